@@ -1,0 +1,52 @@
+# The two commands of the README are `make demo` and `make test`; both begin with `setup`.
+# Everything is installed below this folder: .tools (uv), .venv (Python), node_modules (anvil, solc).
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null && echo $$p && break; done)
+UV := .tools/bin/uv
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: setup demo up test lint fmt types check bench clean
+
+setup: .venv/.synced node_modules/.synced
+
+.tools/.uv-$(UV_VERSION):
+	@test -n "$(PYTHON)" || { echo "stopgate needs Python 3.11, 3.12 or 3.13 on the PATH (set PYTHON=/path/to/python)"; exit 1; }
+	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.synced: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+# Node is optional: with it the chain is anvil, without it the py-evm development chain.
+node_modules/.synced: package.json package-lock.json
+	@mkdir -p node_modules
+	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit; \
+	else echo "npm not found: the demo uses the py-evm development chain, tests against anvil are skipped"; fi
+	@touch $@
+
+demo: setup
+	@$(BIN)/stopgate demo $(ARGS)
+
+up: setup
+	@$(BIN)/stopgate up $(ARGS)
+
+test: setup
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+fmt: setup
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+types: setup
+	@$(BIN)/mypy
+
+check: lint types test
+
+clean:
+	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

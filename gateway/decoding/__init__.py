@@ -1,0 +1,1 @@
+"""Bytes to transactions, and the few ABI shapes the hot path reads."""

@@ -1,0 +1,36 @@
+"""What differs between chains: forks, native types, extra fees, precompiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.model.block import Fork
+
+
+class FeeRule(StrEnum):
+    """What a transaction costs beside its gas."""
+
+    NONE = "none"
+    OP_STACK = "op-stack"
+    """L1 data fee and, from Isthmus on, operator fee, read from the L1Block predeploy"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainProfile:
+    """One chain."""
+
+    name: str
+    chain_id: int
+    forks: tuple[tuple[int, Fork], ...]
+    """(activation timestamp in seconds, fork) in ascending order; the first starts at 0"""
+    native_types: Mapping[int, str] = field(default_factory=dict)
+    """type byte -> what the chain calls it; refused by that name in raw submissions"""
+    fee_rule: FeeRule = FeeRule.NONE
+    p256: bool = False
+    """RIP-7212 precompile at 0x100 before Osaka brought it"""
+
+    def fork_at(self, timestamp: int) -> Fork:
+        """The fork in force at `timestamp` (seconds)."""
+        return max((entry for entry in self.forks if entry[0] <= timestamp), key=lambda entry: entry[0])[1]

@@ -1,0 +1,83 @@
+"""What a detector says: findings and how its run ended. Facts only; consequence is policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from gateway.model.primitive import Address
+
+
+class Severity(IntEnum):
+    """How bad it is if true."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+
+class Confidence(IntEnum):
+    """How sure the detector is; never merged with severity."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation with its evidence. Title and references are copied in, so that old cases stay legible."""
+
+    detector_id: str
+    title: str
+    severity: Severity
+    confidence: Confidence
+    summary: str
+    """one sentence an analyst understands, with the amounts and addresses that matter"""
+    victim: Address | None = None
+    attacker: Address | None = None
+    instrument: Address | None = None
+    """the contract that was used, if it is neither: a lender, a router, a pair"""
+    frames: tuple[int, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """named facts for the page, already as text"""
+    references: tuple[str, ...] = ()
+
+
+class OutcomeStatus(StrEnum):
+    """How a detector's run ended; silence is never safety."""
+
+    COMPLETED = "completed"
+    TIMED_OUT = "timed-out"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    """the engine could not supply what the detector needs"""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOutcome:
+    """One detector's run."""
+
+    detector_id: str
+    status: OutcomeStatus
+    duration: float
+    """seconds"""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionReport:
+    """All that was found about one transaction: input of `decide`."""
+
+    findings: tuple[Finding, ...]
+    outcomes: tuple[DetectorOutcome, ...]
+    simulated: bool
+    """False if there was no simulation result to look at"""
+    reverted: bool = False
+    truncated: str | None = None
+    error: str | None = None
+    """why there was no simulation, in the engine's words"""
+    ruleset_hash: str = ""

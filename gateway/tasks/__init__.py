@@ -1,0 +1,1 @@
+"""What happens later: release, expiry, deferred inspection, second opinion, rebuild."""

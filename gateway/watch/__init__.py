@@ -1,0 +1,1 @@
+"""What the chain does by itself: heads, reorgs, forced inclusion."""
