@@ -114,6 +114,7 @@ def encode_entry(entry: QuarantineEntry) -> bytes:
             "decided_at": entry.decided_at.isoformat() if entry.decided_at else None,
             "assigned_to": entry.assigned_to,
             "group": entry.group,
+            "version": entry.version,
         }
     )
 
@@ -145,6 +146,7 @@ def decode_entry(data: bytes) -> QuarantineEntry:
             decided_at=datetime.fromisoformat(document["decided_at"]) if document["decided_at"] else None,
             assigned_to=document["assigned_to"],
             group=document["group"],
+            version=document["version"],
         )
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise DocumentError(f"a queue entry of {len(data)} bytes cannot be read: {error!r}") from error
