@@ -93,7 +93,7 @@ class RedisQueue:
     async def by_sender(self, sender: Address) -> Sequence[QuarantineEntry]:
         """See LiveQueue.by_sender."""
         with self._guard():
-            members = await self._client.zrangebylex(_SENDERS, f"[{sender}:", f"({sender};")
+            members = await _await(self._client.zrangebylex(_SENDERS, f"[{sender}:", f"({sender};"))
         return await self._entries([member.rsplit(b":", 1)[1] for member in members])
 
     async def ordered(
@@ -102,9 +102,9 @@ class RedisQueue:
         """See LiveQueue.ordered."""
         with self._guard():
             if order is CaseOrder.PRIORITY:
-                ids = await self._client.zrevrange(_PRIORITY, offset, offset + limit - 1)
+                ids = await _await(self._client.zrevrange(_PRIORITY, offset, offset + limit - 1))
             elif order is CaseOrder.EXPIRY:
-                ids = await self._client.zrange(_EXPIRY, offset, offset + limit - 1)
+                ids = await _await(self._client.zrange(_EXPIRY, offset, offset + limit - 1))
             else:
                 raise ValueError(f"the live queue knows no order {order}; ask the record")
         return await self._entries(ids)
@@ -124,7 +124,7 @@ class RedisQueue:
         """See LiveQueue.events."""
         if after is None:
             with self._guard():
-                last = await self._client.xrevrange(_EVENTS, count=1)
+                last = await _await(self._client.xrevrange(_EVENTS, count=1))
             after = last[0][0].decode() if last else "0-0"
         while True:
             with self._guard():
