@@ -1,4 +1,6 @@
-"""The node as an engine: debug_traceCall at a pinned block, for chains no local engine executes and as a second opinion.
+"""The node as an engine: debug_traceCall at a pinned block.
+
+For chains that no local engine executes, and as a second opinion.
 
 It owns no client: whoever composes the process hands it a function that sends one JSON-RPC batch. It sees no storage
 accesses, no environment reads and no code hashes; what it cannot supply is None, never an empty list.

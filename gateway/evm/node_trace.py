@@ -23,7 +23,7 @@ class _Node:
         self.kind = FrameKind(data["type"])
         error = data.get("error")
         self.error = None if error is None else str(error)
-        self.reverted = self.error is not None or (parent is not None and parent.reverted)
+        self.reverted: bool = self.error is not None or (parent is not None and parent.reverted)
         self.rest = _in_order(data)
 
     def frame(self) -> CallFrame:
