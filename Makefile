@@ -24,7 +24,7 @@ setup: .venv/.synced node_modules/.synced
 # Node is optional: with it the chain is anvil, without it the py-evm development chain.
 node_modules/.synced: package.json package-lock.json
 	@mkdir -p node_modules
-	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit; \
+	@if command -v npm >/dev/null; then npm install --no-save --silent --no-fund --no-audit; \
 	else echo "npm not found: the demo uses the py-evm development chain, tests against anvil are skipped"; fi
 	@touch $@
 
