@@ -99,7 +99,7 @@ def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
     }
     writes, creates = _written(result.state_diff, result.block.coinbase)
     return Footprint(
-        reads=frozenset({*slots, *((address, None) for address in accounts)}),
+        reads=frozenset({*slots, *((address, None) for address in accounts), *writes}),
         any_account=environment is None or any(read.opcode == "BALANCE" for read in environment),
         any_slot=accesses is None,
         writes=writes,
