@@ -1,11 +1,11 @@
-"""The one object the pipeline asks: what would this transaction do, on the state it will really meet?"""
+"""What would this transaction do on the state it will really meet: the one object the pipeline asks."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
@@ -49,7 +49,7 @@ class LiveSettings:
     False: this process is the only one, or the operator takes the risk"""
     dropped_after: float = 20.0
     """seconds for which the upstream may not know a forwarded transaction before it counts as dropped"""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(slots=True)
@@ -181,8 +181,9 @@ class LiveState:
                 await self.overlay.withdraw(self.head_state.view, transaction)
 
     async def maintain(self) -> None:
-        """One round of upkeep, for a loop of about a second: read what other replicas forwarded, find what the
-        upstream dropped, forget what is long mined, save new code.
+        """One round of upkeep, for a loop of about a second.
+
+        Reads what other replicas forwarded, finds what the upstream dropped, forgets what is long mined, saves code.
 
         Raises:
             QueueUnavailable: the shared order is away.
