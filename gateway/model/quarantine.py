@@ -76,6 +76,10 @@ class QuarantineEntry:
     decided_by: str | None = None
     decision_reason: str | None = None
     decided_at: datetime | None = None
+    assigned_to: str | None = None
+    """the analyst who claimed it"""
+    group: str = ""
+    """equal for look-alikes: digest of clause, recipient, selector and detectors; set by the record when held"""
 
     @property
     def hash(self) -> Hash32:
