@@ -150,10 +150,16 @@ class LiveQueue(Protocol):
     """
 
     async def put(self, entry: QuarantineEntry) -> bool:
-        """Add or refresh a case in every index at once and publish the event. True if it was new."""
+        """Add a case to every index at once and publish the event. True if it was new.
+
+        A copy that is older than what the queue knows, by `entry.version`, changes nothing: late writers are harmless.
+        """
 
     async def move(self, entry: QuarantineEntry) -> bool:
-        """Follow a step the record made: a final state removes the case. False if the case was not there."""
+        """Follow a step the record made: a final state removes the case. False if the case was not there.
+
+        A case that was not there and is not final is added.
+        """
 
     async def remove(self, case_id: str) -> bool:
         """Drop a case from every index. False if it was not there."""
@@ -181,8 +187,8 @@ class LiveQueue(Protocol):
         The stream keeps the last 10,000 events. An id that is no longer kept continues at the oldest one.
         """
 
-    async def replace_all(self, entries: Sequence[QuarantineEntry]) -> None:
-        """Make the queue exactly these cases, in one step (rebuild)."""
+    async def case_ids(self) -> frozenset[str]:
+        """The ids of all cases here (rebuild compares them with the record's)."""
 
     async def ping(self) -> None:
         """Raise QueueUnavailable if Redis does not answer."""
