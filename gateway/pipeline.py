@@ -14,7 +14,7 @@ from types import MappingProxyType
 from gateway.errors import SimulationError
 from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport
-from gateway.model.policy import Policy
+from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
@@ -40,7 +40,8 @@ class Inspected:
 Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
 """(transaction, simulation, deadline) -> findings and outcomes; a detector that fails is an outcome, not an error."""
 
-Decide = Callable[[InspectionReport, Policy], Verdict]
+Decide = Callable[[InspectionReport, Address], Verdict]
+"""(report, sender) -> verdict, by the operator's policy; pure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,11 @@ class Pipeline:
         simulate: Simulate,
         inspect: Inspect,
         decide: Decide,
-        policy: Policy,
         ruleset_hash: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._simulate, self._inspect, self._decide = simulate, inspect, decide
-        self._policy, self._ruleset_hash, self._clock = policy, ruleset_hash, clock
+        self._ruleset_hash, self._clock = ruleset_hash, clock
 
     async def judge(self, transaction: Transaction, deadline: float) -> Judgement:
         """The verdict on a decoded transaction, by `deadline` (a value of the clock).
@@ -99,7 +99,7 @@ class Pipeline:
             timings["simulate"] = simulated - started
             inspected = await self._inspect(transaction, simulation, deadline)
             timings["inspect"] = self._clock() - simulated
-        verdict = self._decide(inspected.report, self._policy)
+        verdict = self._decide(inspected.report, transaction.sender)
         timings["total"] = self._clock() - started
         return Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
 

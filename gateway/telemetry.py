@@ -60,6 +60,14 @@ class Metrics:
             "stopgate_submissions_unsettled_total", "Submissions whose fate at the upstream stayed open",
             registry=self.registry,
         )  # fmt: skip
+        self.task_failures = Counter(
+            "stopgate_task_failures_total", "Background tasks that failed and were started again", ["task"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.audit_lag = Gauge(
+            "stopgate_audit_lag_seconds", "Age of the oldest audit note that is not durable yet", registry=self.registry
+        )
+        self.cases = Gauge("stopgate_cases", "Cases in the record by state", ["state"], registry=self.registry)
         self.ready = Gauge("stopgate_ready", "1 if submissions are accepted, by part", ["part"], registry=self.registry)
 
     def render(self) -> bytes:

@@ -126,7 +126,7 @@ class Disposition:
         self, raw: RawTransaction, transaction: Transaction | None, arrival: Arrival, error: InvalidTransaction
     ) -> RpcError:
         self._metrics.submissions.labels("invalid", type(error).__name__).inc()
-        self._stores.note(invalid_note(raw, transaction, arrival, error))
+        self._note(invalid_note(raw, transaction, arrival, error))
         return RpcError(Code.INVALID_INPUT, str(error))
 
     def _not_judged(self, error: BaseException, transaction: Transaction, arrival: Arrival) -> BaseException:
@@ -176,7 +176,7 @@ class Disposition:
             case Action.FORWARD:
                 return await self._forward(judgement, arrival)
             case Action.REJECT:
-                self._stores.note(judged_note(judgement, arrival, ""))
+                self._note(judged_note(judgement, arrival, ""))
                 hash, reason = judgement.transaction.hash, judgement.verdict.reason_class
                 raise not_forwarded(TransactionStatus(PublicStatus.REJECTED, hash, None, reason), self._terms)
             case Action.HOLD:
@@ -246,13 +246,21 @@ class Disposition:
         try:
             answer = await self._dispatch.send(judgement.transaction.raw)
         except UpstreamUnreachable as error:
-            self._stores.note(judged_note(judgement, arrival, f"not sent: {error}"))
+            self._note(judged_note(judgement, arrival, f"not sent: {error}"))
             raise upstream_unavailable("the sequencer cannot be reached at present") from error
         except Unsettled as error:
-            self._stores.note(judged_note(judgement, arrival, f"unsettled: {error}"))
+            self._note(judged_note(judgement, arrival, f"unsettled: {error}"))
             raise unsettled(hash, self._terms) from error
-        self._stores.note(judged_note(judgement, arrival, answer.value.decode(errors="replace")))
+        self._note(judged_note(judgement, arrival, answer.value.decode(errors="replace")))
         return answer
+
+    def _note(self, note: SubmissionNote) -> None:
+        """Give a note to the audit chain. What was sent is sent: a full backlog is an alarm, not an answer."""
+        try:
+            self._stores.note(note)
+        except RecordUnavailable as error:
+            self._metrics.failure_answers.labels("audit").inc()
+            log.critical("audit.lost", hash=str(note.hash), action=note.action, error=str(error))
 
     def _count(self, judgement: Judgement) -> None:
         self._metrics.submissions.labels(judgement.verdict.action, judgement.verdict.clause).inc()
