@@ -56,7 +56,7 @@ class Disposition:
     def __init__(
         self,
         *,
-        decode: Callable[[RawTransaction], Transaction],
+        decode: Callable[[bytes], Transaction],
         pipeline: Pipeline,
         stores: Stores,
         dispatch: Dispatch,
@@ -100,7 +100,7 @@ class Disposition:
 
     async def _submit(self, raw: RawTransaction, arrival: Arrival) -> Answer:
         try:
-            transaction = self._decode(raw)
+            transaction = self._decode(raw.data)
         except InvalidTransaction as error:
             raise self._invalid(raw, None, arrival, error) from None
         if await self._is_queued(raw.hash):

@@ -22,7 +22,7 @@ _VISIBLE = WAITING | {CaseState.RELEASED}
 class Overlay:
     """Answers `eth_getTransactionByHash` and `eth_getTransactionReceipt`: the upstream first, then what waits here."""
 
-    def __init__(self, *, record: Record, decode: Callable[[RawTransaction], Transaction]) -> None:
+    def __init__(self, *, record: Record, decode: Callable[[bytes], Transaction]) -> None:
         self._record, self._decode = record, decode
 
     async def answer(self, upstream: Answer, request: Request, hash: Hash32) -> Answer:
@@ -45,7 +45,7 @@ class Overlay:
         if entry is None or entry.state not in _VISIBLE:
             return None
         try:
-            return self._decode(entry.raw)
+            return self._decode(entry.raw.data)
         except InvalidTransaction:
             return None  # held under other chain settings; what is not decodable now cannot be shown
 
