@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, func, or_, select, true
 from sqlmodel import col
 
 from gateway.model.case import CaseDetail, CaseOrder, CaseQuery
@@ -32,7 +32,7 @@ def verdict_columns(verdict: Verdict, estimated_loss: float | None) -> dict[str,
         "clause": verdict.clause,
         "score": verdict.score,
         "severity": max((int(finding.severity) for finding in verdict.report.findings), default=-1),
-        "priority": verdict.score * (1.0 + (estimated_loss or 0.0)),
+        "rank": -verdict.score * (1.0 + (estimated_loss or 0.0)),
     }
 
 
@@ -178,12 +178,12 @@ def _has_term(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def ordered(query: CaseQuery, select_: Select[Any]) -> Select[Any]:
     """Sort and cut to one page; the case id makes every order total."""
-    priority, expires, held = col(CaseRow.priority), col(CaseRow.expires_at), col(CaseRow.held_at)
-    orders: dict[CaseOrder, tuple[ColumnElement[Any], ...]] = {
-        CaseOrder.PRIORITY: (priority.desc(), expires.asc()),
-        CaseOrder.EXPIRY: (expires.asc(),),
+    rank, expires, held = col(CaseRow.rank), col(CaseRow.expires_at), col(CaseRow.held_at)
+    orders: dict[CaseOrder, tuple[SQLColumnExpression[Any], ...]] = {
+        CaseOrder.PRIORITY: (rank, expires),
+        CaseOrder.EXPIRY: (expires,),
         CaseOrder.NEWEST: (held.desc(),),
-        CaseOrder.OLDEST: (held.asc(),),
+        CaseOrder.OLDEST: (held,),
         CaseOrder.LOSS: (func.coalesce(col(CaseRow.estimated_loss), -1.0).desc(),),
     }
     return select_.order_by(*orders[query.order], col(CaseRow.case_id)).offset(max(query.offset, 0)).limit(query.limit)

@@ -45,7 +45,8 @@ class Record(Protocol):
     async def note(self, notes: Sequence[SubmissionNote]) -> None:
         """Record submissions that were forwarded or rejected at once, as one link of the audit chain.
 
-        Durable when it returns, idempotent for the same group. The hot path does not wait for it: it gives notes to `store.audit_writer.AuditWriter`.
+        Durable when it returns, idempotent for the same group. The hot path does not wait for it: it gives notes to
+        `store.audit_writer.AuditWriter`.
         """
 
     async def by_hash(self, hash: Hash32) -> QuarantineEntry | None:
@@ -55,7 +56,7 @@ class Record(Protocol):
         """The case by its id, in any state."""
 
     async def detail(self, case_id: str, *, revision: int | None = None) -> CaseDetail | None:
-        """What the case page prints. Revision 1 is the hold; every `move` that brought a detail adds one (the default)."""
+        """What the case page prints: as of the hold (1), or of a later step that brought a detail (default: last)."""
 
     async def cases(self, query: CaseQuery) -> Page:
         """One page of the cases that match."""

@@ -83,7 +83,6 @@ class SqlRecord(CaseReader):
             raise ValueError("a decision needs a reason")
         if decision.second_actor is not None and decision.second_actor == decision.actor:
             raise ValueError(f"{decision.actor} cannot be the second person of a decision of their own")
-        from_ = frozenset(state for state in WAITING if may_become(state, decision.target))
         step = Step(
             from_=frozenset(state for state in WAITING if may_become(state, decision.target)),
             to=decision.target,

@@ -19,7 +19,7 @@ class CaseRow(SQLModel, table=True):
 
     __tablename__ = "cases"
     __table_args__ = (
-        Index("ix_cases_queue", "state", text("priority DESC"), "expires_at"),
+        Index("ix_cases_queue", "state", "rank", "expires_at"),
         Index("ix_cases_expiry", "state", "expires_at"),
         Index("ix_cases_sender", "sender", "nonce"),
     )
@@ -43,7 +43,8 @@ class CaseRow(SQLModel, table=True):
     held_at: datetime = Field(sa_column=Column(UtcTime, nullable=False, index=True))
     expires_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     estimated_loss: float | None = None
-    priority: float
+    rank: float
+    """minus the priority, so that an ascending index is the order of the queue on both databases"""
     decided_by: str | None = None
     decision_reason: str | None = Field(default=None, sa_column=Column(Text))
     decided_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
