@@ -21,8 +21,8 @@ from gateway.live.view import Stack, View
 from gateway.model.block import BlockContext
 from gateway.model.chain import ChainProfile
 from gateway.model.head import HeadChange, Header
-from gateway.model.primitive import Hash32
-from gateway.model.state import StateBatch
+from gateway.model.primitive import Address, Hash32
+from gateway.model.state import StateBatch, StateKeys
 from gateway.model.transaction import Transaction
 
 BLOCK_HASHES = 256
@@ -130,6 +130,17 @@ class HeadState:
             fees=view.fees,
             block_hashes=hashes,
         )
+
+    async def nonce(self, view: View, sender: Address) -> int:
+        """The sender's nonce at the view's head. Raises HeadMoved as `run` does, and UpstreamError."""
+        account = self.cache.accounts.get(sender)
+        if account is None:
+            fetched = await self.fetcher.fetch(StateKeys(accounts=frozenset({sender})), view.head.hash)
+            if view is not self._loadable:
+                raise HeadMoved
+            view.load(self.cache.add(fetched.values))
+            account = self.cache.accounts[sender]
+        return account.nonce
 
     async def run(
         self,

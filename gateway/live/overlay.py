@@ -117,9 +117,9 @@ class Overlay:
                 await self._place(view, stack, copy)
 
     async def enter(
-        self, view: View, transaction: Transaction, effects: StateDiff, mark: Footprint, replaces: Hash32 | None
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
     ) -> bool | None:
-        """Take a place in the shared order and lay `effects` on top.
+        """Take a place in the shared order and lay `effects` on top; None has the transaction run again for them.
 
         True: done. False: something it read was written meanwhile and is now on top; judge again. None: it was in the
         order already.
@@ -154,7 +154,7 @@ class Overlay:
         await self.stack(view, await self._log.after(0))
 
     async def enter_alone(
-        self, view: View, transaction: Transaction, effects: StateDiff, mark: Footprint, replaces: Hash32 | None
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
     ) -> None:
         """Lay `effects` on top of this replica's view only; `share` tells the others once the log is back."""
         entry = PendingEntry(
@@ -200,7 +200,7 @@ class Overlay:
         view: View,
         entry: PendingEntry,
         transaction: Transaction,
-        effects: StateDiff,
+        effects: StateDiff | None,
         mark: Footprint,
         replaces: Hash32 | None,
     ) -> None:
@@ -209,7 +209,10 @@ class Overlay:
             view.standing.append(item)
             await self.take_out(view, replaces)
             return
-        item.effects = self._put(view, view.top, effects)
+        if effects is None:
+            await self._place(view, view.top, item)
+        else:
+            item.effects = self._put(view, view.top, effects)
         view.standing.append(item)
         self.statistics.stacked += 1
 

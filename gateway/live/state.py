@@ -12,15 +12,16 @@ from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
 from gateway.evm.simulator import ADMISSION, Limits, Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
-from gateway.live.head_state import HeadState
+from gateway.live.head_state import HeadState, HeadUnknown
 from gateway.live.overlay import Decode, Overlay, touched_by
-from gateway.live.pending import PendingLog, footprint
+from gateway.live.pending import UNSEEN, PendingLog, footprint
 from gateway.live.runner import HeadMoved, Ran
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
 from gateway.model.chain import ChainProfile
 from gateway.model.head import HeadChange, Header
-from gateway.model.primitive import Hash32
+from gateway.model.primitive import Address, Hash32
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 MAX_RESTARTS = 6
@@ -139,28 +140,47 @@ class LiveState:
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
-    async def admit(self, transaction: Transaction, simulation: LiveSimulation) -> Admission:
+    async def next_nonce(self, sender: Address) -> int:
+        """The nonce of the sender's next transaction, after what is mined and forwarded. Raises UpstreamError."""
+        for _ in range(MAX_RESTARTS):
+            view = await self.head_state.current()
+            try:
+                nonce = await self.head_state.nonce(view, sender)
+            except HeadMoved:
+                continue
+            taken = {item.entry.nonce for item in view.standing if item.entry.sender == sender and item.effects}
+            while nonce in taken:
+                nonce += 1
+            return nonce
+        raise HeadUnknown(f"the head moved {MAX_RESTARTS} times while the nonce of {sender} was read")
+
+    async def admit(self, transaction: Transaction, simulation: SimulationResult | None) -> Admission:
         """Give a transaction its place in the order of forwarding, if its verdict still holds. Then send it at once.
+
+        Without a simulation (a failure answer of the policy forwards unseen) it takes its place in any case, and
+        whatever is judged after it is judged on top of it.
 
         Raises:
             QueueUnavailable: the shared order is away and required; nothing may be sent on this verdict.
             UpstreamError: there is no fresh head.
         """
-        basis = simulation.basis
-        if basis is None:
-            raise ValueError("admit needs a simulation that LiveState.simulate made")
+        basis = simulation.basis if isinstance(simulation, LiveSimulation) else None
         async with self.head_state.turn:
             view = self.head_state.present()
-            if self._outdated(view, basis):
+            if basis is not None and self._outdated(view, basis):
                 self.statistics.changed += 1
                 return Admission.CHANGED
-            effects, mark = simulation.state_diff, basis.footprint
+            mark = basis.footprint if basis is not None else UNSEEN
+            # A truncated run says what its first part did; the rest is found out when the entry is stacked.
+            whole = simulation if basis is not None and simulation is not None and not simulation.truncated else None
+            effects = whole.state_diff if whole is not None else None
+            replaces = basis.replaces if basis is not None else None
             try:
-                entered = await self.overlay.enter(view, transaction, effects, mark, basis.replaces)
+                entered = await self.overlay.enter(view, transaction, effects, mark, replaces)
             except QueueUnavailable:
                 if self._settings.require_shared_order:
                     raise
-                await self.overlay.enter_alone(view, transaction, effects, mark, basis.replaces)
+                await self.overlay.enter_alone(view, transaction, effects, mark, replaces)
                 entered = True
             if entered is None:
                 return Admission.KNOWN
@@ -168,7 +188,7 @@ class LiveState:
                 self.statistics.changed += 1
                 return Admission.CHANGED
             self.statistics.admitted += 1
-            self.statistics.newest_head += basis.head == view.head.ref
+            self.statistics.newest_head += basis is not None and basis.head == view.head.ref
             return Admission.ADMITTED
 
     async def withdraw(self, transaction: Hash32) -> None:
