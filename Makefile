@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test lint fmt types check bench clean
+.PHONY: setup demo up test lint fmt types check bench contracts fixtures clean
 
 setup: .venv/.synced node_modules/.synced
 
@@ -47,6 +47,12 @@ types: setup
 	@$(BIN)/mypy
 
 check: lint types test
+
+contracts: setup
+	@$(BIN)/python -m fixtures.artifact
+
+fixtures: contracts
+	@$(BIN)/python -m fixtures.record && $(BIN)/python -m fixtures.playbill
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -50,7 +50,9 @@ def anvil(
     """
     binary = find_anvil(folder)
     if binary is None:
-        raise ConfigurationError("anvil is not installed: run `make setup` on a machine with npm, or use the py-evm chain")
+        raise ConfigurationError(
+            "anvil is not installed: run `make setup` on a machine with npm, or use the py-evm chain"
+        )
     port = port or free_port()
     command = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]
     command += ["--chain-id", str(CHAIN_ID), "--gas-limit", "30000000", *arguments]
