@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.errors import InvalidTransaction, SimulationError, UpstreamError
 from gateway.evm.simulator import ADMISSION, Limits
 from gateway.live.head_state import HeadState
-from gateway.live.pending import Footprint, PendingLog, footprint
+from gateway.live.pending import UNSEEN, Footprint, PendingLog, footprint
 from gateway.live.runner import HeadMoved
 from gateway.live.view import Stack, Standing, View
 from gateway.model.pending import PendingEntry
@@ -128,7 +128,7 @@ class Overlay:
             QueueUnavailable: the shared order is away; nothing changed. `enter_alone` goes on without it.
         """
         entry = PendingEntry(0, transaction.hash, transaction.raw, transaction.sender, transaction.nonce, self._now())
-        reads, writes = mark.read_patterns(), mark.write_patterns()
+        reads, writes = () if mark is UNSEEN else mark.read_patterns(), mark.write_patterns()
         news = await self._log.append(entry, seen=view.seen, reads=reads, writes=writes)
         if news.lost:
             await self._fill(view)
