@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test lint fmt types check bench clean
+.PHONY: setup demo up test lint fmt types check bench contracts fixtures clean
 
 setup: .venv/.synced node_modules/.synced
 
@@ -24,7 +24,7 @@ setup: .venv/.synced node_modules/.synced
 # Node is optional: with it the chain is anvil, without it the py-evm development chain.
 node_modules/.synced: package.json package-lock.json
 	@mkdir -p node_modules
-	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit; \
+	@if command -v npm >/dev/null; then npm install --no-save --silent --no-fund --no-audit; \
 	else echo "npm not found: the demo uses the py-evm development chain, tests against anvil are skipped"; fi
 	@touch $@
 
@@ -47,6 +47,12 @@ types: setup
 	@$(BIN)/mypy
 
 check: lint types test
+
+contracts: setup
+	@$(BIN)/python -m fixtures.artifact
+
+fixtures: contracts
+	@$(BIN)/python -m fixtures.record && $(BIN)/python -m fixtures.playbill
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis
