@@ -130,15 +130,17 @@ class NodeSimulator:
                 ("eth_getCode", [sender, at]),
             ]
         )
-        for what, answer in zip(("callTracer", "prestateTracer", "balance", "nonce", "code"), answers, strict=True):
-            if isinstance(answer, UpstreamError):
-                raise SimulationError(f"the node refused {what} of {transaction.hash}: {answer}") from answer
-        tree, diff, balance, nonce, code = answers
+        tree, diff, *account = answers
         try:
-            account = world.sender(
-                transaction.sender, int(str(balance), 16), int(str(nonce), 16), bytes.fromhex(str(code)[2:])
+            _require(transaction, balance=account[0], nonce=account[1], code=account[2])
+            balance, nonce, code = (
+                int(str(account[0]), 16),
+                int(str(account[1]), 16),
+                bytes.fromhex(str(account[2])[2:]),
             )
-            check_sender(transaction, account, block, checks)
+            # before the traces are looked at: a node refuses those of a transaction that it would not execute
+            check_sender(transaction, world.sender(transaction.sender, balance, nonce, code), block, checks)
+            _require(transaction, callTracer=tree, prestateTracer=diff)
             return _result(tree, diff, block, limits, started)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SimulationError(
@@ -147,6 +149,12 @@ class NodeSimulator:
 
     async def close(self) -> None:
         """Nothing to stop: the client belongs to whoever made it."""
+
+
+def _require(transaction: Transaction, **answers: object) -> None:
+    for what, answer in answers.items():
+        if isinstance(answer, UpstreamError):
+            raise SimulationError(f"the node refused {what} of {transaction.hash}: {answer}") from answer
 
 
 def _traces(
