@@ -15,6 +15,7 @@ from gateway.live.head_state import HeadState, HeadUnknown
 from gateway.live.overlay import Decode, Overlay, touched_by
 from gateway.live.pending import UNSEEN, PendingLog, footprint
 from gateway.live.runner import HeadMoved, Ran
+from gateway.live.second_look import SecondLook, SecondLooks
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
 from gateway.model.chain import ChainProfile
@@ -83,6 +84,7 @@ class LiveState:
             simulator, reader, profile, self._codes, max_head_age=settings.max_head_age, now=now, clock=clock
         )
         self.overlay = Overlay(self.head_state, log, decode, limits=settings.limits, now=now)
+        self._second_look = SecondLook(self.head_state, self.overlay, self._codes, settings.limits, clock)
         self.statistics = LiveStatistics()
 
     @property
@@ -136,6 +138,12 @@ class LiveState:
             basis = Basis(view.head.ref, view.seen, footprint(transaction, ran.result), trips, replaces)
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
+
+    async def second_looks(
+        self, transaction: Transaction, simulation: SimulationResult, deadline: float, *, suspicious: bool
+    ) -> SecondLooks:
+        """See `SecondLook.look`. Raises UpstreamError if there is no fresh head."""
+        return await self._second_look.look(transaction, simulation, deadline, suspicious=suspicious)
 
     async def next_nonce(self, sender: Address) -> int:
         """The nonce of the sender's next transaction, after what is mined and forwarded. Raises UpstreamError."""
