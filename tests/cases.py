@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.model.block import BlockContext, Fork
@@ -33,7 +33,7 @@ from gateway.model.transaction import (
 )
 from gateway.model.verdict import Action, ReasonClass, Verdict
 
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SENDER, ROUTER, POOL, TOKEN = (Address(bytes([number]) * 20) for number in (0xA1, 0xB2, 0xC3, 0xD4))
 BIG = 2**256 - 1
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
 from gateway.evm.simulator import ADMISSION, Limits, Simulator
@@ -20,23 +19,13 @@ from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
 from gateway.model.chain import ChainProfile
 from gateway.model.head import HeadChange, Header
+from gateway.model.pending import Admission
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 MAX_RESTARTS = 6
 """times one simulation starts over because the head moved while it waited for state"""
-
-
-class Admission(StrEnum):
-    """Whether a verdict still holds at the moment of sending."""
-
-    ADMITTED = "admitted"
-    """the transaction has its place in the order of forwarding; send it now"""
-    CHANGED = "changed"
-    """what it depends on has changed since; simulate and inspect again"""
-    KNOWN = "known"
-    """it was forwarded already, by this or another replica; do not send it again"""
 
 
 @dataclass(frozen=True, slots=True)
