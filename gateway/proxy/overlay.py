@@ -11,7 +11,7 @@ from gateway.errors import InvalidTransaction, RecordUnavailable
 from gateway.jsonrpc.message import Request
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import WAITING, CaseState
-from gateway.model.transaction import Transaction, TransactionType
+from gateway.model.transaction import RawTransaction, Transaction, TransactionType
 from gateway.proxy.reply import Answer
 from gateway.store.quarantine import Record
 
