@@ -241,7 +241,7 @@ class Desk:
                 .where(col(DecisionRow.at) >= start, col(DecisionRow.from_state).is_not(None))
                 .group_by(col(DecisionRow.to_state))
             )
-            moved = {word: number for word, number in steps.all()}
+            moved = {row[0]: row[1] for row in steps}
             waits = await session.execute(
                 select(col(CaseRow.held_at), col(CaseRow.decided_at)).where(
                     col(CaseRow.decided_at) >= start, col(CaseRow.decided_by) != "gateway"
@@ -271,16 +271,12 @@ class Desk:
         )
         counts: dict[str, Counter[str]] = {}
         async with self._database.read() as session:
-            marks = {
-                case_id: mark
-                for case_id, mark in (
-                    await session.execute(
-                        select(col(CaseMarkRow.case_id), col(CaseMarkRow.mark)).where(
-                            col(CaseMarkRow.undone_at).is_(None), col(CaseMarkRow.mark) != Mark.ESCALATED.value
-                        )
-                    )
-                ).all()
-            }
+            standing = await session.execute(
+                select(col(CaseMarkRow.case_id), col(CaseMarkRow.mark)).where(
+                    col(CaseMarkRow.undone_at).is_(None), col(CaseMarkRow.mark) != Mark.ESCALATED.value
+                )
+            )
+            marks: dict[str, str] = {row.case_id: row.mark for row in standing}
             for case_id, state, verdict in await session.execute(latest):
                 for detector_id in {finding["detector_id"] for finding in json.loads(verdict)["report"]["findings"]}:
                     counted = counts.setdefault(detector_id, Counter())
@@ -305,3 +301,16 @@ class Desk:
 
 def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _mark(row: CaseMarkRow) -> CaseMark:
+    return CaseMark(
+        id=row.id or 0,
+        case_id=row.case_id,
+        mark=Mark(row.mark),
+        actor=row.actor,
+        reason=row.reason,
+        at=row.at,
+        undone_by=row.undone_by,
+        undone_at=row.undone_at,
+    )

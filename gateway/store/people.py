@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, update
@@ -338,7 +338,7 @@ class People:
                 )
             await self._told(session, actor, user.name, detail)
 
-    async def _told(self, session: AsyncSession, actor: str, name: str, detail: dict[str, object]) -> None:
+    async def _told(self, session: AsyncSession, actor: str, name: str, detail: Mapping[str, object]) -> None:
         await append(session, AuditKind.CONFIGURATION, self._now(), actor, name, detail)
 
 
