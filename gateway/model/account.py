@@ -24,6 +24,9 @@ class Permission(StrEnum):
     """One thing that a role allows; also the scopes of API tokens."""
 
     READ = "read"
+    """the cases that the account may see"""
+    OVERSEE = "oversee"
+    """figures over all cases, detectors, health"""
     NOTE = "note"
     DECIDE = "decide"
     """claim, release, reject, extend, escalate, mark"""
@@ -35,10 +38,12 @@ class Permission(StrEnum):
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.READ}),
+    Role.VIEWER: frozenset({Permission.READ, Permission.OVERSEE}),
     Role.PROTOCOL: frozenset({Permission.READ, Permission.NOTE}),
-    Role.ANALYST: frozenset({Permission.READ, Permission.NOTE, Permission.DECIDE, Permission.AUDIT}),
-    Role.LEAD: frozenset({Permission.READ, Permission.NOTE, Permission.DECIDE, Permission.MASS, Permission.AUDIT}),
+    Role.ANALYST: frozenset(
+        {Permission.READ, Permission.OVERSEE, Permission.NOTE, Permission.DECIDE, Permission.AUDIT}
+    ),
+    Role.LEAD: frozenset(Permission) - {Permission.ADMINISTER},
     Role.OPERATOR: frozenset(Permission),
 }
 """role -> what it allows. The operator may do all: a small team has one account; the two-person rule still binds it."""

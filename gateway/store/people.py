@@ -1,39 +1,30 @@
-"""Accounts, sessions and tokens in SQL. Secrets are kept as hashes only; every change of an account is audited."""
+"""Accounts in SQL; every change of an account is audited."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.errors import ConfigurationError
-from gateway.model.account import Account, ApiToken, Credentials, Permission, Role, Session
+from gateway.model.account import Account, Credentials, Role
 from gateway.model.audit import AuditKind
 from gateway.model.primitive import Address
 from gateway.store.audit import append
 from gateway.store.database import Database
-from gateway.store.tables_people import ApiTokenRow, LoginTokenRow, SessionRow, SignInFailureRow, UserRow
+from gateway.store.tables_people import SessionRow, UserRow
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-_SEEN_EVERY = timedelta(seconds=30)
-"""How exactly `last_seen_at` is kept: a write for every request would be one too many."""
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def digest(secret: str) -> str:
-    """What is stored of a random secret. Not for passwords: those are guessable and need `store.password`."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class People:
@@ -75,7 +66,7 @@ class People:
             async with self._database.write() as session:
                 await session.execute(insert(UserRow).values(row))
                 await self._told(session, actor, name, {"step": "account added", "role": role.value})
-                return _account(await _user(session, name))
+                return account_of(await user_row(session, name))
         except IntegrityError as error:
             raise ConfigurationError(f"there is an account {name} already") from error
 
@@ -83,7 +74,7 @@ class People:
         """All accounts by name."""
         async with self._database.read() as session:
             rows = (await session.execute(select(UserRow).order_by(col(UserRow.name)))).scalars()
-            return [_account(row) for row in rows]
+            return [account_of(row) for row in rows]
 
     async def credentials(self, name: str) -> Credentials | None:
         """What a sign-in of that name is checked against; None if there is no such account."""
@@ -91,7 +82,7 @@ class People:
             row = (await session.execute(select(UserRow).where(col(UserRow.name) == name.lower()))).scalar()
         if row is None:
             return None
-        return Credentials(_account(row), row.password_hash, row.totp_secret, row.totp_last_step)
+        return Credentials(account_of(row), row.password_hash, row.totp_secret, row.totp_last_step)
 
     async def set_password(self, name: str, password_hash: str, *, actor: str) -> None:
         """Replace a password; every session of the account ends."""
@@ -132,203 +123,11 @@ class People:
             )
             return changed.first() is not None
 
-    async def open_session(
-        self, account: Account, *, lasts: timedelta, address: str, agent: str
-    ) -> tuple[str, Session]:
-        """Sign a browser in: the secret for its cookie, and the session."""
-        secret, now = secrets.token_urlsafe(32), self._now()
-        row = SessionRow(
-            id_hash=digest(secret),
-            user_id=account.id,
-            csrf_token=secrets.token_urlsafe(24),
-            created_at=now,
-            last_seen_at=now,
-            ends_at=now + lasts,
-            address=address[:64],
-            agent=agent[:200],
-        )
-        async with self._database.write() as session:
-            session.add(row)
-            await session.flush()
-            await append(session, AuditKind.SIGN_IN, now, account.name, account.name, {"from": address[:64]})
-        return secret, _session(row, account)
-
-    async def session(self, secret: str, *, idle: timedelta) -> Session | None:
-        """The session of a cookie; None if it is unknown, over, idle too long, revoked, or its account disabled."""
-        now = self._now()
-        query = select(SessionRow, UserRow).join(UserRow, col(UserRow.id) == col(SessionRow.user_id))
-        async with self._database.read() as session:
-            found = (await session.execute(query.where(col(SessionRow.id_hash) == digest(secret)))).first()
-        if found is None:
-            return None
-        row, user = found
-        over = row.revoked_at is not None or now >= row.ends_at or now >= row.last_seen_at + idle
-        if over or user.disabled_at is not None:
-            return None
-        if now >= row.last_seen_at + _SEEN_EVERY:
-            async with self._database.write() as session:
-                await session.execute(
-                    update(SessionRow).where(col(SessionRow.id_hash) == row.id_hash).values(last_seen_at=now)
-                )
-        return _session(row, _account(user))
-
-    async def step_up(self, id_hash: str) -> None:
-        """Note that the second factor was given in this session."""
-        async with self._database.write() as session:
-            await session.execute(
-                update(SessionRow).where(col(SessionRow.id_hash) == id_hash).values(stepped_up_at=self._now())
-            )
-
-    async def sessions(self, account: Account) -> Sequence[Session]:
-        """The live sessions of an account, the latest first."""
-        query = (
-            select(SessionRow)
-            .where(
-                col(SessionRow.user_id) == account.id,
-                col(SessionRow.revoked_at).is_(None),
-                col(SessionRow.ends_at) > self._now(),
-            )
-            .order_by(col(SessionRow.last_seen_at).desc())
-        )
-        async with self._database.read() as session:
-            return [_session(row, account) for row in (await session.execute(query)).scalars()]
-
-    async def revoke_session(self, id_hash: str, *, actor: str, of: Account | None = None) -> bool:
-        """End one session; with `of`, only if it is that account's. False if there was none."""
-        condition = [col(SessionRow.id_hash) == id_hash, col(SessionRow.revoked_at).is_(None)]
-        if of is not None:
-            condition.append(col(SessionRow.user_id) == of.id)
-        async with self._database.write() as session:
-            ended = await session.execute(
-                update(SessionRow).where(*condition).values(revoked_at=self._now()).returning(col(SessionRow.user_id))
-            )
-            if ended.first() is None:
-                return False
-            await append(session, AuditKind.SIGN_IN, self._now(), actor, actor, {"step": "session ended"})
-            return True
-
-    async def issue_login_token(self, name: str, *, lasts: timedelta = timedelta(minutes=30)) -> str:
-        """A secret that signs in once, for a link that somebody at the terminal opens.
-
-        Raises:
-            ConfigurationError: there is no such account.
-        """
-        secret = secrets.token_urlsafe(32)
-        async with self._database.write() as session:
-            user = await _user(session, name)
-            session.add(LoginTokenRow(token_hash=digest(secret), user_id=user.id or 0, expires_at=self._now() + lasts))
-            await session.flush()
-        return secret
-
-    async def use_login_token(self, secret: str) -> Account | None:
-        """Spend a one-time token; None if it is unknown, over, spent, or its account disabled."""
-        now = self._now()
-        async with self._database.write() as session:
-            spent = await session.execute(
-                update(LoginTokenRow)
-                .where(
-                    col(LoginTokenRow.token_hash) == digest(secret),
-                    col(LoginTokenRow.used_at).is_(None),
-                    col(LoginTokenRow.expires_at) > now,
-                )
-                .values(used_at=now)
-                .returning(col(LoginTokenRow.user_id))
-            )
-            user_id = spent.scalar()
-            if user_id is None:
-                return None
-            row = (await session.execute(select(UserRow).where(col(UserRow.id) == user_id))).scalar_one()
-        return None if row.disabled_at is not None else _account(row)
-
-    async def note_failure(self, name: str, address: str, why: str) -> None:
-        """Record a failed sign-in, for the throttle and for the audit."""
-        name, address, now = name.lower()[:64], address[:64], self._now()
-        async with self._database.write() as session:
-            session.add(SignInFailureRow(name=name, address=address, at=now))
-            await session.execute(delete(SignInFailureRow).where(col(SignInFailureRow.at) < now - timedelta(days=1)))
-            await session.flush()
-            detail = {"step": "sign-in failed", "from": address, "why": why}
-            await append(session, AuditKind.SIGN_IN, now, "gateway", name, detail)
-
-    async def failures(self, name: str, address: str, *, within: timedelta) -> tuple[int, int]:
-        """Failed sign-ins (of this name from this address, of any name from this address)."""
-        since = self._now() - within
-        name = name.lower()[:64]
-        both = func.count().filter(col(SignInFailureRow.name) == name)
-        query = select(both, func.count()).where(
-            col(SignInFailureRow.address) == address[:64], col(SignInFailureRow.at) > since
-        )
-        async with self._database.read() as session:
-            found = (await session.execute(query)).one()
-        return int(found[0]), int(found[1])
-
-    async def issue_api_token(
-        self, account: Account, name: str, scopes: Collection[Permission], *, lasts: timedelta, actor: str
-    ) -> str:
-        """A new API token; this is the only time its text exists."""
-        secret, now = "sg_" + secrets.token_urlsafe(32), self._now()
-        async with self._database.write() as session:
-            session.add(
-                ApiTokenRow(
-                    token_hash=digest(secret),
-                    user_id=account.id,
-                    name=name[:64],
-                    scopes=" ".join(sorted(scopes)),
-                    created_at=now,
-                    expires_at=now + lasts,
-                )
-            )
-            await session.flush()
-            detail = {"step": "token issued", "token": name[:64], "scopes": sorted(scopes)}
-            await self._told(session, actor, account.name, detail)
-        return secret
-
-    async def api_token(self, secret: str) -> ApiToken | None:
-        """The live token of that text; None if it is unknown, over, revoked, or its account disabled."""
-        now = self._now()
-        query = select(ApiTokenRow, UserRow).join(UserRow, col(UserRow.id) == col(ApiTokenRow.user_id))
-        async with self._database.read() as session:
-            found = (await session.execute(query.where(col(ApiTokenRow.token_hash) == digest(secret)))).first()
-        if found is None:
-            return None
-        row, user = found
-        if row.revoked_at is not None or now >= row.expires_at or user.disabled_at is not None:
-            return None
-        if row.last_used_at is None or now >= row.last_used_at + _SEEN_EVERY:
-            async with self._database.write() as session:
-                await session.execute(update(ApiTokenRow).where(col(ApiTokenRow.id) == row.id).values(last_used_at=now))
-        return _token(row, _account(user))
-
-    async def api_tokens(self, account: Account) -> Sequence[ApiToken]:
-        """Every token of an account, the newest first."""
-        query = select(ApiTokenRow).where(col(ApiTokenRow.user_id) == account.id).order_by(col(ApiTokenRow.id).desc())
-        async with self._database.read() as session:
-            return [_token(row, account) for row in (await session.execute(query)).scalars()]
-
-    async def revoke_api_token(self, account: Account, token_id: int, *, actor: str) -> bool:
-        """End a token of that account; False if there was none."""
-        async with self._database.write() as session:
-            ended = await session.execute(
-                update(ApiTokenRow)
-                .where(
-                    col(ApiTokenRow.id) == token_id,
-                    col(ApiTokenRow.user_id) == account.id,
-                    col(ApiTokenRow.revoked_at).is_(None),
-                )
-                .values(revoked_at=self._now())
-                .returning(col(ApiTokenRow.name))
-            )
-            name = ended.scalar()
-            if name is None:
-                return False
-            await self._told(session, actor, account.name, {"step": "token revoked", "token": name})
-            return True
-
     async def _change(
         self, name: str, actor: str, detail: dict[str, object], *, end_sessions: bool = False, **values: object
     ) -> None:
         async with self._database.write() as session:
-            user = await _user(session, name)
+            user = await user_row(session, name)
             await session.execute(update(UserRow).where(col(UserRow.id) == user.id).values(**values))
             if end_sessions:
                 await session.execute(
@@ -342,7 +141,7 @@ class People:
         await append(session, AuditKind.CONFIGURATION, self._now(), actor, name, detail)
 
 
-async def _user(session: AsyncSession, name: str) -> UserRow:
+async def user_row(session: AsyncSession, name: str) -> UserRow:
     row = (await session.execute(select(UserRow).where(col(UserRow.name) == name.lower()))).scalar()
     if row is None:
         raise ConfigurationError(f"there is no account {name[:80]!r}; stopgate user add makes one")
@@ -353,7 +152,7 @@ def _contracts_text(contracts: Collection[Address]) -> str:
     return json.dumps(sorted(str(contract) for contract in contracts))
 
 
-def _account(row: UserRow) -> Account:
+def account_of(row: UserRow) -> Account:
     return Account(
         id=row.id or 0,
         name=row.name,
@@ -364,31 +163,4 @@ def _account(row: UserRow) -> Account:
         has_second_factor=row.totp_secret is not None,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
-    )
-
-
-def _session(row: SessionRow, account: Account) -> Session:
-    return Session(
-        id_hash=row.id_hash,
-        account=account,
-        csrf_token=row.csrf_token,
-        created_at=row.created_at,
-        last_seen_at=row.last_seen_at,
-        ends_at=row.ends_at,
-        stepped_up_at=row.stepped_up_at,
-        address=row.address,
-        agent=row.agent,
-    )
-
-
-def _token(row: ApiTokenRow, account: Account) -> ApiToken:
-    return ApiToken(
-        id=row.id or 0,
-        account=account,
-        name=row.name,
-        scopes=frozenset(Permission(word) for word in row.scopes.split()),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
     )
