@@ -142,6 +142,7 @@ class People:
 
 
 async def user_row(session: AsyncSession, name: str) -> UserRow:
+    """The row of an account. Raises ConfigurationError if there is none."""
     row = (await session.execute(select(UserRow).where(col(UserRow.name) == name.lower()))).scalar()
     if row is None:
         raise ConfigurationError(f"there is no account {name[:80]!r}; stopgate user add makes one")
@@ -153,6 +154,7 @@ def _contracts_text(contracts: Collection[Address]) -> str:
 
 
 def account_of(row: UserRow) -> Account:
+    """The account that a row holds."""
     return Account(
         id=row.id or 0,
         name=row.name,
