@@ -18,7 +18,7 @@ MOST_FOR_ADDRESS = 20
 
 
 class TooManyFailures(StopgateError):
-    """This address failed too often; wait."""
+    """The address failed too often and must wait."""
 
 
 class WrongCredentials(StopgateError):
