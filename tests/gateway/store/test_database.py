@@ -60,11 +60,18 @@ async def test_sqlite_survives_a_power_failure(tmp_path: Path) -> None:
     assert answers == ["wal", 2], "2 is FULL"
 
 
+INSERT = """INSERT INTO users (name, role, totp_last_step, contracts, service, created_at)
+            VALUES ('ann', 'lead', 0, '[]', false, CURRENT_TIMESTAMP)"""
+
+
+async def insert_and_fail(database: Database) -> None:
+    async with database.write() as session:
+        await session.execute(text(INSERT))
+        raise KeyError("after the insert")
+
+
 async def test_what_raises_is_rolled_back(database: Database) -> None:
     with pytest.raises(KeyError):
-        async with database.write() as session:
-            await session.execute(text("INSERT INTO users (name, role, totp_last_step, contracts, service, created_at) "
-                                       "VALUES ('ann', 'lead', 0, '[]', false, CURRENT_TIMESTAMP)"))
-            raise KeyError
+        await insert_and_fail(database)
     async with database.read() as session:
         assert (await session.execute(text("SELECT count(*) FROM users"))).scalar() == 0
