@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
+from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamRefused
 from gateway.evm.simulator import ADMISSION, Limits, Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
@@ -107,6 +107,7 @@ class LiveState:
             UpstreamError: there is no fresh head, or the state could not be fetched.
         """
         trips = 0
+        caught_up = False
         for _ in range(MAX_RESTARTS):
             view = await self.head_state.current()
             try:
@@ -114,6 +115,11 @@ class LiveState:
             except HeadMoved:
                 self.statistics.restarts += 1
                 trips += 1
+                continue
+            except Unexecutable as error:
+                if error.reason != "nonce too high" or caught_up or not await self._catch_up():
+                    raise
+                caught_up = True
                 continue
             except UpstreamRefused:
                 # The node no longer has the block that was asked for: a reorg, which the next head will tell of.
@@ -163,13 +169,12 @@ class LiveState:
             # A truncated run says what its first part did; the rest is found out when the entry is stacked.
             whole = simulation if basis is not None and simulation is not None and not simulation.truncated else None
             effects = whole.state_diff if whole is not None else None
-            replaces = basis.replaces if basis is not None else None
             try:
-                entered = await self.overlay.enter(view, transaction, effects, mark, replaces)
+                entered = await self.overlay.enter(view, transaction, effects, mark)
             except QueueUnavailable:
                 if self._settings.require_shared_order:
                     raise
-                await self.overlay.enter_alone(view, transaction, effects, mark, replaces)
+                await self.overlay.enter_alone(view, transaction, effects, mark)
                 entered = True
             if entered is None:
                 return Admission.KNOWN
@@ -208,6 +213,18 @@ class LiveState:
             await self.overlay.share(view)
             await self.overlay.forget_spent(view)
         await self._find_dropped(view)
+
+    async def _catch_up(self) -> bool:
+        """Read the shared order: the nonce before may have gone through another replica. True if there was news."""
+        async with self.head_state.turn:
+            view = self.head_state.present()
+            seen = view.seen
+            try:
+                await self.overlay.share(view)
+            except QueueUnavailable:
+                # Without the other replicas' word the gap stays a gap: the transaction waits, it is not sent.
+                return False
+            return view.seen != seen
 
     async def _run(self, view: View, transaction: Transaction, deadline: float) -> tuple[Ran, Hash32 | None]:
         seconds = max(deadline - self._clock(), 0.001)
