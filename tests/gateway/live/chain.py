@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 from eth_account import Account
 
 from gateway.decoding.envelope import decode_transaction
+from gateway.evm.simulator import Simulator
 from gateway.evm.workers import LocalPyEvm
 from gateway.live.fetch import Reader
 from gateway.live.pending import PendingLog
@@ -32,6 +34,17 @@ STORE = "6020356000355500"
 """sstore(calldata[0:32], calldata[32:64])"""
 VAULT = "3615600b57600160005500" + "5b600054156020576000600060006000" + "47335af1505b00"
 """With calldata: opens. Without: sends all its coins to the caller, if it is open."""
+
+
+ENGINES = ("py-evm", "revm") if importlib.util.find_spec("stopgate_engine") else ("py-evm",)
+
+
+def engine(name: str) -> Simulator:
+    if name == "revm":
+        from gateway.evm.revm import RevmSimulator
+
+        return RevmSimulator()
+    return LocalPyEvm(PROFILE)
 
 
 def decode(raw: RawTransaction) -> Transaction:
@@ -72,12 +85,15 @@ class Gateway:
     """Live state of one replica, with its follower."""
 
     def __init__(
-        self, reader: Reader, log: PendingLog | None = None, *, settings: LiveSettings = LiveSettings()
+        self,
+        reader: Reader,
+        log: PendingLog | None = None,
+        *,
+        settings: LiveSettings = LiveSettings(),
+        simulator: str = ENGINES[-1],
     ) -> None:
         self.reader = reader
-        self.live = LiveState(
-            LocalPyEvm(PROFILE), reader, PROFILE, log or MemoryPendingLog(), decode, settings=settings
-        )
+        self.live = LiveState(engine(simulator), reader, PROFILE, log or MemoryPendingLog(), decode, settings=settings)
         self.follower = HeadFollower(reader, self.live.advance)
 
     async def simulate(self, transaction: Transaction) -> Any:

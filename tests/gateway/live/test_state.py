@@ -13,7 +13,7 @@ from gateway.model.trace import SimulationStatus
 from gateway.store.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from tests.anvil import Anvil, needs_anvil, running_anvil
-from tests.gateway.live.chain import STORE, VAULT, Gateway, deploy, following, gains, init_code, signed
+from tests.gateway.live.chain import ENGINES, STORE, VAULT, Gateway, deploy, following, gains, init_code, signed
 
 pytestmark = needs_anvil
 COINS = 5 * 10**18
@@ -31,9 +31,10 @@ async def upstream(chain: Anvil) -> AsyncIterator[HttpUpstream]:
         yield client
 
 
-async def test_a_result_is_what_the_chain_then_does(chain: Anvil, upstream: HttpUpstream) -> None:
+@pytest.mark.parametrize("simulator", ENGINES)
+async def test_a_result_is_what_the_chain_then_does(chain: Anvil, upstream: HttpUpstream, simulator: str) -> None:
     store = deploy(chain, STORE)
-    gateway = Gateway(upstream)
+    gateway = Gateway(upstream, simulator=simulator)
     await gateway.follower.refresh()
     transactions = [
         signed(0, 0, store, data=f"{1:064x}{7:064x}"),
@@ -54,9 +55,12 @@ async def test_a_result_is_what_the_chain_then_does(chain: Anvil, upstream: Http
     assert simulations[0].block.number == int(block["number"], 16)
 
 
-async def test_cold_needs_two_round_trips_at_most_and_warm_none(chain: Anvil, upstream: HttpUpstream) -> None:
+@pytest.mark.parametrize("simulator", ENGINES)
+async def test_cold_needs_two_round_trips_at_most_and_warm_none(
+    chain: Anvil, upstream: HttpUpstream, simulator: str
+) -> None:
     store = deploy(chain, STORE)
-    gateway = Gateway(upstream)
+    gateway = Gateway(upstream, simulator=simulator)
     await gateway.follower.refresh()
     cold = await gateway.forward(signed(0, 0, store, data=f"{1:064x}{7:064x}"), upstream)
     assert 1 <= cold.basis.trips <= 2
