@@ -111,6 +111,12 @@ class Overlay:
             if item.entry.sender != sender or item.entry.nonce < nonce:
                 await self._place(view, stack, replace(item, effects=None))
 
+    async def stack_only(self, view: View, stack: Stack, sender: Address) -> None:
+        """Lay on `stack` only what this sender forwarded."""
+        for item in view.standing:
+            if item.entry.sender == sender:
+                await self._place(view, stack, replace(item, effects=None))
+
     async def enter(
         self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint
     ) -> bool | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamRefused
+from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamError, UpstreamRefused
 from gateway.evm.simulator import ADMISSION, Limits, Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
@@ -15,6 +15,7 @@ from gateway.live.head_state import HeadState, HeadUnknown
 from gateway.live.overlay import Decode, Overlay, touched_by
 from gateway.live.pending import UNSEEN, PendingLog, footprint
 from gateway.live.runner import HeadMoved, Ran
+from gateway.live.second_look import SecondLook, SecondLooks
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
 from gateway.model.chain import ChainProfile
@@ -24,6 +25,8 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
+SENDING_SECONDS = 5.0
+"""for which a transaction with a place is taken to be on its way, though the upstream does not show it"""
 MAX_RESTARTS = 6
 """times one simulation starts over because the head moved while it waited for state"""
 
@@ -76,11 +79,12 @@ class LiveState:
         """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of."""
         self._codes = codes if codes is not None else CodeStore()
         self._settings = settings
-        self._clock = clock
+        self._clock, self._now = clock, now
         self.head_state = HeadState(
             simulator, reader, profile, self._codes, max_head_age=settings.max_head_age, now=now, clock=clock
         )
         self.overlay = Overlay(self.head_state, log, decode, limits=settings.limits, now=now)
+        self._second_look = SecondLook(self.head_state, self.overlay, self._codes, settings.limits, clock)
         self.statistics = LiveStatistics()
 
     @property
@@ -135,6 +139,12 @@ class LiveState:
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
+    async def second_looks(
+        self, transaction: Transaction, simulation: SimulationResult, deadline: float, *, suspicious: bool
+    ) -> SecondLooks:
+        """See `SecondLook.look`. Raises UpstreamError if there is no fresh head."""
+        return await self._second_look.look(transaction, simulation, deadline, suspicious=suspicious)
+
     async def next_nonce(self, sender: Address) -> int:
         """The nonce of the sender's next transaction, after what is mined and forwarded. Raises UpstreamError."""
         for _ in range(MAX_RESTARTS):
@@ -177,7 +187,7 @@ class LiveState:
                 await self.overlay.enter_alone(view, transaction, effects, mark)
                 entered = True
             if entered is None:
-                return Admission.KNOWN
+                return await self._known(view, transaction.hash)
             if not entered:
                 self.statistics.changed += 1
                 return Admission.CHANGED
@@ -186,10 +196,18 @@ class LiveState:
             return Admission.ADMITTED
 
     async def withdraw(self, transaction: Hash32) -> None:
-        """The upstream refused an admitted transaction for good: its effects will not come.
+        """An admitted transaction was refused, or never left: its effects will not come.
+
+        Unless the upstream turns out to have it ("already known"): then they will, and it keeps its place.
 
         Raises QueueUnavailable if the other replicas could not be told; `maintain` finds it dropped later.
         """
+        try:
+            if await self._at_upstream(transaction):
+                return
+        except UpstreamError:
+            # Nobody can be asked, so nothing was taken either: the refusal stands.
+            pass
         async with self.head_state.turn:
             if self.head_state.view is not None:
                 await self.overlay.withdraw(self.head_state.view, transaction)
@@ -242,6 +260,17 @@ class LiveState:
             )
         return ran, replaced.entry.hash
 
+    async def _known(self, view: View, hash: Hash32) -> Admission:
+        """KNOWN, unless who took the place died before sending: then the place is good and the sending is due."""
+        item = view.find(hash)
+        if item is None or self._now() - item.entry.forwarded_at < SENDING_SECONDS:
+            return Admission.KNOWN
+        return Admission.KNOWN if await self._at_upstream(hash) else Admission.ADMITTED
+
+    async def _at_upstream(self, hash: Hash32) -> bool:
+        (answer,) = await self.head_state.fetcher.ask([("eth_getTransactionByHash", [str(hash)])])
+        return answer is not None and not isinstance(answer, UpstreamRefused)
+
     def _outdated(self, view: View, basis: Basis) -> bool:
         if basis.head.hash != view.head.hash:
             written = self.head_state.written_since(basis.head.hash)
@@ -263,4 +292,5 @@ class LiveState:
                 item.missing_since = now
             elif now - item.missing_since > self._settings.dropped_after:
                 self.overlay.statistics.dropped += 1
-                await self.withdraw(item.entry.hash)
+                async with self.head_state.turn:
+                    await self.overlay.withdraw(self.head_state.present(), item.entry.hash)

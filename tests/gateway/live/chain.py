@@ -14,9 +14,10 @@ from gateway.decoding.envelope import decode_transaction
 from gateway.evm.workers import LocalPyEvm
 from gateway.live.fetch import Reader
 from gateway.live.pending import PendingLog
-from gateway.live.state import Admission, LiveSettings, LiveState
+from gateway.live.state import LiveSettings, LiveState
 from gateway.model.block import Fork
 from gateway.model.chain import ChainProfile
+from gateway.model.pending import Admission
 from gateway.model.primitive import Address
 from gateway.model.transaction import RawTransaction, Transaction
 from gateway.store.pending import MemoryPendingLog

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.errors import Unexecutable, UpstreamError, UpstreamRefused
 from gateway.live.fetch import Call
-from gateway.live.state import Admission, LiveSettings
+from gateway.live.state import LiveSettings
+from gateway.model.pending import Admission
 from gateway.model.trace import SimulationStatus
 from gateway.store.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
@@ -123,16 +124,19 @@ async def test_a_replacement_is_judged_without_what_it_replaces(chain: Anvil, up
     await gateway.forward(signed(0, 0, vault, data="01"), upstream)
     follow_up = signed(0, 1, "0x" + "cd" * 20, value=1)
     await gateway.forward(follow_up, upstream)
+    strike = signed(1, 0, vault)
+    underpriced = signed(0, 0, "self")
+    with pytest.raises(UpstreamRefused, match="underpriced"):
+        await gateway.forward(underpriced, upstream)
+    assert gains(await gateway.simulate(strike), strike.sender) < 0
+    await gateway.live.withdraw(underpriced.hash)
+    assert gains(await gateway.simulate(strike), strike.sender) > 0, "the refused one's predecessor is back in force"
     cancel = signed(0, 0, "self", tip=5 * 10**9)
     simulation = await gateway.forward(cancel, upstream)
     assert simulation.status is SimulationStatus.SUCCESS
     assert simulation.gas_used == 21_000
-    strike = signed(1, 0, vault)
     assert gains(await gateway.simulate(strike), strike.sender) < 0
     assert await gateway.live.next_nonce(cancel.sender) == 2
-    # Had the node refused the replacement, the replaced one would still be on its way.
-    await gateway.live.withdraw(cancel.hash)
-    assert gains(await gateway.simulate(strike), strike.sender) > 0
 
 
 async def test_a_gap_and_a_used_nonce_are_named(chain: Anvil, upstream: HttpUpstream) -> None:
