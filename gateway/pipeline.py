@@ -19,6 +19,9 @@ from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
 
+_GRACE = 0.25
+"""seconds past the deadline for an engine to hand over the part that it ran: half a trace may be reason enough to hold"""
+
 Simulate = Callable[[Transaction, float], Awaitable[SimulationResult]]
 """(transaction, deadline as a `time.monotonic` value) -> result at the head.
 
@@ -85,7 +88,7 @@ class Pipeline:
         simulation: SimulationResult | None = None
         timings: dict[str, float] = {}
         try:
-            async with asyncio.timeout(max(0.0, deadline - started)):
+            async with asyncio.timeout(max(0.0, deadline - started) + _GRACE):
                 simulation = await self._simulate(transaction, deadline)
         except TimeoutError:
             timings["simulate"] = self._clock() - started

@@ -91,12 +91,10 @@ liquidateBorrow(address borrower,uint256 amount,address collateral)
 liquidationCall(address collateral,address debt,address user,uint256 amount,bool receiveToken)
 enterMarkets(address[] markets)
 exchange(int128 i,int128 j,uint256 dx,uint256 minDy)
-add_liquidity(uint256[2] amounts,uint256 minimum)
-remove_liquidity(uint256 amount,uint256[2] minimum)
 get_virtual_price()
 multicall(bytes[] calls)
 execute(address target,uint256 value,bytes data)
-execTransaction(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,uint256 gasPrice,address gasToken,address refundReceiver,bytes signatures)
+execTransaction(address to,uint256 value,bytes data,uint8 op,uint256 a,uint256 b,uint256 c,address d,address e,bytes f)
 handleOps((address,uint256,bytes,bytes,bytes32,uint256,bytes32,bytes,bytes)[] ops,address beneficiary)
 upgradeTo(address implementation)
 upgradeToAndCall(address implementation,bytes data)
@@ -226,7 +224,7 @@ def read_call(data: bytes) -> Reading:
     if signature is None:
         return Reading("0x" + data[:4].hex(), (), False)
     words = [data[4 + 32 * index : 36 + 32 * index] for index in range(len(signature.parameters))]
-    if any(len(word) != 32 for word in words) or any("[2]" in kind for kind, _ in signature.parameters):
+    if any(len(word) != 32 for word in words):
         return Reading(signature.name, (), True)
     arguments = tuple(
         (name, _argument(kind, word)) for (kind, name), word in zip(signature.parameters, words, strict=True)

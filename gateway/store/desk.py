@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from gateway.model.account import Account, Approval, CaseMark, CaseNote, Mark, SavedView
 from gateway.model.audit import AuditKind
-from gateway.model.quarantine import CaseState
+from gateway.model.quarantine import WAITING, CaseState
 from gateway.store.audit import append
 from gateway.store.database import Database
 from gateway.store.tables import CaseRow, DecisionRow, SubmissionRow
@@ -176,6 +176,18 @@ class Desk:
                 row.case_id: Approval(row.id or 0, row.case_id, row.target, row.actor, row.reason, row.at)
                 for row in rows
             }
+
+    async def asked_cases(self, limit: int = 50) -> Sequence[str]:
+        """Ids of cases that wait for a second voice, the longest waiting first."""
+        query = (
+            select(col(ApprovalRow.case_id))
+            .join(CaseRow, col(CaseRow.case_id) == col(ApprovalRow.case_id))
+            .where(col(ApprovalRow.closed_at).is_(None), col(CaseRow.state).in_(sorted(WAITING)))
+            .order_by(col(ApprovalRow.id))
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return list((await session.execute(query)).scalars())
 
     async def close_asked(self, case_id: str, actor: str, why: str) -> bool:
         """Withdraw or use up a first voice; False if none waited."""
