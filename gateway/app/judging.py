@@ -16,7 +16,7 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
-from gateway.pipeline import Inspected, Pipeline
+from gateway.pipeline import Further, Inspected, Pipeline
 from gateway.settings import PolicySettings
 
 _LARGE_GAS = 2_000_000
@@ -38,7 +38,22 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
 
         return await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
 
+    async def look_again(
+        transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool
+    ) -> Further:
+        looks = await chain.live.second_looks(transaction, simulation, deadline, suspicious=suspicious)
+        results = tuple(
+            (variant.kind.difference, variant.result) for variant in looks.variants if variant.result is not None
+        )
+        return Further(looks.findings, results)
+
     def verdict(report: InspectionReport, sender: Address) -> Verdict:
         return decide(report, policy, sender=sender)
 
-    return Pipeline(simulate=chain.live.simulate, inspect=look, decide=verdict, ruleset_hash=ruleset.hash)
+    return Pipeline(
+        simulate=chain.live.simulate,
+        inspect=look,
+        decide=verdict,
+        look_again=look_again,
+        ruleset_hash=ruleset.hash,
+    )

@@ -27,7 +27,7 @@ def evasion(variants: Sequence[Variant]) -> Finding | None:
         title="Behaves differently in another block",
         severity=Severity.HIGH if flows else Severity.MEDIUM,
         confidence=Confidence.MEDIUM if sure else Confidence.LOW,
-        summary=f"Run in a block with another {worst.kind} environment, {worst.divergence}.",
+        summary=f"In {worst.kind.difference}, {worst.divergence}.",
         evidence={str(variant.kind): variant.divergence or variant.error or "same" for variant in variants},
         references=("https://github.com/flashbots/op-rbuilder/pull/466",),
     )

@@ -32,6 +32,21 @@ class VariantKind(StrEnum):
     WITHOUT_PENDING = "without-pending"
     """as if nothing forwarded before were mined before it: a sequencer may order by fee"""
 
+    @property
+    def difference(self) -> str:
+        """What is different, in words for the analyst."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    VariantKind.COINBASE: "a block with another fee recipient",
+    VariantKind.LATER: "a block one hour later",
+    VariantKind.NEXT: "the block after the next",
+    VariantKind.PREVRANDAO: "a block with another random value",
+    VariantKind.BASE_FEE: "a block with another base fee",
+    VariantKind.WITHOUT_PENDING: "a block that does not contain what others sent before",
+}
+
 
 _TRIGGERS = {
     VariantKind.COINBASE: frozenset({"COINBASE", "BALANCE"}),
