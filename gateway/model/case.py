@@ -193,6 +193,19 @@ class CaseGroup:
     newest: QuarantineEntry
 
 
+@dataclass(frozen=True, slots=True)
+class CaseStep:
+    """One step a case took."""
+
+    from_state: CaseState | None
+    """None for the hold itself"""
+    to_state: CaseState
+    actor: str
+    second_actor: str | None
+    reason: str
+    at: datetime
+
+
 class OutboxOutcome(StrEnum):
     """How a forwarding intent ended."""
 

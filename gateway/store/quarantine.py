@@ -15,6 +15,7 @@ from gateway.model.case import (
     CaseGroup,
     CaseOrder,
     CaseQuery,
+    CaseStep,
     Conflict,
     Decision,
     OutboxItem,
@@ -44,7 +45,8 @@ class Record(Protocol):
     async def note(self, notes: Sequence[SubmissionNote]) -> None:
         """Record submissions that were forwarded or rejected at once, as one link of the audit chain.
 
-        Durable when it returns. The hot path does not wait for it: it gives notes to `store.audit.AuditWriter`.
+        Durable when it returns, idempotent for the same group. The hot path does not wait for it: it gives notes to
+        `store.audit_writer.AuditWriter`.
         """
 
     async def by_hash(self, hash: Hash32) -> QuarantineEntry | None:
@@ -53,8 +55,8 @@ class Record(Protocol):
     async def case(self, case_id: str) -> QuarantineEntry | None:
         """The case by its id, in any state."""
 
-    async def detail(self, case_id: str) -> CaseDetail | None:
-        """What the case page prints: as of the hold, or of the last `move` that brought a newer one."""
+    async def detail(self, case_id: str, *, revision: int | None = None) -> CaseDetail | None:
+        """What the case page prints: as of the hold (1), or of a later step that brought a detail (default: last)."""
 
     async def cases(self, query: CaseQuery) -> Page:
         """One page of the cases that match."""
@@ -67,6 +69,9 @@ class Record(Protocol):
 
     async def by_sender(self, sender: Address, states: Collection[CaseState]) -> Sequence[QuarantineEntry]:
         """A sender's cases in these states, by nonce."""
+
+    async def history(self, case_id: str) -> Sequence[CaseStep]:
+        """Every step of a case, the oldest first."""
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[QuarantineEntry]:
         """Waiting cases whose time is over, the oldest first."""

@@ -1,0 +1,73 @@
+"""Finds detectors by entry point and refuses to start with a set that is not whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points, version
+
+from gateway.errors import ConfigurationError
+from gateway.inspection.detector import Detector
+
+GROUP = "stopgate.detectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """The detectors that run, cheapest first, and the hash every verdict carries."""
+
+    detectors: tuple[Detector, ...]
+    hash: str
+    """first 16 hex digits of SHA-256 over ids, versions, severities and confidences"""
+
+
+def load(
+    *,
+    enabled: frozenset[str] = frozenset(),
+    disabled: frozenset[str] = frozenset(),
+    found: Iterable[EntryPoint] | None = None,
+) -> Ruleset:
+    """Import and construct the detectors that are installed.
+
+    `enabled` empty means all. `found` replaces the installed entry points, for tests.
+
+    Raises:
+        ConfigurationError: an id in the settings is unknown, two detectors share an id, a class cannot be imported
+            or is no detector, its id differs from its entry point, or nothing is left to run.
+    """
+    points = tuple(entry_points(group=GROUP) if found is None else found)
+    names = [point.name for point in points]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ConfigurationError(f"detector ids installed twice: {', '.join(duplicates)}; uninstall one of each")
+    unknown = sorted((enabled | disabled) - set(names))
+    if unknown:
+        raise ConfigurationError(
+            f"settings name unknown detectors: {', '.join(unknown)}; known: {', '.join(sorted(names))}"
+        )
+    chosen = [point for point in points if (not enabled or point.name in enabled) and point.name not in disabled]
+    return ruleset(_construct(point) for point in chosen)
+
+
+def ruleset(detectors: Iterable[Detector]) -> Ruleset:
+    """Order detectors by cost and hash them; ConfigurationError if there are none."""
+    ordered = tuple(sorted(detectors, key=lambda detector: (detector.cost, detector.id)))
+    if not ordered:
+        raise ConfigurationError("no detectors are enabled; install some or mend the settings")
+    document = [[d.id, int(d.severity), int(d.confidence), d.__doc__] for d in sorted(ordered, key=lambda d: d.id)]
+    digest = hashlib.sha256(json.dumps([version("stopgate"), document]).encode()).hexdigest()[:16]
+    return Ruleset(ordered, digest)
+
+
+def _construct(point: EntryPoint) -> Detector:
+    try:
+        loaded = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"detector {point.name} ({point.value}) cannot be imported: {error}") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Detector)):
+        raise ConfigurationError(f"entry point {point.name} ({point.value}) is no Detector class")
+    if loaded.id != point.name:
+        raise ConfigurationError(f"entry point {point.name} names a detector whose id is {loaded.id}")
+    return loaded()

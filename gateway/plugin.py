@@ -1,0 +1,32 @@
+"""All that the author of a detector may import; everything else in the gateway can change without notice."""
+
+from gateway.inspection.detector import Detector, Family
+from gateway.inspection.subject import Inspection
+from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
+from gateway.model.finding import Confidence, Finding, Severity
+from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
+from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, StorageAccess, Trace
+from gateway.model.transaction import Transaction
+
+__all__ = [
+    "ZERO_ADDRESS",
+    "Address",
+    "Approval",
+    "CallFrame",
+    "Confidence",
+    "Detector",
+    "Facts",
+    "Family",
+    "Finding",
+    "FrameKind",
+    "Hash32",
+    "Inspection",
+    "Log",
+    "Severity",
+    "SimulationResult",
+    "StorageAccess",
+    "TokenStandard",
+    "Trace",
+    "Transaction",
+    "Transfer",
+]
