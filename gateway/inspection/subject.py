@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gateway.inspection.consent import Consent, gather
 from gateway.inspection.facts import derive
+from gateway.inspection.ledger import Ledger, keep
+from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.pool import Market, survey
+from gateway.inspection.roles import Roles, assign
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
+
+CHEAP = 0.5
+"""who pays less than this part of what it gets did not trade"""
+COVERED = 0.3
+"""a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
 
 @dataclass(frozen=True)
@@ -29,3 +39,59 @@ class Inspection:
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
         return self.simulation.facts or derive(self.transaction, self.simulation)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Net movements of every asset and what was held before."""
+        return keep(self.facts, self.simulation)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Who ordered this, and what that side ended with."""
+        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory)
+
+    @cached_property
+    def consent(self) -> Consent:
+        """What each contract knew of its callers before."""
+        return gather(self.transaction, self.simulation)
+
+    @cached_property
+    def market(self) -> Market:
+        """Pools and prices before the transaction."""
+        return survey(self.facts, self.ledger, self.simulation)
+
+    @cached_property
+    def losses(self) -> tuple[Loss, ...]:
+        """What outsiders lost, and whether they agreed."""
+        return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
+
+    @cached_property
+    def consideration(self) -> float | None:
+        """What the ordering side gave, as a part of what it gained, both at the prices before the transaction.
+
+        0.0: it gained and gave nothing. None: it gained nothing, or what it gave has no known price.
+        """
+        if not self.roles.gained:
+            return None
+        if not self.roles.gave:
+            return 0.0
+        gained, _ = self.market.value(self.roles.gained)
+        gave, complete = self.market.value(self.roles.gave)
+        return gave / gained if complete and gained > 0.0 else None
+
+    @property
+    def gained_for_little(self) -> bool:
+        """True if the ordering side has more than before and paid less than half of it."""
+        return self.consideration is not None and self.consideration < CHEAP
+
+    def gain_covers(self, loss: Loss) -> bool:
+        """True if the ordering side ended with a good part of what was lost: of that asset, or of its value."""
+        if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
+            return True
+        gained, _ = self.market.value(self.roles.gained)
+        lost, complete = self.market.value({loss.asset: loss.amount})
+        return complete and lost > 0.0 and gained >= COVERED * lost
+
+    def unexplained(self, loss: Loss) -> bool:
+        """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
+        return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
