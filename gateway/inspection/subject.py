@@ -12,6 +12,7 @@ from gateway.inspection.ledger import Ledger, keep
 from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
+from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
@@ -64,6 +65,16 @@ class Inspection:
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
+
+    @cached_property
+    def reentries(self) -> tuple[Reentry, ...]:
+        """Returns through the ordering side into a contract that was not done."""
+        return tuple(reentries(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def stale_views(self) -> tuple[StaleView, ...]:
+        """Answers that outsiders got from a contract that was not done."""
+        return tuple(stale_views(self.simulation.trace, self.roles.cluster))
 
     @cached_property
     def consideration(self) -> float | None:
