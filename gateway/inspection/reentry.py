@@ -58,9 +58,11 @@ class StaleView:
 
 def reentries(trace: Trace, cluster: Set[Address]) -> Iterator[Reentry]:
     """Returns that changed a slot which the open call also used; needs storage accesses."""
-    slots = _by_slot(trace)
-    writes = _writes(trace)
-    for outer, inner, through in _returns(trace.frames, cluster):
+    returns = list(_returns(trace.frames, cluster))
+    if not returns:
+        return
+    slots, writes = _by_slot(trace), _writes(trace)
+    for outer, inner, through in returns:
         account = inner.context
         if account is None:
             continue
@@ -75,14 +77,21 @@ def reentries(trace: Trace, cluster: Set[Address]) -> Iterator[Reentry]:
 
 def stale_views(trace: Trace, cluster: Set[Address]) -> Iterator[StaleView]:
     """Answers to outsiders that rest on a slot which the open call then changed; needs storage accesses."""
+    views = [
+        (outer, view)
+        for outer, view, _ in _returns(trace.frames, cluster)
+        if view.from_ not in cluster and view.from_ != view.context
+    ]
+    if not views:
+        return
     slots = _by_slot(trace)
     reads: dict[int, list[StorageAccess]] = defaultdict(list)
     for access in trace.accesses or ():
         if access.kind is AccessKind.SLOAD:
             reads[access.frame].append(access)
-    for outer, view, _ in _returns(trace.frames, cluster):
+    for outer, view in views:
         account = view.context
-        if account is None or view.from_ in cluster or view.from_ == account:
+        if account is None:
             continue
         for read in reads.get(view.index, ())[:WRITES_EXAMINED]:
             history = slots[account, read.slot]
