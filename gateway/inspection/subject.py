@@ -9,7 +9,7 @@ from functools import cached_property
 from gateway.inspection.consent import Consent, gather
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Ledger, keep
-from gateway.inspection.loss import Loss, losses
+from gateway.inspection.loss import Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.roles import Roles, assign
@@ -64,6 +64,11 @@ class Inspection:
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
+
+    @cached_property
+    def issues(self) -> tuple[Loss, ...]:
+        """Tokens that were made here, each as a loss of all its holders."""
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
