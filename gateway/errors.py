@@ -6,7 +6,11 @@ StopgateError
 │   └── Unexecutable        nonce, balance, gas: a node would refuse it too
 ├── SimulationError         the engine could not finish; says nothing about the transaction
 │   └── StateMissing        the engine needs these keys first
-├── UpstreamError           the sequencer's RPC did not answer, or answered nonsense
+├── UpstreamError           the sequencer's RPC could not be used
+│   ├── UpstreamUnreachable nothing was sent; another upstream may be tried
+│   ├── UpstreamSilent      sent, but no whole answer came: a submission may have been taken
+│   ├── UpstreamNonsense    it answered, but not JSON-RPC, or not to this question
+│   └── UpstreamRefused     a JSON-RPC error, with its code, message and data
 ├── StoreError              Redis or SQL did not answer
 │   ├── QueueUnavailable    Redis
 │   └── RecordUnavailable   SQL
@@ -55,6 +59,26 @@ class StateMissing(SimulationError):
 
 class UpstreamError(StopgateError):
     """The upstream RPC could not be used."""
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No byte of the request left: another upstream may be tried, for submissions too."""
+
+
+class UpstreamSilent(UpstreamError):
+    """The request went out and no whole answer came. A submission may have been taken: look it up by hash."""
+
+
+class UpstreamNonsense(UpstreamError):
+    """The answer is not JSON-RPC, is too large, or answers another question. A submission may have been taken."""
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream answered with a JSON-RPC error: an answer, not a failure of the upstream."""
+
+    def __init__(self, code: int, message: str, data: object = None) -> None:
+        super().__init__(f"upstream error {code}: {message}")
+        self.code, self.message, self.data = code, message, data
 
 
 class StoreError(StopgateError):

@@ -74,10 +74,11 @@ def _choose(
 
 
 def _failure_answers(report: InspectionReport, policy: Policy) -> list[tuple[Action, str, str]]:
-    if not report.simulated:
+    if not report.simulated and report.truncated is None:
         return [(policy.on_simulation_error, "simulation-error", f"the simulation did not finish: {report.error}")]
     answers = []
     if report.truncated is not None:
+        # Cut off before there was a result, or with a partial one: more time may settle either.
         answers.append((policy.on_over_budget, "over-budget", f"the simulation was cut off: {report.truncated}"))
     failed = [o.detector_id for o in report.outcomes if o.status is OutcomeStatus.FAILED]
     if failed:

@@ -1,1 +1,1 @@
-"""JSON-RPC 2.0 messages, the table of methods and the table of errors."""
+"""JSON-RPC 2.0 as bytes and values: messages, the method table, error codes. Knows no transport and no chain."""

@@ -47,6 +47,11 @@ class Finding:
     references: tuple[str, ...] = ()
 
 
+def finding_key(finding: Finding) -> str:
+    """What makes two findings the same to an analyst: who says it, how bad, against whom. Amounts may differ."""
+    return f"{finding.detector_id}|{finding.severity.name}|{finding.victim or ''}"
+
+
 class OutcomeStatus(StrEnum):
     """How a detector's run ended; silence is never safety."""
 

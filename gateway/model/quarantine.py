@@ -50,6 +50,9 @@ TRANSITIONS: dict[CaseState, frozenset[CaseState]] = {
 WAITING = frozenset({CaseState.HELD, CaseState.DEFERRED, CaseState.PARKED})
 """States in which nothing was sent yet and something may still be."""
 
+FINAL = frozenset(state for state, targets in TRANSITIONS.items() if not targets)
+"""States that no case leaves."""
+
 
 def may_become(state: CaseState, target: CaseState) -> bool:
     """True if the table allows the step."""
@@ -76,11 +79,22 @@ class QuarantineEntry:
     decided_by: str | None = None
     decision_reason: str | None = None
     decided_at: datetime | None = None
+    assigned_to: str | None = None
+    """the analyst who claimed it"""
+    group: str = ""
+    """equal for look-alikes: digest of clause, recipient, selector and detectors; set by the record when held"""
+    version: int = 0
+    """how often the record changed this case; a copy with a lower number is older"""
 
     @property
     def hash(self) -> Hash32:
         """The transaction's hash."""
         return self.raw.hash
+
+    @property
+    def priority(self) -> float:
+        """What the queue is sorted by: score times estimated loss; without an estimate the score alone."""
+        return self.verdict.score * (1.0 + (self.estimated_loss or 0.0))
 
 
 class PublicStatus(StrEnum):

@@ -1,0 +1,64 @@
+"""Opens the record and the live queue as the settings say: embedded ones below the data folder, or by URL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.settings import Settings, StoreSettings
+from gateway.store.database import Database, sqlite_url
+from gateway.store.embedded import EmbeddedValkey
+from gateway.store.migrate import migrate
+from gateway.store.record import SqlRecord
+from gateway.store.redis import RedisQueue
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStores:
+    """The stores of one process."""
+
+    database: Database
+    record: SqlRecord
+    queue: RedisQueue
+    embedded: EmbeddedValkey | None
+    """None if the queue is a server of the operator's own"""
+
+    @property
+    def descriptions(self) -> tuple[str, str]:
+        """One line for each store: which one it is."""
+        queue = self.embedded.description if self.embedded else "live queue: Redis by URL"
+        return f"record: {self.database.where}", queue
+
+
+def database_url(store: StoreSettings, data_dir: Path) -> str:
+    """The configured database, or SQLite below the data folder."""
+    return store.database_url.get_secret_value() or sqlite_url(data_dir)
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
+    """Migrate, connect, and close at the end.
+
+    Raises:
+        ConfigurationError: a URL is unusable, or the schema is newer than this program.
+        RecordUnavailable, QueueUnavailable: a store does not answer.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        url = database_url(settings.store, settings.data_dir)
+        await asyncio.to_thread(migrate, url)
+        database = Database(url)
+        record = SqlRecord(database)
+        stack.push_async_callback(record.close)
+        embedded = None
+        redis_url = settings.store.redis_url.get_secret_value()
+        if not redis_url:
+            embedded = await asyncio.to_thread(EmbeddedValkey.start, settings.data_dir)
+            stack.push_async_callback(asyncio.to_thread, embedded.close)
+            redis_url = embedded.url
+        queue = RedisQueue(redis_url)
+        stack.push_async_callback(queue.close)
+        yield OpenStores(database, record, queue, embedded)

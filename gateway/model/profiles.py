@@ -1,0 +1,128 @@
+"""The chains this gateway knows, as data.
+
+A fact marked [U] was not checked against the chain itself when it was written down; `stopgate doctor`
+compares chain id and base fee with the upstream. Activation times of Ethereum are those of the
+execution-specs (https://github.com/ethereum/execution-specs, README, "Hardforks").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.model.block import Fork
+from gateway.model.chain import ChainProfile, FeeRule
+
+# https://specs.optimism.io/protocol/deposits.html: "a new EIP-2718 transaction type with the prefix 0x7E"
+_OP_NATIVE = {0x7E: "a deposit transaction"}
+
+# https://github.com/OffchainLabs/go-ethereum, core/types/transaction.go [U]
+_NITRO_NATIVE = {
+    0x64: "an Arbitrum deposit (ArbitrumDepositTx)",
+    0x65: "an unsigned Arbitrum transaction (ArbitrumUnsignedTx)",
+    0x66: "an Arbitrum contract transaction (ArbitrumContractTx)",
+    0x68: "an Arbitrum retry (ArbitrumRetryTx)",
+    0x69: "an Arbitrum retryable submission (ArbitrumSubmitRetryableTx)",
+    0x6A: "an Arbitrum internal transaction (ArbitrumInternalTx)",
+    0x78: "a legacy Arbitrum transaction (ArbitrumLegacyTx)",
+}
+
+# https://docs.scroll.io/en/technology/chain/transactions/ [U]
+_SCROLL_NATIVE = {0x7E: "an L1 message transaction"}
+
+# https://docs.zksync.io/zksync-protocol/rollup/transaction-lifecycle [U]. 0x71 is signed by users, yet refused:
+# no local engine executes EraVM, and its fields (paymaster, factory dependencies) are not decoded here.
+_ZKSYNC_NATIVE = {
+    0x71: "an EIP-712 transaction",
+    0xFE: "a protocol upgrade transaction",
+    0xFF: "a priority (L1) transaction",
+}
+
+ETHEREUM = ChainProfile(
+    name="ethereum",
+    chain_id=1,
+    # By timestamp from Shanghai on. Paris activated by total difficulty at block 15537394, London at 12965000:
+    # these are the timestamps of those blocks. Earlier forks are not told apart here; a replay of an older
+    # block names its fork in BlockContext.
+    forks=(
+        (0, Fork.BERLIN),
+        (1_628_166_822, Fork.LONDON),
+        (1_663_224_179, Fork.PARIS),
+        (1_681_338_455, Fork.SHANGHAI),
+        (1_710_338_135, Fork.CANCUN),
+        (1_746_612_311, Fork.PRAGUE),
+        (1_764_798_551, Fork.OSAKA),
+    ),
+)
+
+# Holocene and earlier are Cancun for the EVM; Isthmus (9 May 2025) brings Prague's rules to L2.
+# https://docs.optimism.io/notices/upgrade-15 [U]; P256VERIFY came with Fjord (RIP-7212),
+# https://specs.optimism.io/protocol/fjord/exec-engine.html
+_OP_FORKS = (
+    (0, Fork.PARIS),
+    (1_704_992_401, Fork.SHANGHAI),  # Canyon
+    (1_710_374_401, Fork.CANCUN),  # Ecotone
+    (1_746_806_401, Fork.PRAGUE),  # Isthmus
+)
+
+OP_MAINNET = ChainProfile(
+    name="op-mainnet", chain_id=10, forks=_OP_FORKS, native_types=_OP_NATIVE, fee_rule=FeeRule.OP_STACK, p256=True
+)
+BASE = ChainProfile(
+    name="base", chain_id=8453, forks=_OP_FORKS, native_types=_OP_NATIVE, fee_rule=FeeRule.OP_STACK, p256=True
+)
+
+ARBITRUM_ONE = ChainProfile(
+    name="arbitrum-one",
+    chain_id=42161,
+    # ArbOS 20 brought Cancun's rules, ArbOS 40 Prague's; P256VERIFY came with ArbOS 30 (RIP-7212) [U]
+    forks=((0, Fork.SHANGHAI), (1_710_424_089, Fork.CANCUN), (1_750_161_600, Fork.PRAGUE)),
+    native_types=_NITRO_NATIVE,
+    p256=True,
+)
+
+SCROLL = ChainProfile(
+    name="scroll",
+    chain_id=534352,
+    # Darwin/Curie bring London to Cancun piecewise, Euclid Prague's authorizations [U]; SELFDESTRUCT and
+    # several precompiles stay disabled, which no local engine here knows: cross-check with `node`.
+    forks=((0, Fork.SHANGHAI), (1_720_000_000, Fork.CANCUN), (1_745_305_200, Fork.PRAGUE)),
+    native_types=_SCROLL_NATIVE,
+    p256=True,
+)
+
+ZKSYNC_ERA = ChainProfile(
+    name="zksync-era",
+    chain_id=324,
+    forks=((0, Fork.CANCUN),),  # EraVM is another machine: only the `node` engine is right here
+    native_types=_ZKSYNC_NATIVE,
+    p256=True,
+)
+
+DEVELOPMENT = ChainProfile(
+    name="development",
+    chain_id=31337,  # anvil's and hardhat's default
+    forks=((0, Fork.PRAGUE),),
+)
+
+PROFILES: Mapping[int, ChainProfile] = {
+    profile.chain_id: profile for profile in (ETHEREUM, OP_MAINNET, BASE, ARBITRUM_ONE, SCROLL, ZKSYNC_ERA, DEVELOPMENT)
+}
+"""chain id -> built-in profile"""
+
+
+def op_stack(name: str, chain_id: int) -> ChainProfile:
+    """A profile for any other OP Stack chain that follows the standard upgrades."""
+    return ChainProfile(
+        name=name,
+        chain_id=chain_id,
+        forks=((0, Fork.PRAGUE),),
+        native_types=_OP_NATIVE,
+        fee_rule=FeeRule.OP_STACK,
+        p256=True,
+    )
+
+
+def profile_for(chain_id: int) -> ChainProfile:
+    """The built-in profile, or a plain one with Prague's rules and no native types for an unknown chain."""
+    known = PROFILES.get(chain_id)
+    return known or ChainProfile(name=f"chain-{chain_id}", chain_id=chain_id, forks=((0, Fork.PRAGUE),))

@@ -1,0 +1,114 @@
+"""From received bytes to a verdict: decode, simulate, inspect, decide. No HTTP, no store, and no step mutates another.
+
+The four rooms come in as callables, so that this file states the order and the failure answers and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from gateway.errors import SimulationError
+from gateway.model.facts import Facts
+from gateway.model.finding import InspectionReport
+from gateway.model.primitive import Address
+from gateway.model.trace import SimulationResult
+from gateway.model.transaction import Transaction
+from gateway.model.verdict import Verdict
+
+Simulate = Callable[[Transaction, float], Awaitable[SimulationResult]]
+"""(transaction, deadline as a `time.monotonic` value) -> result at the head.
+
+Raises:
+    Unexecutable: a node would refuse it.
+    SimulationError: the engine failed.
+    UpstreamError: the state could not be fetched, or the head is stale.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the detectors said, and the facts they were given."""
+
+    report: InspectionReport
+    facts: Facts = field(default_factory=Facts)
+
+
+Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
+"""(transaction, simulation, deadline) -> findings and outcomes; a detector that fails is an outcome, not an error."""
+
+Decide = Callable[[InspectionReport, Address], Verdict]
+"""(report, sender) -> verdict, by the operator's policy; pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and everything it rests on."""
+
+    transaction: Transaction
+    verdict: Verdict
+    simulation: SimulationResult | None
+    """None if there was no result to look at; the report then says why"""
+    facts: Facts
+    timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """stage -> seconds"""
+
+
+class Pipeline:
+    """Judges one transaction at a time; safe to share between tasks."""
+
+    def __init__(
+        self,
+        *,
+        simulate: Simulate,
+        inspect: Inspect,
+        decide: Decide,
+        ruleset_hash: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._simulate, self._inspect, self._decide = simulate, inspect, decide
+        self._ruleset_hash, self._clock = ruleset_hash, clock
+
+    async def judge(self, transaction: Transaction, deadline: float) -> Judgement:
+        """The verdict on a decoded transaction, by `deadline` (a value of the clock).
+
+        A deadline that passes, or an engine that fails, still gives a verdict: the policy's answer to that failure.
+
+        Raises:
+            Unexecutable: a node would refuse it; nobody needs to look at it.
+            UpstreamError: the chain's state is out of reach; no verdict is possible and nothing may be sent.
+        """
+        started = self._clock()
+        simulation: SimulationResult | None = None
+        timings: dict[str, float] = {}
+        try:
+            async with asyncio.timeout(max(0.0, deadline - started)):
+                simulation = await self._simulate(transaction, deadline)
+        except TimeoutError:
+            timings["simulate"] = self._clock() - started
+            waited = f"no simulation result within {timings['simulate'] * 1000:.0f} ms"
+            inspected = Inspected(self._unsimulated(truncated=waited))
+        except SimulationError as error:
+            timings["simulate"] = self._clock() - started
+            inspected = Inspected(self._unsimulated(error=str(error) or type(error).__name__))
+        else:
+            simulated = self._clock()
+            timings["simulate"] = simulated - started
+            inspected = await self._inspect(transaction, simulation, deadline)
+            timings["inspect"] = self._clock() - simulated
+        verdict = self._decide(inspected.report, transaction.sender)
+        timings["total"] = self._clock() - started
+        return Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+
+    def _unsimulated(self, *, truncated: str | None = None, error: str | None = None) -> InspectionReport:
+        return InspectionReport(
+            findings=(),
+            outcomes=(),
+            simulated=False,
+            truncated=truncated,
+            error=error,
+            ruleset_hash=self._ruleset_hash,
+        )

@@ -1,0 +1,227 @@
+"""The settings tree: read once at start from the environment, then handed down and never changed.
+
+Every value has a name STOPGATE_<GROUP>__<NAME>; with _FILE appended it is read from a file, for secrets. `REDIS_URL` is
+the one bare name accepted. Times are in seconds unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import EnvSettingsSource
+
+from gateway.errors import ConfigurationError
+from gateway.model.policy import Mode
+from gateway.model.verdict import Action
+
+Engine = Literal["auto", "revm", "py-evm", "node"]
+_FILE = "_file"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RpcSettings(_Group):
+    """The public edge."""
+
+    listen: str = "127.0.0.1:8080"
+    """host:port"""
+    public_url: str = ""
+    """what clients reach this gateway by, for status links; empty: http:// and `listen`"""
+    body_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)
+    depth: int = Field(default=64, ge=4, le=500)
+    batch_items: int = Field(default=100, ge=1)
+    transaction_bytes: int = Field(default=128 * 1024, ge=1024)
+    body_seconds: float = Field(default=15.0, gt=0)
+    in_flight: int = Field(default=512, ge=1)
+    """HTTP requests answered at once"""
+    connections: int = Field(default=2048, ge=1)
+    """open connections; beyond it new ones are answered 503"""
+    extra_methods: Annotated[frozenset[str], NoDecode] = frozenset()
+    """optional methods to pass through, separated by commas"""
+    allow_origin: str = "*"
+    """for pages in browsers; empty sends no CORS headers"""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """proxies whose X-Forwarded-For is believed, separated by commas"""
+    sync_seconds: float = Field(default=2.0, gt=0)
+    """wait of eth_sendRawTransactionSync if the client names none"""
+    sync_most_seconds: float = Field(default=10.0, gt=0)
+
+    @field_validator("extra_methods", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return frozenset(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("listen")
+    @classmethod
+    def _has_port(cls, value: str) -> str:
+        split_listen(value)
+        return value
+
+
+class UpstreamSettings(_Group):
+    """The sequencer's RPC and those that stand in for it."""
+
+    urls: Annotated[tuple[str, ...], NoDecode] = ()
+    """separated by commas; the first is the sequencer"""
+    websocket_url: str = ""
+    """for new heads; empty: polling alone"""
+    connect_timeout: float = Field(default=2.0, gt=0)
+    read_timeout: float = Field(default=10.0, gt=0)
+    send_timeout: float = Field(default=20.0, gt=0)
+    settle_seconds: float = Field(default=3.0, ge=0)
+    """how long to look for a transaction whose answer was lost"""
+    connections: int = Field(default=64, ge=1)
+    max_head_age: float = Field(default=60.0, gt=0)
+    """without a new head for longer, a stand-in is preferred"""
+
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("urls")
+    @classmethod
+    def _is_http(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"{url!r} is no http:// or https:// URL")
+        return value
+
+
+class InspectionSettings(_Group):
+    """Engines, budgets and detectors."""
+
+    engine: Engine = "auto"
+    """auto: revm if it is installed, else py-evm"""
+    workers: int = Field(default=0, ge=0)
+    """py-evm processes; 0: one for each processor, two at least"""
+    budget_ms: int = Field(default=1000, ge=10)
+    """from receipt to verdict; what takes longer is deferred"""
+    disabled_detectors: Annotated[frozenset[str], NoDecode] = frozenset()
+    """detector ids, separated by commas"""
+
+    @field_validator("disabled_detectors", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return frozenset(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @property
+    def budget(self) -> timedelta:
+        """From receipt to verdict."""
+        return timedelta(milliseconds=self.budget_ms)
+
+
+class PolicySettings(_Group):
+    """Mode and failure answers; the clauses themselves are `gateway.inspection.policy`'s."""
+
+    mode: Mode = Mode.ENFORCE
+    on_over_budget: Action = Action.DEFER
+    on_detector_timeout: Action = Action.DEFER
+    on_simulation_error: Action = Action.HOLD
+    on_detector_failure: Action = Action.HOLD
+    on_simulated_revert: Action = Action.FORWARD
+    on_queue_unavailable: Action = Action.HOLD
+    on_record_unavailable: Literal[Action.REJECT, Action.FORWARD] = Action.REJECT
+    hold_seconds: int = Field(default=6 * 3600, ge=60)
+
+
+class StoreSettings(_Group):
+    """Where cases and the live queue are kept; the same for gateway and dashboard."""
+
+    database_url: SecretStr = SecretStr("")
+    """sqlite:///FILE or postgresql://...; empty: SQLite below the data folder"""
+    redis_url: SecretStr = SecretStr("")
+    """redis://, rediss:// or unix://; empty: an embedded Valkey below the data folder"""
+
+
+class LogSettings(_Group):
+    """Log lines on standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "text"] = "json"
+
+
+class _PlainSource(EnvSettingsSource):
+    """The environment without names that `_FileSource` reads."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name: value for name, value in super()._load_env_vars().items() if not name.endswith(_FILE)}
+
+
+class _FileSource(EnvSettingsSource):
+    """NAME_FILE: the value is what that file holds, without surrounding white space."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = {}
+        for name, path in super()._load_env_vars().items():
+            if path and name.startswith("stopgate_") and name.endswith(_FILE):
+                try:
+                    found[name.removesuffix(_FILE)] = Path(path).read_text("utf-8").strip()
+                except OSError as error:
+                    raise ConfigurationError(f"{name.upper()} names a file that cannot be read: {error}") from error
+        return found
+
+
+class Settings(BaseSettings):
+    """Everything a gateway process is configured with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STOPGATE_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = Path(".stopgate")
+    """embedded stores live here"""
+    rpc: RpcSettings = RpcSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    inspection: InspectionSettings = InspectionSettings()
+    policy: PolicySettings = PolicySettings()
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then files named by the environment."""
+        return init_settings, _PlainSource(settings_cls), _FileSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment; `overrides` are nested dictionaries that win over it (command-line options).
+
+    Raises:
+        ConfigurationError: a value is unusable; names the setting and what it takes.
+    """
+    bare = os.environ.get("REDIS_URL", "")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"STOPGATE_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise ConfigurationError(problems) from error
+    if bare and not settings.store.redis_url.get_secret_value():
+        store = settings.store.model_copy(update={"redis_url": SecretStr(bare)})
+        settings = settings.model_copy(update={"store": store})
+    return settings
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`. Raises ValueError for anything else."""
+    host, separator, port = listen.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{listen!r} is not host:port")
+    return host.strip("[]"), int(port)

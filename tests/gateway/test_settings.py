@@ -1,0 +1,79 @@
+"""Settings come from arguments, the environment and files, and say clearly what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigurationError
+from gateway.model.policy import Mode
+from gateway.settings import load_settings, split_listen
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load_settings()
+    assert settings.data_dir == Path(".stopgate")
+    assert settings.policy.mode is Mode.ENFORCE
+    assert settings.store.redis_url.get_secret_value() == ""
+
+
+def test_the_environment_is_nested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOPGATE_POLICY__MODE", "observe")
+    monkeypatch.setenv("STOPGATE_UPSTREAM__URLS", "http://a:1, https://b:2")
+    monkeypatch.setenv("STOPGATE_RPC__EXTRA_METHODS", "debug_traceCall")
+    settings = load_settings()
+    assert settings.policy.mode is Mode.OBSERVE
+    assert settings.upstream.urls == ("http://a:1", "https://b:2")
+    assert settings.rpc.extra_methods == {"debug_traceCall"}
+
+
+def test_arguments_win_over_the_environment_and_leave_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOPGATE_RPC__LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("STOPGATE_RPC__DEPTH", "10")
+    settings = load_settings(rpc={"listen": "127.0.0.1:2"})
+    assert (settings.rpc.listen, settings.rpc.depth) == ("127.0.0.1:2", 10)
+
+
+def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "redis"
+    secret.write_text("redis://:pw@host/0\n")
+    monkeypatch.setenv("STOPGATE_STORE__REDIS_URL_FILE", str(secret))
+    settings = load_settings()
+    assert settings.store.redis_url.get_secret_value() == "redis://:pw@host/0"
+    assert "pw" not in repr(settings)
+
+
+def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STOPGATE_STORE__DATABASE_URL_FILE", str(tmp_path / "absent"))
+    with pytest.raises(ConfigurationError, match="STOPGATE_STORE__DATABASE_URL_FILE"):
+        load_settings()
+
+
+def test_the_bare_redis_url_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://bare")
+    assert load_settings().store.redis_url.get_secret_value() == "redis://bare"
+    monkeypatch.setenv("STOPGATE_STORE__REDIS_URL", "redis://ours")
+    assert load_settings().store.redis_url.get_secret_value() == "redis://ours"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STOPGATE_RPC__LISTEN", "nowhere"),
+        ("STOPGATE_RPC__DEPTH", "1"),
+        ("STOPGATE_UPSTREAM__URLS", "ftp://x"),
+        ("STOPGATE_POLICY__ON_RECORD_UNAVAILABLE", "hold"),
+        ("STOPGATE_RPC__UNKNOWN", "1"),
+    ],
+)
+def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings()
+
+
+def test_listen() -> None:
+    assert split_listen("[::1]:80") == ("::1", 80)
+    with pytest.raises(ValueError, match="host:port"):
+        split_listen("localhost")
