@@ -53,7 +53,12 @@ class Takeover(Detector):
                 told.add((access.address, what))
                 yield from self._replaced(subject, access, what)
         for log in subject.simulation.trace.logs:
-            if log.topics and log.topics[0] == _OWNERSHIP_TRANSFERRED and not log.reverted and log.address not in created:
+            if (
+                log.topics
+                and log.topics[0] == _OWNERSHIP_TRANSFERRED
+                and not log.reverted
+                and log.address not in created
+            ):
                 yield from self._owned(subject, log)
 
     def _replaced(self, subject: Inspection, access: StorageAccess, what: str) -> Iterator[Finding]:

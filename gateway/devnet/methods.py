@@ -87,7 +87,7 @@ class Methods:
         try:
             return self._table[method](*params)
         except ExecutionFailed as error:
-            raise RpcError(3 if error.output else -32000, str(error), hex_data(error.output)) from error
+            raise RpcError(3 if error.reverted else -32000, str(error), hex_data(error.output)) from error
         except InvalidTransaction as error:
             raise RpcError(-32000, str(error)) from error
         except (ValueError, TypeError, AttributeError, KeyError) as error:

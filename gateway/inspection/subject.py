@@ -9,7 +9,7 @@ from functools import cached_property
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Ledger, keep
-from gateway.inspection.loss import HELPER_FRAMES, Loss, losses
+from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
@@ -75,6 +75,11 @@ class Inspection:
     def stale_views(self) -> tuple[StaleView, ...]:
         """Answers that outsiders got from a contract that was not done."""
         return tuple(stale_views(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def issues(self) -> tuple[Loss, ...]:
+        """Tokens that were made here, each as a loss of all its holders."""
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
