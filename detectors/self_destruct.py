@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity
+from gateway.plugin import CallFrame, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity
+
+DISPOSABLE = 128
+"""bytes of code up to which a contract holds nothing but its own end: gas tokens made millions of them"""
 
 
 class SelfDestruct(Detector):
@@ -38,7 +41,7 @@ class SelfDestruct(Detector):
             if frame.kind is not FrameKind.SELFDESTRUCT or frame.reverted:
                 continue
             gone = frame.from_
-            if gone in created or gone in subject.roles.cluster:
+            if gone in created or gone in subject.roles.cluster or self._is_disposable(subject, frame):
                 continue
             asker = subject.stranger(gone, frame.index, frame.entered)
             if asker is None:
@@ -52,3 +55,8 @@ class SelfDestruct(Detector):
                 evidence={"beneficiary": str(frame.to), "amount": str(frame.value)},
                 severity=Severity.MEDIUM if fixed and subject.consent.knows(gone, frame.to or gone) else self.severity,
             )
+
+    def _is_disposable(self, subject: Inspection, frame: CallFrame) -> bool:
+        codes = subject.simulation.trace.codes or {}
+        ran = subject.simulation.trace.frames[frame.parent].code_hash if frame.parent >= 0 else None
+        return not frame.value and ran in codes and len(codes[ran]) <= DISPOSABLE

@@ -47,7 +47,7 @@ class Takeover(Detector):
         told: set[tuple[Address, str]] = set()
         for access in subject.simulation.trace.accesses or ():
             what = _SLOTS.get(access.slot)
-            if what is None or access.value == access.previous or not access.previous or not access.value:
+            if what is None or access.value == access.previous or not access.value:
                 continue
             if access.address not in created and (access.address, what) not in told:
                 told.add((access.address, what))
