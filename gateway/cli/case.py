@@ -140,7 +140,10 @@ def _print_case(entry: QuarantineEntry, detail: CaseDetail | None) -> None:
     if entry.decided_by:
         head.append(f", decided by {clean(entry.decided_by)}: {clean(entry.decision_reason or '')}")
     console.print(head)
-    parts: list[tuple[str, Any]] = [("Why", verdict_text(entry.verdict)), ("Findings", findings_table(entry.verdict.report))]
+    parts: list[tuple[str, Any]] = [
+        ("Why", verdict_text(entry.verdict)),
+        ("Findings", findings_table(entry.verdict.report)),
+    ]
     if detail is not None:
         parts.insert(0, ("Transaction", transaction_table(detail.transaction)))
         parts.append(("What it would change", changes_table(detail.facts)))

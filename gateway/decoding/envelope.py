@@ -64,11 +64,10 @@ def decode_transaction(
 
 
 def _decode_legacy(raw: RawTransaction, profile: ChainProfile, *, allow_unprotected: bool) -> Transaction:
-    fields = rlp.decode(raw.data)
-    _expect_count(fields, 9, "a legacy transaction")
+    fields = _fields(rlp.decode(raw.data), 9, "a legacy transaction")
     nonce, gas_price, gas_limit, to, value, data, v, r, s = fields
     v_number = _integer(v, "v", 256)
-    body: list[Item] = [nonce, gas_price, gas_limit, to, value, data]
+    body = fields[:6]
     chain_id: int | None = None
     if v_number in (27, 28):
         if not allow_unprotected:
@@ -99,8 +98,9 @@ def _decode_legacy(raw: RawTransaction, profile: ChainProfile, *, allow_unprotec
 
 
 def _decode_access_list(raw: RawTransaction, fields: list[Item], profile: ChainProfile) -> Transaction:
-    _expect_count(fields, 11, "an access list transaction (type 0x01)")
-    chain_id, nonce, gas_price, gas_limit, to, value, data, access_list, *_ = fields
+    chain_id, nonce, gas_price, gas_limit, to, value, data, access_list, *_ = _fields(
+        fields, 11, "an access list transaction (type 0x01)"
+    )
     price = _integer(gas_price, "gas price", 256)
     return Transaction(
         raw=raw,
@@ -119,8 +119,9 @@ def _decode_access_list(raw: RawTransaction, fields: list[Item], profile: ChainP
 
 
 def _decode_dynamic_fee(raw: RawTransaction, fields: list[Item], profile: ChainProfile) -> Transaction:
-    _expect_count(fields, 12, "a dynamic fee transaction (type 0x02)")
-    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, *_ = fields
+    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, *_ = _fields(
+        fields, 12, "a dynamic fee transaction (type 0x02)"
+    )
     return Transaction(
         raw=raw,
         type=TransactionType.DYNAMIC_FEE,
@@ -138,8 +139,9 @@ def _decode_dynamic_fee(raw: RawTransaction, fields: list[Item], profile: ChainP
 
 
 def _decode_blob(raw: RawTransaction, fields: list[Item], profile: ChainProfile) -> Transaction:
-    _expect_count(fields, 14, "a blob transaction (type 0x03)")
-    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, blob_fee, hashes, *_ = fields
+    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, blob_fee, hashes, *_ = _fields(
+        fields, 14, "a blob transaction (type 0x03)"
+    )
     return Transaction(
         raw=raw,
         type=TransactionType.BLOB,
@@ -159,8 +161,9 @@ def _decode_blob(raw: RawTransaction, fields: list[Item], profile: ChainProfile)
 
 
 def _decode_set_code(raw: RawTransaction, fields: list[Item], profile: ChainProfile) -> Transaction:
-    _expect_count(fields, 13, "a set code transaction (type 0x04)")
-    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, authorizations, *_ = fields
+    chain_id, nonce, priority_fee, max_fee, gas_limit, to, value, data, access_list, authorizations, *_ = _fields(
+        fields, 13, "a set code transaction (type 0x04)"
+    )
     gas = _integer(gas_limit, "gas limit", 64)
     tuples = _list(authorizations, "authorization list")
     if len(tuples) * AUTHORIZATION_GAS > gas:
@@ -198,12 +201,12 @@ def _typed_sender(raw: RawTransaction, fields: list[Item]) -> Address:
 
 
 def _authorization(item: Item) -> Authorization:
-    _expect_count(item, 6, "an authorization (EIP-7702)")
-    chain_id = _integer(item[0], "authorization chain id", 256)
-    delegate = _address(item[1], "authorization address")
-    nonce = _integer(item[2], "authorization nonce", 64)
-    y_parity = _integer(item[3], "authorization y parity", 8)
-    r, s = _integer(item[4], "authorization r", 256), _integer(item[5], "authorization s", 256)
+    fields = _fields(item, 6, "an authorization (EIP-7702)")
+    chain_id = _integer(fields[0], "authorization chain id", 256)
+    delegate = _address(fields[1], "authorization address")
+    nonce = _integer(fields[2], "authorization nonce", 64)
+    y_parity = _integer(fields[3], "authorization y parity", 8)
+    r, s = _integer(fields[4], "authorization r", 256), _integer(fields[5], "authorization s", 256)
     authority = recover_authority(chain_id, delegate, nonce, y_parity, r, s)
     return Authorization(chain_id, delegate, nonce, y_parity, r, s, authority)
 
@@ -211,9 +214,9 @@ def _authorization(item: Item) -> Authorization:
 def _access_list(item: Item) -> tuple[AccessListEntry, ...]:
     entries = []
     for entry in _list(item, "access list"):
-        _expect_count(entry, 2, "an access list entry (EIP-2930)")
-        slots = tuple(int.from_bytes(_hash(slot, "access list slot"), "big") for slot in _list(entry[1], "slots"))
-        entries.append(AccessListEntry(_address(entry[0], "access list address"), slots))
+        address, keys = _fields(entry, 2, "an access list entry (EIP-2930)")
+        slots = tuple(int.from_bytes(_hash(key, "access list slot"), "big") for key in _list(keys, "slots"))
+        entries.append(AccessListEntry(_address(address, "access list address"), slots))
     return tuple(entries)
 
 
@@ -231,10 +234,11 @@ def _chain(item: Item, profile: ChainProfile) -> int:
     return chain_id
 
 
-def _expect_count(item: Item, count: int, what: str) -> None:
+def _fields(item: Item, count: int, what: str) -> list[Item]:
     if not isinstance(item, list) or len(item) != count:
         found = f"{len(item)} fields" if isinstance(item, list) else "a string"
         raise DecodingError(f"{what} is a list of {count} fields, found {found}")
+    return item
 
 
 def _list(item: Item, name: str) -> list[Item]:

@@ -36,9 +36,10 @@ class App:
         if body is None:
             await _send(send, 413, b"request too large\n", b"text/plain")
             return
-        await _send(send, 200, self._answer(body), b"application/json")
+        await _send(send, 200, self.answer(body), b"application/json")
 
-    def _answer(self, body: bytes) -> bytes:
+    def answer(self, body: bytes) -> bytes:
+        """The answer to the body of one request; empty if nothing is to be said."""
         try:
             request = json.loads(body)
         except (ValueError, RecursionError) as error:

@@ -79,6 +79,11 @@ class Footprint:
         return [*([CREATION] if self.creates else []), *sorted(_pattern(key) for key in self.writes)]
 
 
+UNSEEN = Footprint(frozenset(), False, False, frozenset(), creates=True)
+"""Of a transaction that was never simulated: it takes its place whatever was forwarded before, and every other one is
+judged again on top of it."""
+
+
 def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
     """The footprint of one simulation."""
     accounts: set[Address] = {transaction.sender, *result.created, *result.destroyed}
@@ -99,7 +104,7 @@ def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
     }
     writes, creates = _written(result.state_diff, result.block.coinbase)
     return Footprint(
-        reads=frozenset({*slots, *((address, None) for address in accounts)}),
+        reads=frozenset({*slots, *((address, None) for address in accounts), *writes}),
         any_account=environment is None or any(read.opcode == "BALANCE" for read in environment),
         any_slot=accesses is None,
         writes=writes,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-import rlp
 
+from gateway.decoding import rlp
 from gateway.errors import InvalidTransaction, RecordUnavailable
 from gateway.jsonrpc.message import Request
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import WAITING, CaseState
-from gateway.model.transaction import RawTransaction, Transaction, TransactionType
+from gateway.model.transaction import Transaction, TransactionType
 from gateway.proxy.reply import Answer
 from gateway.store.quarantine import Record
 
@@ -96,5 +96,6 @@ def _signature(transaction: Transaction) -> dict[str, str]:
     """Every accepted type ends with (v or y parity, r, s); clients rebuild the hash from them."""
     data = transaction.raw.data
     legacy = transaction.type is TransactionType.LEGACY
-    v, r, s = (hex(int.from_bytes(item)) for item in rlp.decode(data if legacy else data[1:])[-3:])
+    fields = rlp.decode(data if legacy else data[1:])
+    v, r, s = (hex(int.from_bytes(item)) for item in fields[-3:] if isinstance(item, bytes))
     return {"v": v, "r": r, "s": s} | ({} if legacy else {"yParity": v})

@@ -205,7 +205,7 @@ class AuditLog:
         head = ChainHead(0, GENESIS)
         seen_expected = expected_head is None or expected_head.sequence == 0
         while rows := await self._page(after):
-            digests = await self._detail_digests([row.subject for row, _ in rows if row.kind != "submission"])
+            digests = await self._detail_digests([row.subject for row, _ in rows if '"revision"' in row.detail])
             for row, documents in rows:
                 if problem := _problem(row, documents, previous, after + 1, digests):
                     return ChainBreak(after + 1 if row.sequence != after + 1 else row.sequence, problem)

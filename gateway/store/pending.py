@@ -47,7 +47,14 @@ class RedisPendingLog:
         self, entry: PendingEntry, *, seen: int, reads: Collection[str], writes: Collection[str]
     ) -> PendingNews:
         """See PendingLog.append."""
-        arguments: list[bytes | str | int] = [seen, _member(entry), _encode(_body(entry)), "".join(writes), MAX_ENTRIES, *reads]
+        arguments: list[bytes | str | int] = [
+            seen,
+            _member(entry),
+            _encode(_body(entry)),
+            "".join(writes),
+            MAX_ENTRIES,
+            *reads,
+        ]
         with _guard():
             answer = cast("list[Any]", await self._append(keys=list(_KEYS), args=arguments))
         outcome, place, unseen = int(answer[0]), int(answer[1]), _entries(answer[2:])

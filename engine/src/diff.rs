@@ -1,0 +1,81 @@
+//! Net effect of a run: what every account was before and is after.
+
+use revm::primitives::{Address, Bytes, U256};
+use revm::state::EvmState;
+
+use crate::world::{Account, View};
+
+/// (before, after) of each part of one account that changed.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// Whose.
+    pub address: Address,
+    /// Wei.
+    pub balance: Option<(U256, U256)>,
+    /// Next nonce.
+    pub nonce: Option<(u64, u64)>,
+    /// Code bytes.
+    pub code: Option<(Bytes, Bytes)>,
+    /// (slot, before, after).
+    pub storage: Vec<(U256, U256, U256)>,
+    /// The account was removed with its whole storage.
+    pub destroyed: bool,
+    /// The account began anew: no slot but those listed is anything but zero.
+    pub created: bool,
+    /// Before EIP-161: nothing changed but that the account now exists.
+    pub materialised: bool,
+}
+
+impl AccountChange {
+    fn changes_values(&self) -> bool {
+        self.balance.is_some() || self.nonce.is_some() || self.code.is_some() || !self.storage.is_empty()
+    }
+}
+
+/// Compares the state after a run with the world before it. `granted` is what a replayed sender
+/// was given and must give back.
+pub fn changes(view: &View, state: &EvmState, granted: Option<(Address, U256)>, clears_empty: bool) -> Vec<AccountChange> {
+    let nothing = Account::default();
+    let mut found = Vec::new();
+    for (address, account) in state {
+        let before = view.account(address).unwrap_or(&nothing);
+        let destroyed = account.is_selfdestructed();
+        let mut change = AccountChange {
+            address: *address,
+            destroyed,
+            created: account.is_created() && !destroyed,
+            ..AccountChange::default()
+        };
+        let (mut balance, nonce) =
+            if destroyed { (U256::ZERO, 0) } else { (account.info.balance, account.info.nonce) };
+        if let Some((sender, amount)) = granted
+            && sender == *address
+        {
+            balance = balance.saturating_sub(amount);
+        }
+        change.balance = (before.balance != balance).then_some((before.balance, balance));
+        change.nonce = (before.nonce != nonce).then_some((before.nonce, nonce));
+        let code = match &account.info.code {
+            Some(code) if !destroyed => code.original_bytes(),
+            _ => Bytes::new(),
+        };
+        let old = before.code.bytecode.original_bytes();
+        change.code = (old != code).then_some((old, code));
+        change.storage = account
+            .storage
+            .iter()
+            .map(|(slot, value)| {
+                let after = if destroyed { U256::ZERO } else { value.present_value };
+                (*slot, value.original_value, after)
+            })
+            .filter(|(_, before, after)| before != after)
+            .collect();
+        change.storage.sort_unstable();
+        change.materialised = !clears_empty && !destroyed && account.is_touched() && !before.exists;
+        if change.changes_values() || destroyed || change.created || change.materialised {
+            found.push(change);
+        }
+    }
+    found.sort_unstable_by_key(|change| change.address);
+    found
+}

@@ -1,0 +1,27 @@
+//! The native EVM of stopgate: revm, a recorder that sees every frame, and a world that is cheap to fork.
+//!
+//! The Python side sees `World`, `Outcome` and `Wanted`; everything else stays here.
+
+mod diff;
+mod evm;
+mod instruction;
+mod python;
+mod recorder;
+mod spec;
+mod word;
+mod world;
+
+use pyo3::prelude::*;
+
+/// Import name of the extension module.
+#[pymodule]
+fn stopgate_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("ENVIRONMENT", recorder::ENVIRONMENT.to_vec())?;
+    module.add("Refused", module.py().get_type::<python::Refused>())?;
+    module.add("Broken", module.py().get_type::<python::Broken>())?;
+    module.add_class::<python::World>()?;
+    module.add_class::<python::Outcome>()?;
+    module.add_class::<python::Wanted>()?;
+    Ok(())
+}

@@ -1,0 +1,298 @@
+//! State as it was loaded: cheap to fork, shared by threads, and honest about what it does not know.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use revm::Database;
+use revm::primitives::{Address, AddressMap, B256, Bytes, HashMap, KECCAK_EMPTY, U256, keccak256};
+use revm::state::{AccountInfo, Bytecode};
+
+use crate::diff::AccountChange;
+
+/// More wanted keys than this are not collected in one run; the caller loads these and asks again.
+const MAX_WANTED: usize = 20_000;
+
+/// One known account.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Next nonce.
+    pub nonce: u64,
+    /// Wei.
+    pub balance: U256,
+    /// Code with its hash and jump table; shared between accounts.
+    pub code: Code,
+    /// Counts creations and destructions: slots of an older generation are gone, and from 1 on an
+    /// unknown slot is zero.
+    pub generation: u32,
+    /// Before EIP-161 an empty account and none at all were different things.
+    pub exists: bool,
+}
+
+/// Analysed code and its hash.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// keccak256 of the bytes.
+    pub hash: B256,
+    /// Bytes and jump table behind one counted pointer.
+    pub bytecode: Bytecode,
+}
+
+impl Default for Code {
+    fn default() -> Self {
+        Self { hash: KECCAK_EMPTY, bytecode: Bytecode::default() }
+    }
+}
+
+impl Account {
+    fn is_empty(&self) -> bool {
+        self.nonce == 0 && self.balance.is_zero() && self.code.hash == KECCAK_EMPTY
+    }
+
+    fn info(&self) -> AccountInfo {
+        AccountInfo {
+            balance: self.balance,
+            nonce: self.nonce,
+            code_hash: self.code.hash,
+            account_id: None,
+            code: Some(self.code.bytecode.clone()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Layer {
+    accounts: AddressMap<Account>,
+    slots: HashMap<(Address, u32, U256), U256>,
+    hashes: HashMap<u64, B256>,
+}
+
+impl Layer {
+    fn weight(&self) -> usize {
+        self.accounts.len() + self.slots.len() + self.hashes.len()
+    }
+
+    fn absorb(&mut self, newer: &Layer) {
+        self.accounts.extend(newer.accounts.iter().map(|(key, value)| (*key, value.clone())));
+        self.slots.extend(newer.slots.iter().map(|(key, value)| (*key, *value)));
+        self.hashes.extend(newer.hashes.iter().map(|(key, value)| (*key, *value)));
+    }
+}
+
+/// An immutable view of a world; cloning it copies a few pointers.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    layers: Vec<Arc<Layer>>,
+}
+
+impl View {
+    /// The account, if it is known.
+    pub fn account(&self, address: &Address) -> Option<&Account> {
+        self.layers.iter().rev().find_map(|layer| layer.accounts.get(address))
+    }
+
+    fn slot(&self, address: Address, generation: u32, slot: U256) -> Option<U256> {
+        let key = (address, generation, slot);
+        self.layers.iter().rev().find_map(|layer| layer.slots.get(&key).copied())
+    }
+
+    fn hash(&self, number: u64) -> Option<B256> {
+        self.layers.iter().rev().find_map(|layer| layer.hashes.get(&number).copied())
+    }
+}
+
+/// A world that is written to: a mutable layer on top of shared ones.
+#[derive(Debug, Default)]
+pub struct World {
+    below: View,
+    top: Layer,
+}
+
+impl World {
+    /// Everything written so far as a view. Layers are merged so that their number stays
+    /// logarithmic in the number of entries.
+    pub fn view(&mut self) -> View {
+        if self.top.weight() > 0 {
+            self.below.layers.push(Arc::new(std::mem::take(&mut self.top)));
+            let layers = &mut self.below.layers;
+            while let [.., previous, last] = layers.as_slice() {
+                if last.weight() * 2 < previous.weight() {
+                    break;
+                }
+                let newer = layers.pop().expect("two layers matched");
+                Arc::make_mut(layers.last_mut().expect("two layers matched")).absorb(&newer);
+            }
+        }
+        self.below.clone()
+    }
+
+    /// An independent copy.
+    pub fn fork(&mut self) -> World {
+        World { below: self.view(), top: Layer::default() }
+    }
+
+    fn account(&self, address: &Address) -> Option<&Account> {
+        self.top.accounts.get(address).or_else(|| self.below.account(address))
+    }
+
+    /// Makes an account known, replacing what was known of it but its storage.
+    pub fn load_account(&mut self, address: Address, nonce: u64, balance: U256, code: &[u8], hash: B256) {
+        let known = self.account(&address);
+        let generation = known.map_or(0, |account| account.generation);
+        let code = match known {
+            _ if code.is_empty() => Code::default(),
+            Some(known) if known.code.hash == hash && known.code.bytecode.len() == code.len() => known.code.clone(),
+            _ => analysed(Bytes::copy_from_slice(code)),
+        };
+        self.top.accounts.insert(address, Account { nonce, balance, code, generation, exists: true });
+    }
+
+    /// Makes one storage slot known.
+    pub fn load_slot(&mut self, address: Address, slot: U256, value: U256) {
+        let generation = self.account(&address).map_or(0, |account| account.generation);
+        self.top.slots.insert((address, generation, slot), value);
+    }
+
+    /// Makes one block hash known.
+    pub fn load_hash(&mut self, number: u64, hash: B256) {
+        self.top.hashes.insert(number, hash);
+    }
+
+    /// Puts the change of one account on top.
+    pub fn apply(&mut self, change: &AccountChange) {
+        let mut account = self.account(&change.address).cloned().unwrap_or_default();
+        if let Some((_, balance)) = change.balance {
+            account.balance = balance;
+        }
+        if let Some((_, nonce)) = change.nonce {
+            account.nonce = nonce;
+        }
+        if let Some((_, code)) = &change.code {
+            account.code = if code.is_empty() { Code::default() } else { analysed(code.clone()) };
+        }
+        account.exists = !change.destroyed;
+        if change.destroyed || change.created {
+            account.generation += 1;
+        }
+        for (slot, _, value) in &change.storage {
+            self.top.slots.insert((change.address, account.generation, *slot), *value);
+        }
+        self.top.accounts.insert(change.address, account);
+    }
+
+    /// Number of known accounts and slots, newer copies counted again.
+    pub fn weight(&self) -> usize {
+        self.top.weight() + self.below.layers.iter().map(|layer| layer.weight()).sum::<usize>()
+    }
+}
+
+fn analysed(code: Bytes) -> Code {
+    let hash = keccak256(&code);
+    // Bytes that begin like a delegation but are none run as plain code, whatever they do.
+    let bytecode = Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code));
+    Code { hash, bytecode }
+}
+
+/// Keys that a run needed and the world does not know.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Accounts.
+    pub accounts: HashSet<Address>,
+    /// Storage slots.
+    pub slots: HashSet<(Address, U256)>,
+    /// Block numbers.
+    pub hashes: HashSet<u64>,
+}
+
+impl Wanted {
+    /// True if nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.slots.is_empty() && self.hashes.is_empty()
+    }
+
+    /// True if no more keys are collected in this run.
+    pub fn is_full(&self) -> bool {
+        self.accounts.len() + self.slots.len() + self.hashes.len() >= MAX_WANTED
+    }
+}
+
+/// The state one run reads. What is unknown reads as zero and is noted as wanted; a run that
+/// wanted anything has no result.
+#[derive(Debug)]
+pub struct Source {
+    /// Known values.
+    pub view: View,
+    /// True: what is not known is empty.
+    pub complete: bool,
+    /// What was asked for in vain.
+    pub wanted: Wanted,
+    /// Replay without balance check: the sender has at least this much.
+    pub floor: Option<(Address, U256)>,
+    /// EIP-161 is in force: an empty account does not exist.
+    pub clears_empty: bool,
+    /// Hashes that came with the block.
+    pub hashes: HashMap<u64, B256>,
+}
+
+impl Source {
+    /// The account as execution sees it.
+    pub fn account(&mut self, address: Address) -> Option<AccountInfo> {
+        let mut info = match self.view.account(&address) {
+            Some(account) if self.clears_empty && account.is_empty() => None,
+            Some(account) => (account.exists || !account.is_empty()).then(|| account.info()),
+            None => {
+                if !self.complete && !self.wanted.is_full() {
+                    self.wanted.accounts.insert(address);
+                }
+                None
+            }
+        };
+        if let Some((sender, floor)) = self.floor
+            && sender == address
+            && !floor.is_zero()
+        {
+            let info = info.get_or_insert_default();
+            info.balance = info.balance.max(floor);
+        }
+        info
+    }
+
+    /// The slot's value as execution sees it.
+    pub fn slot(&mut self, address: Address, slot: U256) -> U256 {
+        let generation = self.view.account(&address).map_or(0, |account| account.generation);
+        if let Some(value) = self.view.slot(address, generation, slot) {
+            return value;
+        }
+        if !self.complete && generation == 0 && !self.wanted.is_full() {
+            self.wanted.slots.insert((address, slot));
+        }
+        U256::ZERO
+    }
+}
+
+impl Database for Source {
+    type Error = Infallible;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+        Ok(self.account(address))
+    }
+
+    fn code_by_hash(&mut self, _hash: B256) -> Result<Bytecode, Infallible> {
+        // Accounts always carry their code, so that nothing is left to ask by hash.
+        Ok(Bytecode::default())
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Infallible> {
+        Ok(self.slot(address, slot))
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
+        if let Some(hash) = self.hashes.get(&number).copied().or_else(|| self.view.hash(number)) {
+            return Ok(hash);
+        }
+        if !self.complete && !self.wanted.is_full() {
+            self.wanted.hashes.insert(number);
+        }
+        Ok(B256::ZERO)
+    }
+}

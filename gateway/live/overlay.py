@@ -1,0 +1,255 @@
+"""Effects of forwarded transactions on top of the head, in the one order that all replicas share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.errors import InvalidTransaction, SimulationError, UpstreamError
+from gateway.evm.simulator import ADMISSION, Limits
+from gateway.live.head_state import HeadState
+from gateway.live.pending import UNSEEN, Footprint, PendingLog, footprint
+from gateway.live.runner import HeadMoved
+from gateway.live.view import Stack, Standing, View
+from gateway.model.pending import PendingEntry
+from gateway.model.primitive import Address, Hash32
+from gateway.model.trace import StateDiff
+from gateway.model.transaction import RawTransaction, Transaction
+
+KEEP_SPENT_HEADS = 64
+"""heads for which a mined transaction is remembered: a reorg may bring it back"""
+
+Decode = Callable[[RawTransaction], Transaction]
+
+
+@dataclass(slots=True)
+class OverlayStatistics:
+    """Counted since start."""
+
+    stacked: int = 0
+    opaque: int = 0
+    """forwarded transactions whose effects could not be computed; later ones were judged without them"""
+    conflicts: int = 0
+    """verdicts that were void because something they depend on was forwarded meanwhile"""
+    unshared: int = 0
+    """transactions forwarded while the shared order was away"""
+    reinjected: int = 0
+    """mined transactions that a reorg made pending again"""
+    dropped: int = 0
+    """forwarded transactions that the upstream no longer knew"""
+
+
+class Overlay:
+    """Keeps `View.standing` and `View.top` in step with the shared order. Callers hold `HeadState.turn`."""
+
+    def __init__(
+        self,
+        state: HeadState,
+        log: PendingLog,
+        decode: Decode,
+        *,
+        limits: Limits,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`decode` gives the transaction of bytes that some replica forwarded; `limits` of each re-run."""
+        self._state = state
+        self._log = log
+        self._decode = decode
+        self._limits = limits
+        self._now = now
+        self._unshared: list[tuple[PendingEntry, Footprint]] = []
+        self.reinjected: list[Transaction] = []
+        """taken by whoever re-inspects them; bounded by what was forwarded"""
+        self.statistics = OverlayStatistics()
+
+    async def restack(self, view: View, old: View | None) -> None:
+        """Put what stood on `old` on `view`; see `HeadState.advance`."""
+        if old is None:
+            return
+        view.seen = old.seen
+        for item in old.standing:
+            was_spent = item.spent_since
+            kept = Standing(item.entry, item.transaction, None, item.writes, item.creates, was_spent)
+            kept.missing_since = item.missing_since
+            await self._place(view, view.top, kept)
+            if was_spent is not None and kept.spent_since is None:
+                self.statistics.reinjected += 1
+                self.reinjected.append(kept.transaction)
+            view.standing.append(kept)
+
+    async def stack(self, view: View, entries: Iterable[PendingEntry]) -> None:
+        """Follow the shared order: put new entries on top, take withdrawn ones out."""
+        for entry in entries:
+            if entry.sequence <= view.seen:
+                continue
+            view.seen = entry.sequence
+            if entry.raw is None:
+                await self.take_out(view, entry.hash)
+            elif view.find(entry.hash) is None:
+                try:
+                    transaction = self._decode(entry.raw)
+                except InvalidTransaction:
+                    # Another replica with a newer version may take what this one does not know.
+                    self.statistics.opaque += 1
+                    continue
+                item = Standing(entry, transaction)
+                await self._place(view, view.top, item)
+                view.standing.append(item)
+
+    async def take_out(self, view: View, hash: Hash32) -> None:
+        """Remove one transaction and lay the others again."""
+        item = view.find(hash)
+        if item is None:
+            return
+        view.standing.remove(item)
+        if item.effects is None:
+            return
+        view.top = Stack(view.base.fork())
+        for other in view.standing:
+            await self._place(view, view.top, other)
+
+    async def stack_without(self, view: View, stack: Stack, sender: Address, nonce: int) -> None:
+        """Lay on `stack` what stands on the view, but for this sender's transactions from `nonce` on."""
+        for item in view.standing:
+            if item.entry.sender != sender or item.entry.nonce < nonce:
+                copy = Standing(item.entry, item.transaction, spent_since=item.spent_since)
+                await self._place(view, stack, copy)
+
+    async def enter(
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
+    ) -> bool | None:
+        """Take a place in the shared order and lay `effects` on top; None has the transaction run again for them.
+
+        True: done. False: something it read was written meanwhile and is now on top; judge again. None: it was in the
+        order already.
+
+        Raises:
+            QueueUnavailable: the shared order is away; nothing changed. `enter_alone` goes on without it.
+        """
+        entry = PendingEntry(0, transaction.hash, transaction.raw, transaction.sender, transaction.nonce, self._now())
+        reads, writes = () if mark is UNSEEN else mark.read_patterns(), mark.write_patterns()
+        news = await self._log.append(entry, seen=view.seen, reads=reads, writes=writes)
+        if news.lost:
+            await self._fill(view)
+            return False
+        await self.stack(view, news.unseen)
+        if news.known:
+            return None
+        if not news.accepted:
+            self.statistics.conflicts += 1
+            return False
+        view.seen = news.sequence
+        placed = PendingEntry(news.sequence, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
+        await self._stand(view, placed, transaction, effects, mark, replaces)
+        return True
+
+    async def _fill(self, view: View) -> None:
+        """The log came back empty: put in what this replica knows, before anything new."""
+        for item in view.standing:
+            if item.effects is not None:
+                mark = Footprint(frozenset(), False, False, item.writes, item.creates)
+                await self._log.append(item.entry, seen=0, reads=(), writes=mark.write_patterns())
+        view.seen = 0
+        await self.stack(view, await self._log.after(0))
+
+    async def enter_alone(
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
+    ) -> None:
+        """Lay `effects` on top of this replica's view only; `share` tells the others once the log is back."""
+        entry = PendingEntry(
+            view.seen, transaction.hash, transaction.raw, transaction.sender, transaction.nonce, self._now()
+        )
+        self._unshared.append((entry, mark))
+        self.statistics.unshared += 1
+        await self._stand(view, entry, transaction, effects, mark, replaces)
+
+    async def share(self, view: View) -> None:
+        """Read what others forwarded, and publish what could not be published before. Raises QueueUnavailable."""
+        while self._unshared:
+            entry, mark = self._unshared[0]
+            await self._log.append(entry, seen=0, reads=(), writes=mark.write_patterns())
+            del self._unshared[0]
+        await self.stack(view, await self._log.after(view.seen))
+
+    async def withdraw(self, view: View, hash: Hash32) -> None:
+        """A forwarded transaction will not be mined: take it out here and for all replicas."""
+        item = view.find(hash)
+        if item is None:
+            return
+        await self.take_out(view, hash)
+        self._unshared = [(entry, mark) for entry, mark in self._unshared if entry.hash != hash]
+        await self._log.withdraw(item.entry)
+
+    async def forget_spent(self, view: View) -> None:
+        """Drop what is long mined, here and from the shared order. Raises QueueUnavailable.
+
+        Not at once: a replica that is a few heads behind still needs it, and a reorg may bring it back.
+        """
+        old = [
+            item
+            for item in view.standing
+            if item.spent_since is not None and view.head.number - item.spent_since > KEEP_SPENT_HEADS
+        ]
+        for item in old:
+            view.standing.remove(item)
+        await self._log.forget([item.entry.hash for item in old])
+
+    async def _stand(
+        self,
+        view: View,
+        entry: PendingEntry,
+        transaction: Transaction,
+        effects: StateDiff | None,
+        mark: Footprint,
+        replaces: Hash32 | None,
+    ) -> None:
+        item = Standing(entry, transaction, effects, mark.writes, mark.creates)
+        if replaces is not None and view.find(replaces) is not None:
+            view.standing.append(item)
+            await self.take_out(view, replaces)
+            return
+        if effects is None:
+            await self._place(view, view.top, item)
+        else:
+            item.effects = self._put(view, view.top, effects)
+        view.standing.append(item)
+        self.statistics.stacked += 1
+
+    async def _place(self, view: View, stack: Stack, item: Standing) -> None:
+        """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself."""
+        item.effects = None
+        account = self._state.cache.accounts.get(item.entry.sender)
+        if account is not None and account.nonce > item.entry.nonce:
+            item.spent_since = item.spent_since if item.spent_since is not None else view.head.number
+            return
+        item.spent_since = None
+        try:
+            ran = await self._state.run(
+                view, item.transaction, lambda: stack.world.fork(), limits=self._limits, checks=ADMISSION
+            )
+        except InvalidTransaction:
+            # Mined, replaced, or not executable on this head: a node would not run it either.
+            account = self._state.cache.accounts.get(item.entry.sender)
+            if account is not None and account.nonce > item.entry.nonce:
+                item.spent_since = view.head.number
+            return
+        except (SimulationError, UpstreamError, HeadMoved):
+            self.statistics.opaque += 1
+            return
+        mark = footprint(item.transaction, ran.result)
+        item.writes, item.creates = mark.writes, mark.creates
+        item.effects = self._put(view, stack, ran.result.state_diff)
+
+    def _put(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:
+        coinbase = view.head.coinbase
+        account = self._state.cache.accounts.get(coinbase)
+        return stack.put(effects, coinbase, account.balance if account is not None else 0)
+
+
+def touched_by(standing: Sequence[Standing], mark: Footprint, *, after: int = -1) -> bool:
+    """True if any of these, after place `after`, may have written what was read."""
+    return any(
+        item.effects is not None and item.entry.sequence > after and (item.creates or mark.meets(item.writes))
+        for item in standing
+    )

@@ -1,0 +1,260 @@
+"""What would this transaction do on the state it will really meet: the one object the pipeline asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
+from gateway.evm.simulator import ADMISSION, Limits, Simulator
+from gateway.live.codes import CodeStore
+from gateway.live.fetch import Reader
+from gateway.live.head_state import HeadState, HeadUnknown
+from gateway.live.overlay import Decode, Overlay, touched_by
+from gateway.live.pending import UNSEEN, PendingLog, footprint
+from gateway.live.runner import HeadMoved, Ran
+from gateway.live.simulation import Basis, LiveSimulation, on_basis
+from gateway.live.view import View
+from gateway.model.chain import ChainProfile
+from gateway.model.head import HeadChange, Header
+from gateway.model.primitive import Address, Hash32
+from gateway.model.trace import SimulationResult
+from gateway.model.transaction import Transaction
+
+MAX_RESTARTS = 6
+"""times one simulation starts over because the head moved while it waited for state"""
+
+
+class Admission(StrEnum):
+    """Whether a verdict still holds at the moment of sending."""
+
+    ADMITTED = "admitted"
+    """the transaction has its place in the order of forwarding; send it now"""
+    CHANGED = "changed"
+    """what it depends on has changed since; simulate and inspect again"""
+    KNOWN = "known"
+    """it was forwarded already, by this or another replica; do not send it again"""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """Limits of live state."""
+
+    max_head_age: float = 30.0
+    """seconds without a new head after which nothing is judged"""
+    require_shared_order: bool = True
+    """True: without Redis nothing is forwarded, for another replica may have forwarded the first half of an attack.
+    False: this process is the only one, or the operator takes the risk"""
+    dropped_after: float = 20.0
+    """seconds for which the upstream may not know a forwarded transaction before it counts as dropped"""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class LiveStatistics:
+    """Counted since start."""
+
+    simulations: int = 0
+    warm: int = 0
+    """simulations that waited for no round trip"""
+    trips: int = 0
+    restarts: int = 0
+    newest_head: int = 0
+    """admitted verdicts made on what was the newest head then"""
+    admitted: int = 0
+    changed: int = 0
+
+
+class LiveState:
+    """Follows the head as listener of a HeadFollower, simulates on it, and orders what is forwarded."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        reader: Reader,
+        profile: ChainProfile,
+        log: PendingLog,
+        decode: Decode,
+        *,
+        codes: CodeStore | None = None,
+        settings: LiveSettings = LiveSettings(),
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of."""
+        self._codes = codes if codes is not None else CodeStore()
+        self._settings = settings
+        self._clock = clock
+        self.head_state = HeadState(
+            simulator, reader, profile, self._codes, max_head_age=settings.max_head_age, now=now, clock=clock
+        )
+        self.overlay = Overlay(self.head_state, log, decode, limits=settings.limits, now=now)
+        self.statistics = LiveStatistics()
+
+    @property
+    def head(self) -> Header | None:
+        """The head that verdicts are given on; None before the first."""
+        view = self.head_state.view
+        return view.head if view is not None else None
+
+    async def advance(self, change: HeadChange) -> None:
+        """Listener of the HeadFollower. Raises UpstreamError; the old head then stays and grows stale."""
+        await self.head_state.advance(change, self.overlay.restack)
+
+    async def simulate(self, transaction: Transaction, deadline: float) -> LiveSimulation:
+        """Execute on the newest head with everything forwarded on top.
+
+        Args:
+            transaction: its nonce has to be the next one after what is mined and forwarded, or that of a forwarded
+                transaction which it then replaces.
+            deadline: monotonic seconds; a run that reaches it gives a truncated result.
+
+        Raises:
+            Unexecutable: a node would refuse it; "nonce too high" means that there is a gap.
+            SimulationError: the engine failed.
+            UpstreamError: there is no fresh head, or the state could not be fetched.
+        """
+        trips = 0
+        for _ in range(MAX_RESTARTS):
+            view = await self.head_state.current()
+            try:
+                ran, replaces = await self._run(view, transaction, deadline)
+            except HeadMoved:
+                self.statistics.restarts += 1
+                trips += 1
+                continue
+            except UpstreamRefused:
+                # The node no longer has the block that was asked for: a reorg, which the next head will tell of.
+                if view is self.head_state.view:
+                    raise
+                trips += 1
+                continue
+            trips += ran.trips
+            self.statistics.simulations += 1
+            self.statistics.trips += trips
+            self.statistics.warm += trips == 0
+            basis = Basis(view.head.ref, view.seen, footprint(transaction, ran.result), trips, replaces)
+            return on_basis(ran.result, basis)
+        raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
+
+    async def next_nonce(self, sender: Address) -> int:
+        """The nonce of the sender's next transaction, after what is mined and forwarded. Raises UpstreamError."""
+        for _ in range(MAX_RESTARTS):
+            view = await self.head_state.current()
+            try:
+                nonce = await self.head_state.nonce(view, sender)
+            except HeadMoved:
+                continue
+            taken = {item.entry.nonce for item in view.standing if item.entry.sender == sender and item.effects}
+            while nonce in taken:
+                nonce += 1
+            return nonce
+        raise HeadUnknown(f"the head moved {MAX_RESTARTS} times while the nonce of {sender} was read")
+
+    async def admit(self, transaction: Transaction, simulation: SimulationResult | None) -> Admission:
+        """Give a transaction its place in the order of forwarding, if its verdict still holds. Then send it at once.
+
+        Without a simulation (a failure answer of the policy forwards unseen) it takes its place in any case, and
+        whatever is judged after it is judged on top of it.
+
+        Raises:
+            QueueUnavailable: the shared order is away and required; nothing may be sent on this verdict.
+            UpstreamError: there is no fresh head.
+        """
+        basis = simulation.basis if isinstance(simulation, LiveSimulation) else None
+        async with self.head_state.turn:
+            view = self.head_state.present()
+            if basis is not None and self._outdated(view, basis):
+                self.statistics.changed += 1
+                return Admission.CHANGED
+            mark = basis.footprint if basis is not None else UNSEEN
+            # A truncated run says what its first part did; the rest is found out when the entry is stacked.
+            whole = simulation if basis is not None and simulation is not None and not simulation.truncated else None
+            effects = whole.state_diff if whole is not None else None
+            replaces = basis.replaces if basis is not None else None
+            try:
+                entered = await self.overlay.enter(view, transaction, effects, mark, replaces)
+            except QueueUnavailable:
+                if self._settings.require_shared_order:
+                    raise
+                await self.overlay.enter_alone(view, transaction, effects, mark, replaces)
+                entered = True
+            if entered is None:
+                return Admission.KNOWN
+            if not entered:
+                self.statistics.changed += 1
+                return Admission.CHANGED
+            self.statistics.admitted += 1
+            self.statistics.newest_head += basis is not None and basis.head == view.head.ref
+            return Admission.ADMITTED
+
+    async def withdraw(self, transaction: Hash32) -> None:
+        """The upstream refused an admitted transaction for good: its effects will not come.
+
+        Raises QueueUnavailable if the other replicas could not be told; `maintain` finds it dropped later.
+        """
+        async with self.head_state.turn:
+            if self.head_state.view is not None:
+                await self.overlay.withdraw(self.head_state.view, transaction)
+
+    async def maintain(self) -> None:
+        """One round of upkeep, for a loop of about a second.
+
+        Reads what other replicas forwarded, finds what the upstream dropped, forgets what is long mined, saves code.
+
+        Raises:
+            QueueUnavailable: the shared order is away.
+            UpstreamError: the upstream is.
+            OSError: the code folder cannot be written.
+        """
+        await asyncio.to_thread(self._codes.save, self._codes.take_unsaved())
+        view = self.head_state.view
+        if view is None:
+            return
+        async with self.head_state.turn:
+            view = self.head_state.present()
+            await self.overlay.share(view)
+            await self.overlay.forget_spent(view)
+        await self._find_dropped(view)
+
+    async def _run(self, view: View, transaction: Transaction, deadline: float) -> tuple[Ran, Hash32 | None]:
+        seconds = max(deadline - self._clock(), 0.001)
+        limits = replace(self._settings.limits, wall_clock=min(self._settings.limits.wall_clock, seconds))
+        replaced = view.occupant(transaction.sender, transaction.nonce)
+        if replaced is None or replaced.entry.hash == transaction.hash:
+            ran = await self.head_state.run(
+                view, transaction, lambda: view.top.world.fork(), limits=limits, checks=ADMISSION
+            )
+            return ran, None
+        with view.another_stack() as stack:
+            await self.overlay.stack_without(view, stack, transaction.sender, transaction.nonce)
+            ran = await self.head_state.run(
+                view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
+            )
+        return ran, replaced.entry.hash
+
+    def _outdated(self, view: View, basis: Basis) -> bool:
+        if basis.head.hash != view.head.hash:
+            written = self.head_state.written_since(basis.head.hash)
+            if written is None or basis.footprint.meets(written):
+                return True
+        return touched_by(view.standing, basis.footprint, after=basis.seen)
+
+    async def _find_dropped(self, view: View) -> None:
+        now = self._clock()
+        waiting = [item for item in view.standing if item.effects is not None][:200]
+        calls: list[tuple[str, Sequence[object]]] = [
+            ("eth_getTransactionByHash", [str(item.entry.hash)]) for item in waiting
+        ]
+        answers = await self.head_state.fetcher.ask(calls)
+        for item, answer in zip(waiting, answers, strict=True):
+            if isinstance(answer, UpstreamRefused) or answer is not None:
+                item.missing_since = None
+            elif item.missing_since is None:
+                item.missing_since = now
+            elif now - item.missing_since > self._settings.dropped_after:
+                self.overlay.statistics.dropped += 1
+                await self.withdraw(item.entry.hash)

@@ -1,0 +1,57 @@
+"""Copycat signatures: what is kept of a confirmed case to know its copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.model.primitive import Hash32
+
+
+class SignatureKind(StrEnum):
+    """What a signature is taken from, cheapest to match first."""
+
+    CALLDATA = "calldata"
+    """the transaction's input with addresses and amounts masked; matches before simulation"""
+    CODE = "code"
+    """runtime code without metadata and embedded constants; matches before simulation for the called contract"""
+    SHAPE = "shape"
+    """the call tree's (kind, selector) with loops folded; matches after simulation"""
+
+
+class SignatureState(StrEnum):
+    """How far a signature's word goes."""
+
+    SHADOW = "shadow"
+    """matches are recorded, never held; the state in which every signature begins"""
+    ENFORCED = "enforced"
+    """a lead promoted it; a match is a finding"""
+    WITHDRAWN = "withdrawn"
+    """kept for the record, matches nothing"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One digest of one confirmed case. It matches by equality alone, so it cannot widen."""
+
+    kind: SignatureKind
+    digest: Hash32
+    case_id: str
+    """the confirmed case it was taken from"""
+    author: str
+    created_at: datetime
+    expires_at: datetime
+    state: SignatureState = SignatureState.SHADOW
+
+    def speaks_at(self, now: datetime) -> bool:
+        """True if a match at `now` means anything: neither withdrawn nor expired."""
+        return self.state is not SignatureState.WITHDRAWN and now < self.expires_at
+
+    def promoted(self) -> Signature:
+        """The same signature, enforced."""
+        return replace(self, state=SignatureState.ENFORCED)
+
+    def withdrawn(self) -> Signature:
+        """The same signature, silenced for good."""
+        return replace(self, state=SignatureState.WITHDRAWN)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.store.embedded import EmbeddedValkey
+from gateway.store.record import SqlRecord
+from gateway.store.redis import RedisQueue
+from tests.anvil import BINARY, Anvil, running_anvil
+from tests.edge import Edge, Wallet, running_edge, sqlite_record, valkey_queue
+
+
+@pytest.fixture(scope="session")
+def chain() -> Iterator[Anvil]:
+    if not BINARY.exists():
+        pytest.skip("anvil is not installed: run make setup on a machine with npm")
+    with running_anvil() as anvil:
+        yield anvil
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey.start(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def record(tmp_path: Path) -> AsyncIterator[SqlRecord]:
+    async with sqlite_record(tmp_path) as record:
+        yield record
+
+
+@pytest.fixture
+async def queue(valkey: EmbeddedValkey) -> AsyncIterator[RedisQueue]:
+    async with valkey_queue(valkey) as queue:
+        yield queue
+
+
+@pytest.fixture
+async def edge(chain: Anvil, record: SqlRecord, queue: RedisQueue) -> AsyncIterator[Edge]:
+    async with running_edge(chain.url, record, queue) as edge:
+        yield edge
+
+
+@pytest.fixture
+def wallet(chain: Anvil) -> Wallet:
+    return Wallet(chain)
