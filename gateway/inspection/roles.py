@@ -30,8 +30,8 @@ class Roles:
 
     origin: Address
     cluster: frozenset[Address]
-    """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the origin), and
-    accounts without code that these pay or name as receivers"""
+    """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
+    origin), and accounts without code that these pay or name as receivers"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
