@@ -68,11 +68,6 @@ class Inspection:
         return trades(self.simulation)
 
     @cached_property
-    def reentries(self) -> tuple[Reentry, ...]:
-        """Calls that came back into an open contract and changed what it was working on."""
-        return reentries(self.simulation.trace, self.roles.cluster)
-
-    @cached_property
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
