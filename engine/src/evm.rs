@@ -234,6 +234,7 @@ impl Traced {
             to: Some(to),
             code_address: Some(delegate.unwrap_or(inputs.bytecode_address)),
             code_hash: (!code.is_empty()).then_some(*hash),
+            code: (!code.is_empty()).then(|| code.clone()),
             value: inputs.value.get(),
             gas: inputs.gas_limit,
             input: inputs.input.bytes(&self.inner.ctx),

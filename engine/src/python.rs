@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyTuple};
+use revm::bytecode::Bytecode;
 use revm::context::either::Either;
 use revm::context::transaction::{
     AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization,
@@ -329,6 +330,20 @@ impl Outcome {
         let found = PyDict::new(py);
         for (hash, preimage) in &self.inner.trace.preimages {
             found.set_item(int(py, U256::from_be_bytes(hash.0))?, bytes(py, preimage))?;
+        }
+        Ok(found)
+    }
+
+    /// Code hash -> code of every frame that ran code.
+    fn codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let found = PyDict::new(py);
+        for frame in &self.inner.trace.frames {
+            let Some(hash) = frame.code_hash else { continue };
+            let hash = bytes(py, hash.as_slice());
+            if !found.contains(&hash)? {
+                let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
+                found.set_item(hash, bytes(py, code))?;
+            }
         }
         Ok(found)
     }
