@@ -4,7 +4,7 @@ from gateway.inspection.detector import Detector, Family
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.pool import Pair
-from gateway.inspection.reentry import Reentry
+from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
@@ -33,6 +33,7 @@ __all__ = [
     "Reentry",
     "Severity",
     "SimulationResult",
+    "StaleView",
     "StorageAccess",
     "TokenStandard",
     "Trace",

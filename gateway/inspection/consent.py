@@ -163,7 +163,8 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
             question = (frame.code_hash, account, party)
             if question not in asked:
                 asked.add(question)
-                if party != account and code.find(party) >= 0:
+                # code that a party lends by delegation names its lender; that is not the contract's consent
+                if party not in (account, frame.code_address) and code.find(party) >= 0:
                     named[account].add(party)
     return dict(named)
 
