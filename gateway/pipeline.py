@@ -49,8 +49,8 @@ class Further:
     """What further runs of the same transaction showed."""
 
     findings: tuple[Finding, ...]
-    results: tuple[tuple[str, SimulationResult], ...]
-    """(what was different, result): inspected like the first run"""
+    results: tuple[tuple[str, Transaction, SimulationResult], ...]
+    """(what was different, whose result, result): inspected like the first run"""
 
 
 LookAgain = Callable[[Transaction, SimulationResult, float, bool], Awaitable[Further]]
@@ -142,8 +142,8 @@ class Pipeline:
         further = await self._look_again(transaction, simulation, deadline, bool(report.findings))
         found = list(further.findings)
         known = {(finding.detector_id, finding.victim) for finding in report.findings}
-        for difference, result in further.results:
-            inspected = await self._inspect(transaction, result, deadline)
+        for difference, run, result in further.results:
+            inspected = await self._inspect(run, result, deadline)
             for finding in inspected.report.findings:
                 if (finding.detector_id, finding.victim) not in known:
                     known.add((finding.detector_id, finding.victim))

@@ -105,10 +105,13 @@ class Overlay:
                 other.replaced_by = None
         await self._lay_again(view)
 
-    async def stack_without(self, view: View, stack: Stack, sender: Address, nonce: int) -> None:
-        """Lay on `stack` what stands on the view, but for this sender's transactions from `nonce` on."""
+    async def stack_without(self, view: View, stack: Stack, left_out: Sequence[Standing]) -> None:
+        """Lay on `stack` what stands on the view, but for these and their senders' later transactions."""
+        first: dict[Address, int] = {}
+        for item in left_out:
+            first[item.entry.sender] = min(item.entry.nonce, first.get(item.entry.sender, item.entry.nonce))
         for item in view.standing:
-            if item.entry.sender != sender or item.entry.nonce < nonce:
+            if item.entry.nonce < first.get(item.entry.sender, item.entry.nonce + 1):
                 await self._place(view, stack, replace(item, effects=None))
 
     async def stack_only(self, view: View, stack: Stack, sender: Address) -> None:
@@ -142,15 +145,14 @@ class Overlay:
             return False
         view.seen = news.sequence
         placed = PendingEntry(news.sequence, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
-        await self._stand(view, Standing(placed, transaction, writes=mark.writes, creates=mark.creates), effects)
+        await self._stand(view, Standing(placed, transaction, mark=mark), effects)
         return True
 
     async def _fill(self, view: View) -> None:
         """The log came back empty: put in what this replica knows, before anything new."""
         for item in view.standing:
             if item.effects is not None:
-                mark = Footprint(frozenset(), False, False, item.writes, item.creates)
-                await self._log.append(item.entry, seen=0, reads=(), writes=mark.write_patterns())
+                await self._log.append(item.entry, seen=0, reads=(), writes=item.mark.write_patterns())
         view.seen = 0
         await self.stack(view, await self._log.after(0))
 
@@ -163,7 +165,7 @@ class Overlay:
         )
         self._unshared.append((entry, mark))
         self.statistics.unshared += 1
-        await self._stand(view, Standing(entry, transaction, writes=mark.writes, creates=mark.creates), effects)
+        await self._stand(view, Standing(entry, transaction, mark=mark), effects)
 
     async def share(self, view: View) -> None:
         """Read what others forwarded, and publish what could not be published before. Raises QueueUnavailable."""
@@ -215,7 +217,7 @@ class Overlay:
         if effects is None:
             await self._place(view, view.top, item)
         else:
-            item.effects = self._put(view, view.top, effects)
+            item.effects = self.lay(view, view.top, effects)
 
     async def _lay_again(self, view: View) -> None:
         view.top = Stack(view.base.fork())
@@ -245,19 +247,29 @@ class Overlay:
         except (SimulationError, UpstreamError, HeadMoved):
             self.statistics.opaque += 1
             return
-        mark = footprint(item.transaction, ran.result)
-        item.writes, item.creates = mark.writes, mark.creates
-        item.effects = self._put(view, stack, ran.result.state_diff)
+        item.mark = footprint(item.transaction, ran.result)
+        item.effects = self.lay(view, stack, ran.result.state_diff)
 
-    def _put(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:
+    def lay(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:
+        """Put `effects` of one transaction on `stack`; returns them as laid."""
         coinbase = view.head.coinbase
         account = self._state.cache.accounts.get(coinbase)
         return stack.put(effects, coinbase, account.balance if account is not None else 0)
 
 
 def touched_by(standing: Sequence[Standing], mark: Footprint, *, after: int = -1) -> bool:
-    """True if any of these, after place `after`, may have written what was read."""
+    """True if any of these, after place `after`, may have written what was read, or read what is written."""
     return any(
-        item.effects is not None and item.entry.sequence > after and (item.creates or mark.meets(item.writes))
+        item.effects is not None and item.entry.sequence > after and (follows(mark, item) or precedes(mark, item))
         for item in standing
     )
+
+
+def follows(mark: Footprint, item: Standing) -> bool:
+    """True if what was read may differ with `item` before it."""
+    return item.mark.creates or mark.meets(item.mark.writes)
+
+
+def precedes(mark: Footprint, item: Standing) -> bool:
+    """True if `item` may do something else with the marked transaction before it."""
+    return mark.creates or item.mark.meets(mark.writes)

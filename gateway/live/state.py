@@ -254,7 +254,7 @@ class LiveState:
             )
             return ran, None
         with view.another_stack() as stack:
-            await self.overlay.stack_without(view, stack, transaction.sender, transaction.nonce)
+            await self.overlay.stack_without(view, stack, [replaced])
             ran = await self.head_state.run(
                 view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
             )
