@@ -48,7 +48,7 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
             if variant.result is not None
         ]
         results += [(f"{other.hash} if mined after this one", other, result) for other, result in looks.reordered]
-        return Further(looks.findings, tuple(results))
+        return Further(looks.findings, tuple(results), looks.unfinished)
 
     def verdict(report: InspectionReport, sender: Address) -> Verdict:
         return decide(report, policy, sender=sender)

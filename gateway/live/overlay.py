@@ -64,7 +64,7 @@ class Overlay:
         self.statistics = OverlayStatistics()
 
     async def restack(self, view: View, old: View | None) -> None:
-        """Put what stood on `old` on `view`; see `HeadState.advance`."""
+        """Put what stood on `old` on `view`; see `HeadState.advance`. Raises UpstreamError."""
         if old is None:
             return
         view.seen = old.seen
@@ -82,17 +82,26 @@ class Overlay:
         for entry in entries:
             if entry.sequence <= view.seen:
                 continue
-            view.seen = entry.sequence
             if entry.raw is None:
                 await self.take_out(view, entry.hash)
             elif view.find(entry.hash) is None:
-                try:
-                    transaction = self._decode(entry.raw)
-                except InvalidTransaction:
-                    # Another replica with a newer version may take what this one does not know.
-                    self.statistics.opaque += 1
-                    continue
-                await self._stand(view, Standing(entry, transaction), None)
+                await self._follow(view, entry, entry.raw)
+            # Last, so that a world forked meanwhile does not count as having seen it.
+            view.seen = entry.sequence
+
+    async def _follow(self, view: View, entry: PendingEntry, raw: RawTransaction) -> None:
+        try:
+            transaction = self._decode(raw)
+        except InvalidTransaction:
+            # Another replica with a newer version may take what this one does not know.
+            self.statistics.opaque += 1
+            return
+        await self._stand(view, Standing(entry, transaction), None)
+
+    async def mend(self, view: View) -> None:
+        """Lay everything again if something could not be laid before; `view.incomplete` tells if it worked."""
+        if view.incomplete:
+            await self._lay_again(view)
 
     async def take_out(self, view: View, hash: Hash32) -> None:
         """Remove one transaction, put back in force what it had replaced, and lay the others again."""
@@ -143,9 +152,9 @@ class Overlay:
         if not news.accepted:
             self.statistics.conflicts += 1
             return False
-        view.seen = news.sequence
         placed = PendingEntry(news.sequence, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
         await self._stand(view, Standing(placed, transaction, mark=mark), effects)
+        view.seen = news.sequence
         return True
 
     async def _fill(self, view: View) -> None:
@@ -214,18 +223,35 @@ class Overlay:
             await self._lay_again(view)
             return
         view.standing.append(item)
-        if effects is None:
-            await self._place(view, view.top, item)
-        else:
+        if effects is not None:
             item.effects = self.lay(view, view.top, effects)
+            return
+        try:
+            await self._place(view, view.top, item)
+        except (UpstreamError, HeadMoved):
+            view.incomplete = True
 
     async def _lay_again(self, view: View) -> None:
-        view.top = Stack(view.base.fork())
-        for item in view.standing:
-            await self._place(view, view.top, item)
+        view.incomplete = True
+        laid = []
+        with view.another_stack() as stack:
+            try:
+                for item in view.standing:
+                    copy = replace(item, effects=None)
+                    await self._place(view, stack, copy)
+                    laid.append(copy)
+            except (UpstreamError, HeadMoved):
+                # The old top stays until the next head, or until somebody mends it; nothing is admitted on it.
+                return
+        for item, copy in zip(view.standing, laid, strict=True):
+            item.effects, item.mark, item.spent_since = copy.effects, copy.mark, copy.spent_since
+        view.top, view.incomplete = stack, False
 
     async def _place(self, view: View, stack: Stack, item: Standing) -> None:
-        """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself."""
+        """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself.
+
+        Raises HeadMoved and UpstreamError: its state could not be had now.
+        """
         item.effects = None
         if item.replaced_by is not None:
             return
@@ -244,7 +270,11 @@ class Overlay:
             if account is not None and account.nonce > item.entry.nonce:
                 item.spent_since = view.head.number
             return
-        except (SimulationError, UpstreamError, HeadMoved):
+        except SimulationError:
+            # No engine can tell what it does. It was forwarded because the policy says so for such cases.
+            self.statistics.opaque += 1
+            return
+        if ran.result.truncated:
             self.statistics.opaque += 1
             return
         item.mark = footprint(item.transaction, ran.result)

@@ -25,6 +25,8 @@ VARIANT = Checks(nonce=False)
 """A replacement's nonce is taken on top of what it replaces."""
 
 
+LOOKS = 3
+"""tries, while there is time: the head may move under the first"""
 MAX_REORDERED = 8
 """forwarded transactions looked at again for one that may be mined before them: the latest ones"""
 
@@ -38,6 +40,8 @@ class SecondLooks:
     reordered: tuple[tuple[Transaction, SimulationResult], ...]
     """what forwarded transactions would do if this one were mined before them: inspect these too"""
     findings: tuple[Finding, ...]
+    unfinished: str | None = None
+    """why not all was run that should have been; None if it was"""
 
 
 class SecondLook:
@@ -64,6 +68,15 @@ class SecondLook:
         Raises:
             UpstreamError: there is no fresh head.
         """
+        for _ in range(LOOKS):
+            looks = await self._look(transaction, simulation, deadline, suspicious=suspicious)
+            if looks.unfinished is None or self._clock() >= deadline:
+                break
+        return looks
+
+    async def _look(
+        self, transaction: Transaction, simulation: SimulationResult, deadline: float, *, suspicious: bool
+    ) -> SecondLooks:
         findings = list(recreations(simulation, self._codes))
         view = await self._state.current()
         basis = simulation.basis if isinstance(simulation, LiveSimulation) else None
@@ -74,9 +87,7 @@ class SecondLook:
         conflicted = any(follows(mark, item) for item in others)
         kinds = self._variants.kinds(simulation, suspicious=suspicious, conflicted=conflicted)
         behind = [item for item in others if precedes(mark, item)][-MAX_REORDERED:]
-        reordered = await self._reorder(view, transaction, behind, simulation.block, deadline) if behind else ()
-        if not kinds:
-            return SecondLooks((), reordered, tuple(findings))
+        reordered, unfinished = await self._reorder(view, transaction, behind, simulation.block, deadline)
 
         async def run_in(context: BlockContext, with_pending: bool) -> SimulationResult:
             try:
@@ -85,27 +96,42 @@ class SecondLook:
                 raise SimulationError("the head moved while the variant was run") from error
 
         variants = await self._variants.run(transaction, simulation, kinds, run_in, deadline)
+        left = [variant.kind.difference for variant in variants if variant.unfinished]
+        if left:
+            unfinished = f"not run in {left[0]}"
         found = evasion(variants)
-        return SecondLooks(variants, reordered, (*findings, *([found] if found is not None else [])))
+        return SecondLooks(variants, reordered, (*findings, *([found] if found is not None else [])), unfinished)
 
     async def _reorder(
         self, view: View, transaction: Transaction, behind: Sequence[Standing], context: BlockContext, deadline: float
-    ) -> tuple[tuple[Transaction, SimulationResult], ...]:
-        """What forwarded transactions do if this one is mined before them, as a higher fee can bring about."""
+    ) -> tuple[tuple[tuple[Transaction, SimulationResult], ...], str | None]:
+        """What forwarded transactions do if this one is mined before them, as a higher fee can bring about.
+
+        The second part says why not all were run; None if they were.
+        """
         results: list[tuple[Transaction, SimulationResult]] = []
+        if not behind:
+            return (), None
         with view.another_stack() as stack:
             try:
                 await self._overlay.stack_without(view, stack, behind)
                 first = await self._on(view, stack, transaction, context, deadline)
                 self._overlay.lay(view, stack, first.state_diff)
-                for item in behind:
-                    if self._clock() >= deadline:
-                        break
+            except Unexecutable:
+                # In that order it cannot be mined at all.
+                return (), None
+            except (HeadMoved, SimulationError) as error:
+                return (), f"not run before {behind[0].entry.hash}: {error or 'the head moved'}"
+            for item in behind:
+                if self._clock() >= deadline:
+                    return tuple(results), f"no time to run {item.entry.hash} after it"
+                try:
                     results.append((item.transaction, await self._on(view, stack, item.transaction, context, deadline)))
-            except (HeadMoved, Unexecutable, SimulationError):
-                # In that order it cannot be mined at all, or the head moved: `admit` then asks for another judgement.
-                return tuple(results)
-        return tuple(results)
+                except Unexecutable:
+                    continue
+                except (HeadMoved, SimulationError) as error:
+                    return tuple(results), f"not run before {item.entry.hash}: {error or 'the head moved'}"
+        return tuple(results), None
 
     async def _on(
         self, view: View, stack: Stack, transaction: Transaction, context: BlockContext, deadline: float

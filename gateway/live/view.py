@@ -91,6 +91,8 @@ class View:
     """in order of forwarding"""
     seen: int = 0
     """the last place of the shared order that is on top"""
+    incomplete: bool = False
+    """True while `top` is not the effects of `standing`, because state for them could not be had"""
     _others: list[Stack] = field(default_factory=list)
 
     def load(self, batch: StateBatch) -> None:
