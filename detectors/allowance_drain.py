@@ -33,12 +33,13 @@ class AllowanceDrain(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per robbed holder and asset."""
-        if not subject.roles.gained:
+        if not subject.gained_for_little:
             return
         for loss in subject.losses:
-            if loss.acted or loss.compensated or not subject.unexplained(loss):
+            proven = loss.share is not None or loss.asset.item is not None
+            if loss.acted or loss.compensated or not proven or not subject.unexplained(loss):
                 continue
-            if not (loss.to_cluster or (subject.gain_covers(loss) and subject.gained_for_little)):
+            if not (loss.to_cluster or subject.gain_covers(loss)):
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)} through an allowance and got nothing for it; "

@@ -20,7 +20,7 @@ from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
 
 _GRACE = 0.25
-"""seconds past the deadline for an engine to hand over the part that it ran: half a trace may be reason enough to hold"""
+"""seconds past the deadline for an engine to hand over the part that it ran: half a trace may be enough to hold"""
 
 Simulate = Callable[[Transaction, float], Awaitable[SimulationResult]]
 """(transaction, deadline as a `time.monotonic` value) -> result at the head.

@@ -4,6 +4,7 @@ from gateway.inspection.detector import Detector, Family
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.pool import Pair
+from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
@@ -29,8 +30,10 @@ __all__ = [
     "Log",
     "Loss",
     "Pair",
+    "Reentry",
     "Severity",
     "SimulationResult",
+    "StaleView",
     "StorageAccess",
     "TokenStandard",
     "Trace",

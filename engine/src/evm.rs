@@ -325,8 +325,7 @@ impl EvmTr for Traced {
     fn frame_run(&mut self) -> Result<FrameInitOrResult<Self::Frame>, HostError> {
         let Evm { ctx, instruction, frame_stack, .. } = &mut self.inner;
         let frame = frame_stack.get();
-        let action =
-            frame.interpreter.run_plain(instruction.instruction_table(), instruction.gas_table(), ctx);
+        let action = frame.interpreter.run_plain(instruction.instruction_table(), instruction.gas_table(), ctx);
         let remaining = frame.interpreter.gas.remaining();
         if let Some(frame) = ctx.chain.frame() {
             frame.remaining = remaining;

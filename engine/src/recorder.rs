@@ -24,8 +24,17 @@ pub enum Kind {
 
 /// Opcodes that read the block environment, in the order of `Frame::environment`.
 pub const ENVIRONMENT: [&str; 11] = [
-    "TIMESTAMP", "NUMBER", "COINBASE", "PREVRANDAO", "BASEFEE", "GASPRICE", "GASLIMIT", "BLOCKHASH", "ORIGIN",
-    "SELFBALANCE", "BALANCE",
+    "TIMESTAMP",
+    "NUMBER",
+    "COINBASE",
+    "PREVRANDAO",
+    "BASEFEE",
+    "GASPRICE",
+    "GASLIMIT",
+    "BLOCKHASH",
+    "ORIGIN",
+    "SELFBALANCE",
+    "BALANCE",
 ];
 
 /// One call or creation.
@@ -192,7 +201,12 @@ impl Recorder {
     }
 
     /// The current frame ends.
-    pub fn leave(&mut self, gas_used: u64, output: Bytes, error: Option<Cow<'static, str>>) -> Result<(), InstructionResult> {
+    pub fn leave(
+        &mut self,
+        gas_used: u64,
+        output: Bytes,
+        error: Option<Cow<'static, str>>,
+    ) -> Result<(), InstructionResult> {
         let left = self.next();
         let kept = self.keep(output.len());
         if let Some(index) = self.open.pop() {
@@ -213,7 +227,14 @@ impl Recorder {
 
     /// A storage opcode ran.
     #[inline]
-    pub fn access(&mut self, kind: u8, address: Address, slot: U256, value: U256, previous: U256) -> Result<(), InstructionResult> {
+    pub fn access(
+        &mut self,
+        kind: u8,
+        address: Address,
+        slot: U256,
+        value: U256,
+        previous: U256,
+    ) -> Result<(), InstructionResult> {
         if self.accesses.len() >= self.limits.accesses {
             return Err(self.stop("accesses"));
         }

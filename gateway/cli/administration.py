@@ -13,7 +13,8 @@ import typer
 
 from gateway.app.stores import database_url
 from gateway.cli.terminal import clean, console, problems
-from gateway.model.people import Role
+from gateway.model.account import Role
+from gateway.model.case import ChainBreak
 from gateway.settings import load_settings
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database
@@ -69,18 +70,22 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     async def run() -> int:
         database = Database(_url(data_dir))
         try:
-            log = AuditLog(database)
-            broken, head = await log.verify(), await log.head()
+            found = await AuditLog(database).verify()
         finally:
             await database.close()
+        if isinstance(found, ChainBreak):
+            if as_json:
+                typer.echo(json.dumps({"holds": False, "sequence": found.sequence, "problem": found.problem}))
+            else:
+                problems.print(
+                    f"record {found.sequence} does not hold: {clean(found.problem)}", style="red", markup=False
+                )
+            return 1
         if as_json:
-            problem = None if broken is None else {"sequence": broken.sequence, "problem": broken.problem}
-            typer.echo(json.dumps({"records": head.sequence, "head": head.hash.hex(), "broken": problem}))
-        elif broken is None:
-            console.print(f"{head.sequence:,} records hold; head {head.hash.hex()}", highlight=False)
+            typer.echo(json.dumps({"holds": True, "records": found.sequence, "head": found.hash.hex()}))
         else:
-            problems.print(f"[bold red]record {broken.sequence} does not hold:[/] {clean(broken.problem)}")
-        return 0 if broken is None else 1
+            console.print(f"{found.sequence:,} records hold; head {found.hash.hex()}", highlight=False)
+        return 0
 
     raise typer.Exit(asyncio.run(run()))
 

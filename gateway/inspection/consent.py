@@ -40,6 +40,15 @@ class Consent:
     allowances: Set[tuple[Address, Address, Address]]
     """(token, owner, spender) whose nested entry was not zero when read"""
 
+    codes: Mapping[Address, tuple[bytes, ...]]
+    """contract -> the pieces of code that ran on its storage"""
+
+    def knows(self, contract: Address, other: Address) -> bool:
+        """True if `contract` read the address of `other` from its storage, or has it in its code."""
+        if other in self.stored.get(contract, ()):
+            return True
+        return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+
     def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
         """Why `contract` may have let any of `parties` act at sequence number `before`."""
         found = []
@@ -79,7 +88,7 @@ def gather(transaction: Transaction, simulation: SimulationResult) -> Consent:
         if frame.to is not None:
             parties.add(frame.to)
     stored, entries, allowances = _storage(trace, parties)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances)
+    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
 
 
 Entries = dict[Address, set[Address]]
@@ -154,6 +163,16 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
             question = (frame.code_hash, account, party)
             if question not in asked:
                 asked.add(question)
-                if party != account and code.find(party) >= 0:
+                # code that a party lends by delegation names its lender; that is not the contract's consent
+                if party not in (account, frame.code_address) and code.find(party) >= 0:
                     named[account].add(party)
     return dict(named)
+
+
+def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
+    held = trace.codes or {}
+    ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
+    for frame in trace.frames:
+        if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
+            ran[frame.context][frame.code_hash] = held[frame.code_hash]
+    return {account: tuple(pieces.values()) for account, pieces in ran.items()}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
-from gateway.inspection.pool import Market
+from gateway.inspection.pool import Market, wrappers
 from gateway.inspection.roles import Roles
 from gateway.model.facts import Facts, Transfer
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, SimulationResult
 
 TRANSFERS_EXAMINED = 8
@@ -92,6 +92,34 @@ def _is_fair(holder: Address, market: Market) -> bool:
     return holder in market.concentrated
 
 
+def issues(
+    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, simulation: SimulationResult
+) -> tuple[Loss, ...]:
+    """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
+
+    `share` is the part that the new units add to the supply before; it may be far above 1.
+    """
+    tokens = frozenset(move.token for move in facts.transfers)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
+    wrapped = wrappers(facts)
+    found = []
+    for asset, amount in ledger.minted.items():
+        if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
+            continue
+        moves = tuple(
+            move
+            for move in facts.transfers
+            if move.token == asset.token and move.from_ == ZERO_ADDRESS and move.to != ZERO_ADDRESS
+        )
+        if not moves:
+            continue
+        supply = ledger.supply.get(asset)
+        share = amount / supply if supply else None
+        backed = tracer.backed(moves, ledger)
+        found.append(tracer.loss(moves, asset.token, asset, amount, share, backed))
+    return tuple(found[:LOSSES_EXAMINED])
+
+
 @dataclass(frozen=True, slots=True)
 class _Tracer:
     frames: tuple[CallFrame, ...]
@@ -115,7 +143,8 @@ class _Tracer:
             caller, chain = self._chain(move, holder)
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
-            agreed = agreed and (all(links) if chain else (move.token, holder, caller) in self.consent.allowances)
+            allowed = not acted and (move.token, holder, caller) in self.consent.allowances
+            agreed = agreed and (allowed or (bool(links) and all(links)))
             signed = signed or any(Bond.SIGNATURE in bonds for bonds in links)
             settled = (
                 settled
@@ -143,10 +172,20 @@ class _Tracer:
             bonds=tuple(dict.fromkeys(texts))[:8],
         )
 
+    def backed(self, moves: tuple[Transfer, ...], ledger: Ledger) -> bool:
+        """True if a contract that took part in making the tokens ends with more of something."""
+        for move in sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]:
+            for account, _ in self._chain(move, move.token)[1]:
+                if any(
+                    amount > 0 for asset, amount in ledger.net.get(account, {}).items() if asset.token != move.token
+                ):
+                    return True
+        return False
+
     def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
         """The last account of the ordering side, and who acted between it and the movement."""
         chain = path(self.frames, move.frame)
-        if chain and chain[-1][0] == move.token and move.token != holder:
+        if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
             chain = chain[:-1]
         for position, (account, _) in enumerate(chain):
             if account == holder:
@@ -172,13 +211,17 @@ class _Tracer:
     def _helper_bonds(
         self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer
     ) -> tuple[Bond, ...]:
-        """The check may be made by a contract that `account` asks, a role registry for example."""
+        """The check may be made by a contract that `account` knew and asks, a role registry for example."""
         asked: set[Address] = set()
+        known = [account]
         for frame in self.frames[first : min(move.frame, first + HELPER_FRAMES) + 1]:
             helper = frame.context
             if helper is None or helper in outer or helper == account or helper in asked:
                 continue
             asked.add(helper)
+            if not any(self.consent.knows(knower, helper) for knower in known):
+                continue
+            known.append(helper)
             bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)
             if bonds:
                 return bonds

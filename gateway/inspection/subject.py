@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from gateway.inspection.consent import Consent, gather
+from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Ledger, keep
-from gateway.inspection.loss import Loss, losses
+from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
+from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
@@ -66,6 +67,21 @@ class Inspection:
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
+    def reentries(self) -> tuple[Reentry, ...]:
+        """Returns through the ordering side into a contract that was not done."""
+        return tuple(reentries(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def stale_views(self) -> tuple[StaleView, ...]:
+        """Answers that outsiders got from a contract that was not done."""
+        return tuple(stale_views(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def issues(self) -> tuple[Loss, ...]:
+        """Tokens that were made here, each as a loss of all its holders."""
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+
+    @cached_property
     def consideration(self) -> float | None:
         """What the ordering side gave, as a part of what it gained, both at the prices before the transaction.
 
@@ -95,3 +111,27 @@ class Inspection:
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
+
+    def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
+        """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
+
+        A registry that the contract had named before, and asks on the way, may answer for the caller.
+        """
+        frames = self.simulation.trace.frames
+        chain = path(frames, frame)
+        position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
+        caller = chain[position - 1][0] if position else self.roles.origin
+        if contract in self.roles.cluster:
+            return None
+        parties = frozenset((caller, self.roles.origin))
+        if self.consent.bonds(contract, parties, before=before):
+            return None
+        first = chain[position][1]
+        tokens = {move.token for move in self.facts.transfers}
+        for asked in frames[first : min(frame, first + HELPER_FRAMES) + 1]:
+            helper = asked.context
+            if helper is None or helper in self.roles.cluster or not self.consent.knows(contract, helper):
+                continue
+            if self.consent.bonds(helper, parties, before=before, entries=helper not in tokens):
+                return None
+        return caller
