@@ -48,7 +48,7 @@ class SelfDestruct(Detector):
                 continue
             fixed = frame.to is not None and frame.to not in subject.roles.cluster
             yield self.finding(
-                f"{gone} destroyed itself at the wish of {asker}, whom it did not know, and left its coins to {frame.to}.",
+                f"{gone} destroyed itself at the wish of {asker}, unknown to it, and left its coins to {frame.to}.",
                 victim=gone,
                 attacker=subject.roles.origin,
                 frames=(frame.index,),
@@ -59,4 +59,4 @@ class SelfDestruct(Detector):
     def _is_disposable(self, subject: Inspection, frame: CallFrame) -> bool:
         codes = subject.simulation.trace.codes or {}
         ran = subject.simulation.trace.frames[frame.parent].code_hash if frame.parent >= 0 else None
-        return not frame.value and ran in codes and len(codes[ran]) <= DISPOSABLE
+        return not frame.value and ran is not None and ran in codes and len(codes[ran]) <= DISPOSABLE
