@@ -1,4 +1,4 @@
-"""What the API takes and gives, as documented OpenAPI schemas. Amounts in wei are decimal text: JSON has no 256 bits."""
+"""What the API takes and gives, as OpenAPI schemas. Amounts in wei are decimal text: JSON has no 256 bits."""
 
 from __future__ import annotations
 

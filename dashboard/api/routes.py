@@ -49,6 +49,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "the request is not well formed, or the desk's rules refuse it"},
 }
 routes = APIRouter(prefix="/api/v1", responses=_REFUSALS)
+_TABS = "held, deferred, parked, released, rejected, ended or all"
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 
 
@@ -90,9 +91,7 @@ async def me(token: Annotated[ApiToken, Depends(bearer)]) -> MeBody:
 async def list_cases(
     room: TheRoom,
     token: Reader,
-    tab: Annotated[
-        str, Query(max_length=20, description="held, deferred, parked, released, rejected, ended, all")
-    ] = "",
+    tab: Annotated[str, Query(max_length=20, description=_TABS)] = "",
     q: Annotated[str, Query(max_length=200, description="words that must all match")] = "",
     severity: Annotated[str, Query(max_length=10)] = "",
     detector: Annotated[str, Query(max_length=100)] = "",
@@ -135,9 +134,7 @@ async def decide_case(room: TheRoom, token: Judge, case_id: CaseId, body: Decisi
     entry = await find_case(room, token.account, case_id)
     target = CaseState(body.target)
     if needs_two(room, entry, target):
-        raise HTTPException(
-            403, "This release needs two people with a fresh second factor; decide it in the dashboard."
-        )
+        raise HTTPException(403, "This release needs two people and a fresh second factor; decide it in the dashboard.")
     return await _done(decide(room, token.account, entry, target, body.reason))
 
 

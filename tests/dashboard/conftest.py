@@ -71,9 +71,12 @@ class Desk:
         return Visitor(client)
 
     async def signed_in(self, name: str) -> Visitor:
+        """By a one-time link: a password costs half a second of hashing."""
         visitor = self.visitor()
-        answer = await visitor.sign_in(name)
+        token = await self.room.sign_in.issue_login_token(name)
+        answer = await visitor.post("/login/link", token=token)
         assert answer.status_code == 303, answer.text
+        await visitor.get("/account")
         return visitor
 
 

@@ -29,16 +29,13 @@ PAGES = {
 
 async def main(folder: Path, wanted: list[str]) -> int:
     """Take the pictures; 1 if a page is wider than its window."""
-    folder.mkdir(parents=True, exist_ok=True)
     too_wide = 0
     with tempfile.TemporaryDirectory() as scratch:
         settings = settings_at(Path(scratch), chain_name="Harbour L2")
         async with served(settings) as (address, room), launched() as browser:
             await seed_people(room)
             await seed_cases(room, utc_now())
-            await room.desk.add_note(
-                "c-000001", "anna", "Called the lender's hotline; they confirm the pool is theirs."
-            )
+            await room.desk.add_note("c-000001", "anna", "Called the lender: the pool is theirs.")
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme}
@@ -62,4 +59,5 @@ async def main(folder: Path, wanted: list[str]) -> int:
 if __name__ == "__main__":
     if chromium_path() is None:
         sys.exit("Chromium is not installed; Debian's package is called chromium")
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
     sys.exit(asyncio.run(main(Path(sys.argv[1]), sys.argv[2:])))
