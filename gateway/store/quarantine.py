@@ -70,6 +70,9 @@ class Record(Protocol):
     async def by_sender(self, sender: Address, states: Collection[CaseState]) -> Sequence[QuarantineEntry]:
         """A sender's cases in these states, by nonce."""
 
+    async def in_flight(self, after: str = "", limit: int = 500) -> Sequence[QuarantineEntry]:
+        """Cases that belong into the live queue (waiting or released) by case id, after that id: for `rebuild`."""
+
     async def history(self, case_id: str) -> Sequence[CaseStep]:
         """Every step of a case, the oldest first."""
 
@@ -120,8 +123,13 @@ class Record(Protocol):
     async def outbox_sending(self, item: OutboxItem) -> bool:
         """Note durably that the bytes are about to leave. False if the lease was lost: do not send."""
 
-    async def outbox_defer(self, item: OutboxItem, until: datetime, problem: str) -> None:
-        """Give an intent back, to be taken again no earlier than `until`."""
+    async def outbox_defer(
+        self, item: OutboxItem, until: datetime, problem: str, *, nothing_sent: bool = False
+    ) -> None:
+        """Give an intent back, to be taken again no earlier than `until`.
+
+        `nothing_sent` takes the mark of `outbox_sending` off: it is certain that no bytes are on their way.
+        """
 
     async def outbox_settle(
         self,

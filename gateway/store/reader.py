@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from gateway.model.case import CaseDetail, CaseGroup, CaseOrder, CaseQuery, CaseStep, Page
 from gateway.model.primitive import Address, Hash32
-from gateway.model.quarantine import WAITING, CaseState, PublicStatus, QuarantineEntry, TransactionStatus
+from gateway.model.quarantine import FINAL, WAITING, CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.verdict import Action, ReasonClass
 from gateway.store.case_row import entry_of, matching, ordered
 from gateway.store.database import Database
@@ -86,6 +86,18 @@ class CaseReader:
             select(CaseRow)
             .where(col(CaseRow.sender) == str(sender), col(CaseRow.state).in_(sorted(states)))
             .order_by(col(CaseRow.nonce), col(CaseRow.case_id))
+        )
+        async with self._database.read() as session:
+            return [entry_of(row) for row in (await session.execute(query)).scalars()]
+
+    async def in_flight(self, after: str = "", limit: int = 500) -> Sequence[QuarantineEntry]:
+        """See Record.in_flight."""
+        case_id, state = col(CaseRow.case_id), col(CaseRow.state)
+        query = (
+            select(CaseRow)
+            .where(case_id > after, state.in_(sorted(set(CaseState) - FINAL)))
+            .order_by(case_id)
+            .limit(limit)
         )
         async with self._database.read() as session:
             return [entry_of(row) for row in (await session.execute(query)).scalars()]

@@ -146,6 +146,9 @@ class SqlRecord(CaseReader):
 
     async def outbox_take(self, limit: int = 10, *, lease: timedelta = timedelta(seconds=30)) -> Sequence[OutboxItem]:
         """See Record.outbox_take."""
+        async with self._database.read() as session:
+            if not await outbox.any_due(session, self._now()):
+                return ()
         async with self._database.write() as session:
             return await outbox.take(session, limit, lease, self._now())
 
@@ -154,10 +157,12 @@ class SqlRecord(CaseReader):
         async with self._database.write() as session:
             return await outbox.sending(session, item, self._now())
 
-    async def outbox_defer(self, item: OutboxItem, until: datetime, problem: str) -> None:
+    async def outbox_defer(
+        self, item: OutboxItem, until: datetime, problem: str, *, nothing_sent: bool = False
+    ) -> None:
         """See Record.outbox_defer."""
         async with self._database.write() as session:
-            await outbox.defer(session, item, until, problem)
+            await outbox.defer(session, item, until, problem, nothing_sent=nothing_sent)
 
     async def outbox_settle(
         self,

@@ -1,0 +1,43 @@
+"""`python -m dashboard`: serve the desk as the environment says; `--listen HOST:PORT` wins over it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import uvicorn
+
+from dashboard.app import create_app
+from dashboard.settings import load_dashboard_settings
+from gateway.errors import StopgateError
+from gateway.settings import split_listen
+
+
+def main() -> int:
+    """Serve until stopped. Exit code 2 for settings that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="The analyst's desk of Stopgate.")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="default: STOPGATE_DASHBOARD__LISTEN, or 127.0.0.1:8081")
+    parser.add_argument("--data-dir", metavar="DIR", help="default: STOPGATE_DATA_DIR, or .stopgate")
+    arguments = parser.parse_args()
+    overrides = {key: value for key, value in vars(arguments).items() if value is not None}
+    try:
+        settings = load_dashboard_settings(**overrides)
+        host, port = split_listen(settings.listen)
+        app = create_app(settings)
+    except StopgateError as error:
+        print(f"stopgate dashboard: {error}", file=sys.stderr)  # noqa: T201 - the terminal is the reader
+        return 2
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The dashboard's composition root: settings in, ASGI app out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from dashboard import live
+from dashboard.auth.origin import OriginGuard
+from dashboard.dependencies import NotSignedIn, NotSteppedUp
+from dashboard.live import News
+from dashboard.pages import MessagePage
+from dashboard.room import open_room
+from dashboard.settings import DashboardSettings
+from dashboard.templating import make_environment, page
+from dashboard.views import case, login, oversight, people, public, queue
+from gateway.errors import RecordUnavailable
+
+_STATIC = Path(__file__).with_name("static")
+_TITLES = {403: "Not allowed", 404: "Not found", 405: "Not possible here", 422: "That cannot be done"}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _utc_now) -> FastAPI:
+    """Build the app; stores are opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_room(settings, now=now) as room, asyncio.TaskGroup() as tasks:
+            app.state.room = room
+            app.state.news = News(room.queue)
+            following = tasks.create_task(app.state.news.follow())
+            yield
+            following.cancel()
+
+    app = FastAPI(title="Stopgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.templates = make_environment()
+    app.add_middleware(OriginGuard, settings=settings)
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    for module in (login, queue, live, case, oversight, people, public):
+        app.include_router(module.routes, include_in_schema=False)
+    _answer_errors(app)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(NotSignedIn)
+    async def ask_to_sign_in(request: Request, error: NotSignedIn) -> Response:
+        where = error.next_path if request.method == "GET" else "/"
+        return _send_to(request, "/login?" + urlencode({"next": where}))
+
+    @app.exception_handler(NotSteppedUp)
+    async def ask_to_step_up(request: Request, error: NotSteppedUp) -> Response:
+        return _send_to(request, "/step-up?" + urlencode({"next": error.next_path}))
+
+    @app.exception_handler(StarletteHTTPException)
+    async def say_so(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+        title = _TITLES.get(error.status_code, "That did not work")
+        return page(request, "message.html", MessagePage(title, str(error.detail)), status=error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def say_what_is_wrong(request: Request, error: RequestValidationError) -> Response:
+        problems = tuple(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors())
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": "; ".join(problems)}, 422)
+        context = MessagePage(_TITLES[422], "Something in the request is missing or wrong.", details=problems)
+        return page(request, "message.html", context, status=422)
+
+    @app.exception_handler(RecordUnavailable)
+    async def say_record_is_away(request: Request, error: RecordUnavailable) -> Response:
+        text = "The record does not answer. Nothing was changed; try again in a moment."
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": text}, 503)
+        return page(request, "message.html", MessagePage("The record is away", text), status=503)
+
+
+def _send_to(request: Request, where: str) -> Response:
+    """A redirection, also for the partial requests of htmx, which would print the page into a corner."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"HX-Redirect": where})
+    return RedirectResponse(where, 303)

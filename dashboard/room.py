@@ -1,0 +1,108 @@
+"""Everything a request works with, opened once at start and closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from dashboard.settings import DashboardSettings
+from gateway.model.case import CaseDetail
+from gateway.model.quarantine import QuarantineEntry
+from gateway.store.audit import AuditLog
+from gateway.store.database import Database, sqlite_url
+from gateway.store.desk import Desk
+from gateway.store.embedded import EmbeddedValkey
+from gateway.store.migrate import migrate
+from gateway.store.people import People
+from gateway.store.quarantine import LiveQueue, Record
+from gateway.store.record import SqlRecord
+from gateway.store.redis import RedisQueue
+from gateway.store.sign_in import SignIn
+
+_DETAILS_KEPT = 16
+_FRAMES_KEPT = 30_000
+"""Decoded details kept in memory stay below this many frames together."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class DetailCache:
+    """The latest decoded case details: reading a large one takes longer than printing it."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._kept: OrderedDict[tuple[str, int], CaseDetail] = OrderedDict()
+
+    async def get(self, entry: QuarantineEntry) -> CaseDetail | None:
+        """The detail as of the entry's version."""
+        key = (entry.case_id, entry.version)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        detail = await self._record.detail(entry.case_id)
+        if detail is not None:
+            self._kept[key] = detail
+            while len(self._kept) > _DETAILS_KEPT or (len(self._kept) > 1 and self._frames() > _FRAMES_KEPT):
+                self._kept.popitem(last=False)
+        return detail
+
+    def _frames(self) -> int:
+        return sum(len(kept.simulation.trace.frames) for kept in self._kept.values() if kept.simulation)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The stores and settings of one dashboard process."""
+
+    settings: DashboardSettings
+    record: Record
+    queue: LiveQueue
+    people: People
+    sign_in: SignIn
+    desk: Desk
+    audit: AuditLog
+    details: DetailCache
+    now: Callable[[], datetime] = _utc_now
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """how many password hashes are computed at once"""
+
+
+@asynccontextmanager
+async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] = _utc_now) -> AsyncIterator[Room]:
+    """Migrate, connect, and close at the end.
+
+    Raises:
+        ConfigurationError: a URL is unusable, or the schema is newer than this program.
+        RecordUnavailable, QueueUnavailable: a store does not answer.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        url = settings.store.database_url.get_secret_value() or sqlite_url(settings.data_dir)
+        await asyncio.to_thread(migrate, url)
+        database = Database(url)
+        stack.push_async_callback(database.close)
+        redis_url = settings.store.redis_url.get_secret_value()
+        if not redis_url:
+            embedded = await asyncio.to_thread(EmbeddedValkey.start, settings.data_dir)
+            stack.push_async_callback(asyncio.to_thread, embedded.close)
+            redis_url = embedded.url
+        queue = RedisQueue(redis_url)
+        stack.push_async_callback(queue.close)
+        record = SqlRecord(database, now=now)
+        yield Room(
+            settings=settings,
+            record=record,
+            queue=queue,
+            people=People(database, now=now),
+            sign_in=SignIn(database, now=now),
+            desk=Desk(database, now=now),
+            audit=AuditLog(database),
+            details=DetailCache(record),
+            now=now,
+        )

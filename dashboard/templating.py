@@ -1,0 +1,66 @@
+"""The template environment: autoescape everywhere, every printed text cleaned, no way to print raw markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboard.render import quantity, text
+from dashboard.room import Room
+from gateway.model.account import Permission
+from gateway.model.finding import Confidence, Severity
+
+_FOLDER = Path(__file__).with_name("templates")
+
+
+def make_environment() -> Environment:
+    """Templates with the formatting that they may use."""
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        finalize=text.finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        short=lambda value: text.shorten(str(value)),
+        span=quantity.span_text,
+        clip=lambda value, most: text.clean(str(value), most),
+        duration=quantity.duration_text,
+        data=quantity.bytes_text,
+        level=lambda severity: Severity(severity).name.lower(),
+        sure=lambda confidence: Confidence(confidence).name.lower(),
+        native=lambda wei: quantity.decimal_text(wei, 18),
+        percent=lambda share: "no decision yet" if share is None else f"{share:.0%}",
+    )
+    environment.globals.update(Permission=Permission, timedelta=timedelta)
+    return environment
+
+
+def page(
+    request: Request, template: str, context: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """Print one page. `context` is its type in `dashboard.pages`."""
+    room: Room = request.app.state.room
+    now = room.now()
+    session = getattr(request.state, "session", None)
+    values: dict[str, Any] = {
+        "page": context,
+        "me": session.account if session else None,
+        "csrf": session.csrf_token if session else "",
+        "settings": room.settings,
+        "now": now,
+        "ago": lambda at: quantity.moment_text(at, now),
+        "loss": lambda amount: quantity.loss_text(amount, room.settings.loss_unit),
+        "path": request.url.path,
+    }
+    printed = request.app.state.templates.get_template(template).render(values)
+    return HTMLResponse(printed, status, headers=dict(headers or {}))
