@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from gateway.errors import SimulationError
 from gateway.model.facts import Facts
-from gateway.model.finding import Finding, InspectionReport
+from gateway.model.finding import Finding, InspectionReport, OutcomeStatus
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -141,17 +141,25 @@ class Pipeline:
             return report
         further = await self._look_again(transaction, simulation, deadline, bool(report.findings))
         found = list(further.findings)
+        incomplete = []
         known = {(finding.detector_id, finding.victim) for finding in report.findings}
         for difference, run, result in further.results:
             inspected = await self._inspect(run, result, deadline)
+            incomplete += [
+                outcome for outcome in inspected.report.outcomes if outcome.status is not OutcomeStatus.COMPLETED
+            ]
             for finding in inspected.report.findings:
                 if (finding.detector_id, finding.victim) not in known:
                     known.add((finding.detector_id, finding.victim))
                     found.append(replace(finding, evidence={**finding.evidence, "only in": difference}))
-        if not found and further.unfinished is None:
+        if not found and not incomplete and further.unfinished is None:
             return report
-        truncated = report.truncated if further.unfinished is None else further.unfinished
-        return replace(report, findings=(*report.findings, *found), truncated=truncated)
+        return replace(
+            report,
+            findings=(*report.findings, *found),
+            outcomes=(*report.outcomes, *incomplete),
+            truncated=report.truncated if further.unfinished is None else further.unfinished,
+        )
 
     def _unsimulated(self, *, truncated: str | None = None, error: str | None = None) -> InspectionReport:
         return InspectionReport(
