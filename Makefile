@@ -10,7 +10,8 @@ ARGS ?=
 
 .PHONY: setup demo up test lint fmt types check bench contracts fixtures clean
 
-setup: .venv/.synced node_modules/.synced
+setup: .venv/.synced .venv/.engine node_modules/.synced
+	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
 
 .tools/.uv-$(UV_VERSION):
 	@test -n "$(PYTHON)" || { echo "stopgate needs Python 3.11, 3.12 or 3.13 on the PATH (set PYTHON=/path/to/python)"; exit 1; }
@@ -18,8 +19,19 @@ setup: .venv/.synced node_modules/.synced
 	@touch $@
 
 .venv/.synced: .tools/.uv-$(UV_VERSION) pyproject.toml uv.lock
-	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@$(UV) sync --frozen --inexact --quiet --python $(PYTHON)
 	@touch $@
+
+# Rust is optional: with it the native engine is built and preferred, without it py-evm does everything, slower.
+# `uv sync --inexact` above leaves the wheel that is installed here in place.
+.venv/.engine: $(wildcard engine/src/*.rs) engine/Cargo.toml engine/Cargo.lock engine/pyproject.toml | .venv/.synced
+	@mkdir -p engine/target
+	@if ! command -v cargo >/dev/null; then echo "cargo not found: no native engine"; touch $@; \
+	elif echo "building the native engine (minutes the first time, log in engine/target/build.log)"; \
+		rm -rf engine/target/wheels; \
+		$(BIN)/maturin build --release --locked -m engine/Cargo.toml -i $(BIN)/python -o engine/target/wheels >engine/target/build.log 2>&1 \
+		&& $(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall engine/target/wheels/*.whl; then touch $@; \
+	else echo "the native engine could not be built: see engine/target/build.log"; fi
 
 # Node is optional: with it the chain is anvil, without it the py-evm development chain.
 node_modules/.synced: package.json package-lock.json

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import SimulationError
 from gateway.model.facts import Facts
-from gateway.model.finding import InspectionReport
+from gateway.model.finding import Finding, InspectionReport
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
-from gateway.model.verdict import Verdict
+from gateway.model.verdict import Action, Verdict
+
+_GRACE = 0.25
+"""seconds past the deadline for an engine to hand over the part that it ran: half a trace may be enough to hold"""
 
 Simulate = Callable[[Transaction, float], Awaitable[SimulationResult]]
 """(transaction, deadline as a `time.monotonic` value) -> result at the head.
@@ -39,6 +42,22 @@ class Inspected:
 
 Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
 """(transaction, simulation, deadline) -> findings and outcomes; a detector that fails is an outcome, not an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What further runs of the same transaction showed."""
+
+    findings: tuple[Finding, ...]
+    results: tuple[tuple[str, SimulationResult], ...]
+    """(what was different, result): inspected like the first run"""
+
+
+LookAgain = Callable[[Transaction, SimulationResult, float, bool], Awaitable[Further]]
+"""(transaction, first result, deadline, whether the first inspection found anything) -> further runs.
+
+Raises UpstreamError if there is no fresh head.
+"""
 
 Decide = Callable[[InspectionReport, Address], Verdict]
 """(report, sender) -> verdict, by the operator's policy; pure."""
@@ -66,10 +85,12 @@ class Pipeline:
         simulate: Simulate,
         inspect: Inspect,
         decide: Decide,
+        look_again: LookAgain | None = None,
         ruleset_hash: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._simulate, self._inspect, self._decide = simulate, inspect, decide
+        self._look_again = look_again
         self._ruleset_hash, self._clock = ruleset_hash, clock
 
     async def judge(self, transaction: Transaction, deadline: float) -> Judgement:
@@ -85,7 +106,7 @@ class Pipeline:
         simulation: SimulationResult | None = None
         timings: dict[str, float] = {}
         try:
-            async with asyncio.timeout(max(0.0, deadline - started)):
+            async with asyncio.timeout(max(0.0, deadline - started) + _GRACE):
                 simulation = await self._simulate(transaction, deadline)
         except TimeoutError:
             timings["simulate"] = self._clock() - started
@@ -100,8 +121,34 @@ class Pipeline:
             inspected = await self._inspect(transaction, simulation, deadline)
             timings["inspect"] = self._clock() - simulated
         verdict = self._decide(inspected.report, transaction.sender)
+        if simulation is not None and verdict.action is Action.FORWARD and not verdict.observed:
+            looked = self._clock()
+            further = await self._further(transaction, simulation, inspected.report, deadline)
+            if further:
+                inspected = replace(
+                    inspected, report=replace(inspected.report, findings=(*inspected.report.findings, *further))
+                )
+                verdict = self._decide(inspected.report, transaction.sender)
+            timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
         return Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+
+    async def _further(
+        self, transaction: Transaction, simulation: SimulationResult, report: InspectionReport, deadline: float
+    ) -> tuple[Finding, ...]:
+        """Findings that only further runs show, each saying in which."""
+        if self._look_again is None:
+            return ()
+        further = await self._look_again(transaction, simulation, deadline, bool(report.findings))
+        found = list(further.findings)
+        known = {(finding.detector_id, finding.victim) for finding in report.findings}
+        for difference, result in further.results:
+            inspected = await self._inspect(transaction, result, deadline)
+            for finding in inspected.report.findings:
+                if (finding.detector_id, finding.victim) not in known:
+                    known.add((finding.detector_id, finding.victim))
+                    found.append(replace(finding, evidence={**finding.evidence, "only in": difference}))
+        return tuple(found)
 
     def _unsimulated(self, *, truncated: str | None = None, error: str | None = None) -> InspectionReport:
         return InspectionReport(

@@ -1,6 +1,10 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
 from gateway.inspection.detector import Detector, Family
+from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.loss import Loss, describe_loss
+from gateway.inspection.pool import Pair
+from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
@@ -9,9 +13,11 @@ from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, Sto
 from gateway.model.transaction import Transaction
 
 __all__ = [
+    "NATIVE",
     "ZERO_ADDRESS",
     "Address",
     "Approval",
+    "Asset",
     "CallFrame",
     "Confidence",
     "Detector",
@@ -22,11 +28,16 @@ __all__ = [
     "Hash32",
     "Inspection",
     "Log",
+    "Loss",
+    "Pair",
+    "Reentry",
     "Severity",
     "SimulationResult",
+    "StaleView",
     "StorageAccess",
     "TokenStandard",
     "Trace",
     "Transaction",
     "Transfer",
+    "describe_loss",
 ]

@@ -80,7 +80,9 @@ class UpstreamSettings(_Group):
     """how long to look for a transaction whose answer was lost"""
     connections: int = Field(default=64, ge=1)
     max_head_age: float = Field(default=60.0, gt=0)
-    """without a new head for longer, a stand-in is preferred"""
+    """without a new head for longer, nothing is judged and a stand-in is preferred"""
+    profile: str = ""
+    """name of a built-in chain profile to use for a chain id that has none"""
 
     @field_validator("urls", mode="before")
     @classmethod

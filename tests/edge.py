@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,31 +22,33 @@ from gateway.inspection.policy import DEFAULT_CLAUSES, decide
 from gateway.model.block import BlockContext, Fork
 from gateway.model.case import SubmissionNote
 from gateway.model.finding import Confidence, Finding, InspectionReport, Severity
+from gateway.model.pending import Admission
 from gateway.model.policy import Policy
-from gateway.model.primitive import ZERO_ADDRESS, Hash32
+from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.profiles import DEVELOPMENT
+from gateway.model.quarantine import QuarantineEntry
 from gateway.model.trace import SimulationResult, SimulationStatus, Trace
 from gateway.model.transaction import Transaction
 from gateway.pipeline import Inspected, Pipeline
 from gateway.proxy.dispatch import Dispatch
-from gateway.proxy.disposition import Disposition, Stores
+from gateway.proxy.disposition import Disposition, Steps
 from gateway.proxy.endpoint import Endpoint, EndpointLimits
+from gateway.proxy.forwarding import Forwarding
+from gateway.proxy.keeping import Keeping
+from gateway.proxy.nonces import NonceDesk
 from gateway.proxy.overlay import Overlay
 from gateway.proxy.pages import add_pages
 from gateway.proxy.reply import Terms
 from gateway.proxy.service import Parts, RpcService, ServiceLimits
 from gateway.proxy.status import StatusDesk
 from gateway.store.audit_writer import AuditWriter
-from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedValkey
-from gateway.store.migrate import migrate
 from gateway.store.quarantine import LiveQueue, Record
-from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.telemetry import Metrics
 from gateway.upstream.aiohttp import HttpUpstream
 from gateway.upstream.client import UpstreamLimits
-from tests.anvil import KEYS, Anvil
+from tests.anvil import Anvil
 
 PUBLIC = "https://rpc.example"
 CLEAN = "0x" + "11" * 20
@@ -82,6 +83,33 @@ class Judge:
 
 
 @dataclass
+class Order:
+    """The order of forwarding and the slow lane, as the test dictates."""
+
+    admissions: list[Admission] = field(default_factory=list)
+    """what is answered, in turn; then ADMITTED"""
+    fails: StopgateError | None = None
+    withdrawn: list[Hash32] = field(default_factory=list)
+    offered: list[QuarantineEntry] = field(default_factory=list)
+    room: bool = True
+
+    async def admit(self, transaction: Transaction, simulation: SimulationResult | None) -> Admission:
+        if self.fails is not None:
+            raise self.fails
+        return self.admissions.pop(0) if self.admissions else Admission.ADMITTED
+
+    async def withdraw(self, transaction: Hash32) -> None:
+        self.withdrawn.append(transaction)
+
+    def has_room(self, sender: Address) -> bool:
+        return self.room
+
+    def offer(self, entry: QuarantineEntry) -> bool:
+        self.offered.append(entry)
+        return True
+
+
+@dataclass
 class Edge:
     """The parts of a running edge."""
 
@@ -93,6 +121,7 @@ class Edge:
     notes: list[SubmissionNote]
     writer: AuditWriter
     disposition: Disposition
+    order: Order
     missing: list[str] = field(default_factory=list)
 
     async def post(self, body: Any) -> httpx.Response:
@@ -138,18 +167,31 @@ async def running_edge(
     ids = itertools.count(1)
     upstream = HttpUpstream(upstream_url, upstream_limits)
     terms = Terms(policy, PUBLIC)
-    disposition = Disposition(
-        decode=decode,
-        pipeline=Pipeline(
-            simulate=judge.simulate,
-            inspect=judge.inspect,
-            decide=lambda report, sender: decide(report, policy, sender=sender),
-        ),
-        stores=Stores(record, queue, note),
-        dispatch=Dispatch(upstream, metrics, settle_seconds),
+    pipeline = Pipeline(
+        simulate=judge.simulate,
+        inspect=judge.inspect,
+        decide=lambda report, sender: decide(report, policy, sender=sender),
+    )
+    dispatch, nonces, order = Dispatch(upstream, metrics, settle_seconds), NonceDesk(record, queue), Order()
+    forwarding = Forwarding(
+        order=order, dispatch=dispatch, nonces=nonces, note=note, terms=terms, metrics=metrics, forwarded=lambda: None
+    )
+    keeping = Keeping(
+        record=record,
+        queue=queue,
+        nonces=nonces,
+        deferral=order,
         terms=terms,
         metrics=metrics,
         new_case_id=lambda: f"case-{next(ids)}-{time.monotonic_ns()}",
+    )
+    disposition = Disposition(
+        Steps(decode, pipeline, nonces, forwarding, keeping),
+        record=record,
+        queue=queue,
+        dispatch=dispatch,
+        terms=terms,
+        metrics=metrics,
     )
     status = StatusDesk(record=record, upstream=upstream, terms=terms, is_in_flight=disposition.is_in_flight)
     service = RpcService(
@@ -166,20 +208,8 @@ async def running_edge(
     client = httpx.AsyncClient(transport=transport, base_url="http://edge")
     async with upstream, client, asyncio.TaskGroup() as group:
         task = group.create_task(writer.run())
-        yield Edge(endpoint, client, record, queue, judge, notes, writer, disposition, missing)
+        yield Edge(endpoint, client, record, queue, judge, notes, writer, disposition, order, missing)
         task.cancel()
-
-
-@asynccontextmanager
-async def sqlite_record(folder: Path) -> AsyncIterator[SqlRecord]:
-    """A fresh record in SQLite."""
-    url = f"sqlite:///{folder / 'record.sqlite3'}"
-    await asyncio.to_thread(migrate, url)
-    record = SqlRecord(Database(url))
-    try:
-        yield record
-    finally:
-        await record.close()
 
 
 @asynccontextmanager
@@ -193,12 +223,13 @@ async def valkey_queue(valkey: EmbeddedValkey) -> AsyncIterator[RedisQueue]:
 
 
 class Wallet:
-    """Signs with one of anvil's keys and counts nonces."""
+    """A fresh account with 100 ETH, which counts its nonces."""
 
-    def __init__(self, chain: Anvil, key: int = 0) -> None:
-        self._account = Account.from_key(KEYS[key])
+    def __init__(self, chain: Anvil) -> None:
+        self._account = Account.create()
         self.address: str = self._account.address
-        self.nonce = int(chain.rpc("eth_getTransactionCount", self.address, "latest"), 16)
+        self.nonce = 0
+        chain.rpc("anvil_setBalance", self.address, hex(10**20))
 
     def sign(self, to: str = CLEAN, *, value: int = 1, nonce: int | None = None, **fields: Any) -> str:
         """Raw hex of a transfer with the next nonce."""

@@ -34,7 +34,12 @@ impl AccountChange {
 
 /// Compares the state after a run with the world before it. `granted` is what a replayed sender
 /// was given and must give back.
-pub fn changes(view: &View, state: &EvmState, granted: Option<(Address, U256)>, clears_empty: bool) -> Vec<AccountChange> {
+pub fn changes(
+    view: &View,
+    state: &EvmState,
+    granted: Option<(Address, U256)>,
+    clears_empty: bool,
+) -> Vec<AccountChange> {
     let nothing = Account::default();
     let mut found = Vec::new();
     for (address, account) in state {
@@ -46,8 +51,7 @@ pub fn changes(view: &View, state: &EvmState, granted: Option<(Address, U256)>, 
             created: account.is_created() && !destroyed,
             ..AccountChange::default()
         };
-        let (mut balance, nonce) =
-            if destroyed { (U256::ZERO, 0) } else { (account.info.balance, account.info.nonce) };
+        let (mut balance, nonce) = if destroyed { (U256::ZERO, 0) } else { (account.info.balance, account.info.nonce) };
         if let Some((sender, amount)) = granted
             && sender == *address
         {

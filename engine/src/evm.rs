@@ -134,6 +134,7 @@ pub fn execute(run: Run, mut source: Source) -> Ending {
     if !source.wanted.is_empty() {
         return Ending::Wanting(source.wanted);
     }
+    trace.finish();
     let (status, gas_used, output, error) = match result {
         Ok(result) => settle(result, &mut trace, gas_limit),
         Err(EVMError::Transaction(error)) => {
@@ -142,7 +143,11 @@ pub fn execute(run: Run, mut source: Source) -> Ending {
         }
         Err(error) => match trace.stopped {
             Some(reason) => {
-                let used = trace.frames.first().map_or(0, |root| root.gas_used);
+                let used = trace.frames.first_mut().map_or(0, |root| {
+                    root.gas_used += gas_limit - root.gas;
+                    root.gas = gas_limit;
+                    root.gas_used
+                });
                 ("halted", used, Bytes::new(), Some(Cow::Owned(format!("stopped: {reason}"))))
             }
             None => return Ending::Broken(error.to_string()),
@@ -182,7 +187,6 @@ fn prefetch(source: &mut Source, tx: &TxEnv, coinbase: Address) -> bool {
 type Settled = (&'static str, u64, Bytes, Option<Cow<'static, str>>);
 
 fn settle(result: ExecutionResult, trace: &mut Recorder, gas_limit: u64) -> Settled {
-    trace.finish(0);
     let gas_used = result.tx_gas_used();
     let mut error = None;
     if let Some(root) = trace.frames.first_mut() {
@@ -321,20 +325,15 @@ impl EvmTr for Traced {
     fn frame_run(&mut self) -> Result<FrameInitOrResult<Self::Frame>, HostError> {
         let Evm { ctx, instruction, frame_stack, .. } = &mut self.inner;
         let frame = frame_stack.get();
-        let action =
-            frame.interpreter.run_plain(instruction.instruction_table(), instruction.gas_table(), ctx);
+        let action = frame.interpreter.run_plain(instruction.instruction_table(), instruction.gas_table(), ctx);
         let remaining = frame.interpreter.gas.remaining();
+        if let Some(frame) = ctx.chain.frame() {
+            frame.remaining = remaining;
+        }
         if ctx.chain.stopped.is_some() {
-            ctx.chain.finish(remaining);
             return Err(ContextError::Custom("stopped by a limit".into()));
         }
         let detail = match &action {
-            InterpreterAction::NewFrame(_) => {
-                if let Some(frame) = ctx.chain.frame() {
-                    frame.remaining = remaining;
-                }
-                Detail::None
-            }
             InterpreterAction::Return(result) if result.result.is_halt() => {
                 let code = frame.interpreter.bytecode.bytes_slice();
                 let at = frame.interpreter.bytecode.pc().saturating_sub(1);
@@ -343,7 +342,7 @@ impl EvmTr for Traced {
             InterpreterAction::Return(result) if result.is_ok() && matches!(frame.data, FrameData::Create(_)) => {
                 Detail::CodeDeposit
             }
-            InterpreterAction::Return(_) => Detail::None,
+            _ => Detail::None,
         };
         let next = frame.process_next_action::<_, HostError>(ctx, action)?;
         if let ItemOrResult::Result(result) = &next {

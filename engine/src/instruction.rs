@@ -12,12 +12,13 @@ use revm::primitives::{Address, B256, U256};
 
 use crate::evm::Host;
 
+type Entry = fn(Step<'_>) -> InstructionExecResult;
 type Step<'a> = InstructionContext<'a, Host, EthInterpreter>;
 
 /// The instruction table of `spec` with the recording entries in it.
 pub fn instructions(spec: SpecId) -> EthInstructions<EthInterpreter, Host> {
     let mut table = instruction_table::<EthInterpreter, Host>();
-    let entries: [(u8, fn(Step<'_>) -> InstructionExecResult); 23] = [
+    let entries: [(u8, Entry); 23] = [
         (op::SLOAD, sload),
         (op::SSTORE, sstore),
         (op::TLOAD, tload),

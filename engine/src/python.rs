@@ -130,7 +130,11 @@ impl World {
         for item in storage.call_method0(intern!(storage.py(), "items"))?.try_iter()? {
             let item = item?;
             let pair = item.get_item(1)?;
-            change.storage.push((to_word(&item.get_item(0)?)?, to_word(&pair.get_item(0)?)?, to_word(&pair.get_item(1)?)?));
+            change.storage.push((
+                to_word(&item.get_item(0)?)?,
+                to_word(&pair.get_item(0)?)?,
+                to_word(&pair.get_item(1)?)?,
+            ));
         }
         change.code = code.map(|(before, after)| (before.into(), after.into()));
         let code_gone = change.code.as_ref().is_some_and(|(before, after)| !before.is_empty() && after.is_empty());
@@ -188,7 +192,10 @@ impl World {
 
 impl Wanted {
     fn from_rust(py: Python<'_>, wanted: world::Wanted) -> PyResult<Self> {
-        let slots = wanted.slots.iter().map(|(address, slot)| Ok((bytes(py, address.as_slice()).unbind(), int(py, *slot)?.unbind())));
+        let slots = wanted
+            .slots
+            .iter()
+            .map(|(address, slot)| Ok((bytes(py, address.as_slice()).unbind(), int(py, *slot)?.unbind())));
         Ok(Self {
             accounts: wanted.accounts.iter().map(|address| bytes(py, address.as_slice()).unbind()).collect(),
             slots: slots.collect::<PyResult<_>>()?,
@@ -232,7 +239,8 @@ impl Outcome {
     /// Addresses of contracts that were created and still stand.
     #[getter]
     fn created<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let stands = |address: &Address| !self.inner.changes.iter().any(|change| change.destroyed && change.address == *address);
+        let stands =
+            |address: &Address| !self.inner.changes.iter().any(|change| change.destroyed && change.address == *address);
         let mut seen = Vec::new();
         for frame in &self.inner.trace.frames {
             if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
@@ -329,7 +337,8 @@ impl Outcome {
     fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for change in &self.inner.changes {
-            let balance = change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
+            let balance =
+                change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
             let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
             let storage = PyDict::new(py);
             for (slot, before, after) in &change.storage {
@@ -449,7 +458,8 @@ fn to_transaction(tx: &Bound<'_, PyAny>) -> PyResult<TxEnv> {
         let entry = entry?;
         let slots = entry.getattr(intern!(py, "slots"))?;
         let storage_keys = slots.try_iter()?.map(|slot| Ok(B256::from(to_word(&slot?)?))).collect::<PyResult<_>>()?;
-        access_list.push(AccessListItem { address: to_address(&entry.getattr(intern!(py, "address"))?)?, storage_keys });
+        access_list
+            .push(AccessListItem { address: to_address(&entry.getattr(intern!(py, "address"))?)?, storage_keys });
     }
     let mut authorization_list = Vec::new();
     for entry in tx.getattr(intern!(py, "authorization_list"))?.try_iter()? {

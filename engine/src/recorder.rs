@@ -24,8 +24,17 @@ pub enum Kind {
 
 /// Opcodes that read the block environment, in the order of `Frame::environment`.
 pub const ENVIRONMENT: [&str; 11] = [
-    "TIMESTAMP", "NUMBER", "COINBASE", "PREVRANDAO", "BASEFEE", "GASPRICE", "GASLIMIT", "BLOCKHASH", "ORIGIN",
-    "SELFBALANCE", "BALANCE",
+    "TIMESTAMP",
+    "NUMBER",
+    "COINBASE",
+    "PREVRANDAO",
+    "BASEFEE",
+    "GASPRICE",
+    "GASLIMIT",
+    "BLOCKHASH",
+    "ORIGIN",
+    "SELFBALANCE",
+    "BALANCE",
 ];
 
 /// One call or creation.
@@ -50,7 +59,7 @@ pub struct Frame {
     pub reverted: bool,
     /// Reads of the block environment by opcode.
     pub environment: [u32; 11],
-    /// Gas left while a child runs.
+    /// Gas left when the frame was last seen: on entry, and whenever a child begins.
     pub remaining: u64,
 }
 
@@ -179,6 +188,7 @@ impl Recorder {
         frame.depth = self.open.len() as u32;
         frame.entered = self.next();
         frame.left = frame.entered;
+        frame.remaining = frame.gas;
         self.open.push(self.frames.len() as u32);
         self.frames.push(frame);
         Ok(())
@@ -191,7 +201,12 @@ impl Recorder {
     }
 
     /// The current frame ends.
-    pub fn leave(&mut self, gas_used: u64, output: Bytes, error: Option<Cow<'static, str>>) -> Result<(), InstructionResult> {
+    pub fn leave(
+        &mut self,
+        gas_used: u64,
+        output: Bytes,
+        error: Option<Cow<'static, str>>,
+    ) -> Result<(), InstructionResult> {
         let left = self.next();
         let kept = self.keep(output.len());
         if let Some(index) = self.open.pop() {
@@ -212,7 +227,14 @@ impl Recorder {
 
     /// A storage opcode ran.
     #[inline]
-    pub fn access(&mut self, kind: u8, address: Address, slot: U256, value: U256, previous: U256) -> Result<(), InstructionResult> {
+    pub fn access(
+        &mut self,
+        kind: u8,
+        address: Address,
+        slot: U256,
+        value: U256,
+        previous: U256,
+    ) -> Result<(), InstructionResult> {
         if self.accesses.len() >= self.limits.accesses {
             return Err(self.stop("accesses"));
         }
@@ -255,18 +277,16 @@ impl Recorder {
     }
 
     /// Closes what a stopped run left open and marks every frame that was undone.
-    pub fn finish(&mut self, remaining: u64) {
-        let mut remaining = remaining;
+    pub fn finish(&mut self) {
+        let mut remaining = 0u64;
         while let Some(index) = self.open.pop() {
             let left = self.next();
             let reason = self.stopped.unwrap_or("stopped");
             let frame = &mut self.frames[index as usize];
+            remaining = remaining.saturating_add(frame.remaining);
             frame.left = left;
             frame.gas_used = frame.gas.saturating_sub(remaining);
             frame.error = Some(Cow::Owned(format!("stopped: {reason}")));
-            if let Some(parent) = self.open.last() {
-                remaining = remaining.saturating_add(self.frames[*parent as usize].remaining);
-            }
         }
         let truncated = self.stopped.is_some();
         for index in 0..self.frames.len() {

@@ -28,7 +28,8 @@ pub fn spec_by_name(name: &str) -> Option<SpecId> {
 
 /// The precompiles of `spec`; with `p256`, RIP-7212 at 0x100 where the fork itself does not bring it.
 pub fn precompiles(spec: SpecId, p256: bool) -> &'static Precompiles {
-    static WITH_P256: [OnceLock<Precompiles>; SpecId::OSAKA as usize] = [const { OnceLock::new() }; SpecId::OSAKA as usize];
+    static WITH_P256: [OnceLock<Precompiles>; SpecId::OSAKA as usize] =
+        [const { OnceLock::new() }; SpecId::OSAKA as usize];
     let plain = Precompiles::new(PrecompileSpecId::from_spec_id(spec));
     match WITH_P256.get(spec as usize) {
         Some(cell) if p256 => cell.get_or_init(|| {

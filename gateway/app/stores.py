@@ -12,6 +12,7 @@ from gateway.settings import Settings, StoreSettings
 from gateway.store.database import Database, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.migrate import migrate
+from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 
@@ -23,6 +24,8 @@ class OpenStores:
     database: Database
     record: SqlRecord
     queue: RedisQueue
+    order: RedisPendingLog
+    """the order of forwarding, shared by all replicas"""
     embedded: EmbeddedValkey | None
     """None if the queue is a server of the operator's own"""
 
@@ -61,4 +64,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
             redis_url = embedded.url
         queue = RedisQueue(redis_url)
         stack.push_async_callback(queue.close)
-        yield OpenStores(database, record, queue, embedded)
+        order = RedisPendingLog(redis_url)
+        stack.push_async_callback(order.close)
+        yield OpenStores(database, record, queue, order, embedded)

@@ -104,7 +104,7 @@ def _fields(digest: bytes, item: Any, price: int) -> Json:
 def _authorization(entry: Any) -> Json:
     return {
         "chainId": hex(entry.chain_id),
-        "address": hex_data(entry.account),
+        "address": hex_data(entry.address),
         "nonce": hex(entry.nonce),
         "yParity": hex(entry.y_parity),
         "r": hex(entry.r),

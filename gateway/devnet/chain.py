@@ -11,7 +11,7 @@ from eth.chains.base import MiningChain
 from eth.consensus.applier import ConsensusApplier
 from eth.consensus.noproof import NoProofConsensus
 from eth.db.atomic import AtomicDB
-from eth.exceptions import VMError
+from eth.exceptions import Revert, VMError
 from eth.vm.forks.prague import PragueVM
 from eth.vm.spoof import SpoofTransaction
 from eth_utils.crypto import keccak
@@ -48,11 +48,11 @@ _QUEUE = 1_000
 
 
 class ExecutionFailed(StopgateError):
-    """A call or an estimate ended in a revert or a halt; `output` is the revert data."""
+    """A call or an estimate ended in a revert, whose data is `output`, or in a halt."""
 
-    def __init__(self, reason: str, output: bytes) -> None:
+    def __init__(self, reason: str, output: bytes, *, reverted: bool) -> None:
         super().__init__(reason)
-        self.output = output
+        self.output, self.reverted = output, reverted
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +278,9 @@ class DevChain:
         except ValidationError as error:
             raise Unexecutable("invalid call", str(error)) from error
         if computation.is_error:
-            output = bytes(computation.output)
-            raise ExecutionFailed("execution reverted" if output else f"execution failed: {computation.error}", output)
+            reverted = isinstance(computation.error, Revert)
+            reason = "execution reverted" if reverted else f"execution failed: {computation.error!r}"
+            raise ExecutionFailed(reason, bytes(computation.output), reverted=reverted)
         return bytes(computation.output)
 
     def estimate(self, call: Call, header: Any) -> int:

@@ -87,10 +87,10 @@ class Methods:
         try:
             return self._table[method](*params)
         except ExecutionFailed as error:
-            raise RpcError(3 if error.output else -32000, str(error), hex_data(error.output)) from error
+            raise RpcError(3 if error.reverted else -32000, str(error), hex_data(error.output)) from error
         except InvalidTransaction as error:
             raise RpcError(-32000, str(error)) from error
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError) as error:
             raise RpcError(-32602, f"invalid params for {method}: {error}") from error
 
     # state
@@ -100,7 +100,7 @@ class Methods:
         chain = self._chain
         if isinstance(at, dict):
             if "blockHash" not in at:
-                return self._header(at["blockNumber"])
+                return self._header(at.get("blockNumber"))
             header = chain.header_by_hash(_bytes(at["blockHash"], 32))
         elif at in ("latest", "pending", "safe", "finalized"):
             header = chain.head
@@ -171,6 +171,8 @@ class Methods:
         return answer.receipt(mined) if mined else None
 
     def _logs(self, query: dict[str, Any]) -> list[Any]:
+        if not isinstance(query, dict):
+            raise ValueError("the filter must be an object")
         if "blockHash" in query:
             first = last = self._header({"blockHash": query["blockHash"]}).block_number
         else:
@@ -200,6 +202,8 @@ class Methods:
 
 
 def _parsed(call: dict[str, Any], gas: int) -> Call:
+    if not isinstance(call, dict):
+        raise ValueError("the call must be an object")
     return Call(
         sender=_bytes(call.get("from") or "0x" + "00" * 20, 20),
         to=_bytes(call["to"], 20) if call.get("to") else b"",
@@ -228,8 +232,8 @@ def _number(value: Any) -> int:
 
 
 def _bytes(value: str, size: int | None = None) -> bytes:
-    if not value.startswith("0x"):
-        raise ValueError(f"{value[:20]} does not begin with 0x")
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise ValueError(f"{str(value)[:20]} is not a string that begins with 0x")
     data = bytes.fromhex(value[2:])
     if size is not None and len(data) != size:
         raise ValueError(f"{value[:20]} is not {size} bytes long")

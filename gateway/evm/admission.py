@@ -139,6 +139,10 @@ def _check_shape(transaction: Transaction, fork: Fork) -> None:
     if transaction.type == TransactionType.BLOB:
         if not transaction.blob_versioned_hashes:
             raise Unexecutable("blob transaction missing blob hashes")
+        permitted = 9 if fork.at_least(Fork.PRAGUE) else 6  # EIP-7691
+        blobs = len(transaction.blob_versioned_hashes)
+        if blobs > permitted:
+            raise Unexecutable("too many blobs in transaction", f"have {blobs}, permitted {permitted}")
         for index, versioned in enumerate(transaction.blob_versioned_hashes):
             if versioned[0] != 1:
                 raise Unexecutable(f"blob {index} has invalid hash version")

@@ -41,9 +41,9 @@ from eth.vm.forks.tangerine_whistle.state import TangerineWhistleState
 
 from gateway.decoding.keccak import keccak256
 from gateway.evm.account_db import AccountDatabase
-from gateway.evm.p256 import verify
+from gateway.evm.precompiles import P256_ADDRESS, POINT_EVALUATION_ADDRESS, p256_verify, point_evaluation
 from gateway.evm.py_evm_opcodes import hooked
-from gateway.evm.tracer import REVERTED, Frame, Recorder
+from gateway.evm.tracer import PRECOMPILE_FAILED, REVERTED, Frame, Recorder
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import EMPTY_CODE_HASH
 from gateway.model.trace import FrameKind
@@ -70,7 +70,6 @@ _STATES: dict[Fork, Any] = {
 NEWEST = Fork.PRAGUE
 """py-evm 0.12.1b1 ends here; a later fork is executed with these rules and the result says so"""
 
-_P256_ADDRESS = (0x100).to_bytes(20, "big")
 _MAX_CODES = 4096
 _positions: dict[bytes, tuple[set[int], set[int]]] = {}
 
@@ -103,7 +102,8 @@ def in_geths_words(error: VMError) -> str:
             return "max initcode size exceeded"
         if "Write contract code" in reason:
             return "contract creation code storage out of gas"
-    return "out of gas"
+        return "out of gas"
+    return PRECOMPILE_FAILED
 
 
 def make_state(database: AccountDatabase, recorder: Recorder, block: BlockContext, *, p256: bool) -> Any:
@@ -323,20 +323,12 @@ def _state_class(fork: Fork, p256_price: int | None) -> Any:
     origin = base.computation_class
     precompiles = dict(origin.get_precompiles())
     if p256_price is not None:
-        precompiles[_P256_ADDRESS] = _p256_precompile(p256_price)
+        precompiles[P256_ADDRESS] = p256_verify(p256_price)
+    if POINT_EVALUATION_ADDRESS in precompiles:
+        precompiles[POINT_EVALUATION_ADDRESS] = point_evaluation
     computation = type(
         f"Recorded{origin.__name__}",
         (_Computation, origin),
         {"table": hooked(origin.opcodes), "_precompiles": precompiles},
     )
     return type(f"Recorded{base.__name__}", (_State, base), {"computation_class": computation})
-
-
-def _p256_precompile(gas: int) -> Any:
-    def run(computation: Any) -> Any:
-        computation.consume_gas(gas, reason="P256VERIFY precompile")
-        if verify(bytes(computation.msg.data)):
-            computation.output = (1).to_bytes(32, "big")
-        return computation
-
-    return run

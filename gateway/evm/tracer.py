@@ -12,6 +12,8 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import AccessKind, CallFrame, EnvironmentRead, FrameKind, Log, StorageAccess, Trace
 
 REVERTED: Final = "execution reverted"
+PRECOMPILE_FAILED: Final = "precompile failed"
+"""geth has a text of its own for each way to fail a precompile; py-evm does not tell them apart"""
 ABORTED: Final = "execution aborted"
 """a frame that was still open when a limit ended the run"""
 

@@ -25,8 +25,13 @@ def derive(transaction: Transaction, simulation: SimulationResult) -> Facts:
     for frame in simulation.trace.frames:
         if frame.value and not frame.reverted and frame.kind in _VALUE_KINDS and frame.to is not None:
             transfers.append(_native(frame, frame.to))
+    coin = {(move.from_, move.amount) for move in transfers} | {(move.to, move.amount) for move in transfers}
     for log in simulation.trace.logs:
-        if not log.reverted and log.topics:
+        if log.reverted or not log.topics:
+            continue
+        if log.topics[0] in (DEPOSIT, WITHDRAWAL):
+            transfers.extend(_wrapping(log, coin))
+        else:
             _read_log(log, transfers, approvals)
     transfers.sort(key=lambda transfer: transfer.sequence)
     return Facts(transfers=tuple(transfers), approvals=tuple(approvals))
@@ -62,10 +67,17 @@ def _read_log(log: Log, transfers: list[Transfer], approvals: list[Approval]) ->
                 int.from_bytes(log.data[:32], "big"),
             )
         )
-    elif topic in (DEPOSIT, WITHDRAWAL) and len(log.topics) == 2 and len(log.data) == 32:
-        holder, amount = _address(log.topics[1]), int.from_bytes(log.data, "big")
-        parties = (ZERO_ADDRESS, holder) if topic == DEPOSIT else (holder, ZERO_ADDRESS)
-        transfers.append(Transfer(log.sequence, log.frame, TokenStandard.ERC20, log.address, *parties, amount))
+
+
+def _wrapping(log: Log, coin: set[tuple[Address, int]]) -> list[Transfer]:
+    """A wrapped coin mints and burns without Transfer; other contracts use the same event names for other things."""
+    if len(log.topics) != 2 or len(log.data) != 32:
+        return []
+    holder, amount = _address(log.topics[1]), int.from_bytes(log.data, "big")
+    if (log.address, amount) not in coin:
+        return []
+    parties = (ZERO_ADDRESS, holder) if log.topics[0] == DEPOSIT else (holder, ZERO_ADDRESS)
+    return [Transfer(log.sequence, log.frame, TokenStandard.ERC20, log.address, *parties, amount)]
 
 
 def _transfer(log: Log) -> list[Transfer]:

@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.facts import derive
+from gateway.inspection.ledger import Ledger, keep
+from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.pool import Market, survey
+from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
+from gateway.inspection.roles import Roles, assign
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
+
+CHEAP = 0.5
+"""who pays less than this part of what it gets did not trade"""
+COVERED = 0.3
+"""a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
 
 @dataclass(frozen=True)
@@ -29,3 +40,98 @@ class Inspection:
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
         return self.simulation.facts or derive(self.transaction, self.simulation)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Net movements of every asset and what was held before."""
+        return keep(self.facts, self.simulation)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Who ordered this, and what that side ended with."""
+        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory)
+
+    @cached_property
+    def consent(self) -> Consent:
+        """What each contract knew of its callers before."""
+        return gather(self.transaction, self.simulation)
+
+    @cached_property
+    def market(self) -> Market:
+        """Pools and prices before the transaction."""
+        return survey(self.facts, self.ledger, self.simulation)
+
+    @cached_property
+    def losses(self) -> tuple[Loss, ...]:
+        """What outsiders lost, and whether they agreed."""
+        return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
+
+    @cached_property
+    def reentries(self) -> tuple[Reentry, ...]:
+        """Returns through the ordering side into a contract that was not done."""
+        return tuple(reentries(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def stale_views(self) -> tuple[StaleView, ...]:
+        """Answers that outsiders got from a contract that was not done."""
+        return tuple(stale_views(self.simulation.trace, self.roles.cluster))
+
+    @cached_property
+    def issues(self) -> tuple[Loss, ...]:
+        """Tokens that were made here, each as a loss of all its holders."""
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+
+    @cached_property
+    def consideration(self) -> float | None:
+        """What the ordering side gave, as a part of what it gained, both at the prices before the transaction.
+
+        0.0: it gained and gave nothing. None: it gained nothing, or what it gave has no known price.
+        """
+        if not self.roles.gained:
+            return None
+        if not self.roles.gave:
+            return 0.0
+        gained, _ = self.market.value(self.roles.gained)
+        gave, complete = self.market.value(self.roles.gave)
+        return gave / gained if complete and gained > 0.0 else None
+
+    @property
+    def gained_for_little(self) -> bool:
+        """True if the ordering side has more than before and paid less than half of it."""
+        return self.consideration is not None and self.consideration < CHEAP
+
+    def gain_covers(self, loss: Loss) -> bool:
+        """True if the ordering side ended with a good part of what was lost: of that asset, or of its value."""
+        if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
+            return True
+        gained, _ = self.market.value(self.roles.gained)
+        lost, complete = self.market.value({loss.asset: loss.amount})
+        return complete and lost > 0.0 and gained >= COVERED * lost
+
+    def unexplained(self, loss: Loss) -> bool:
+        """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
+        return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
+
+    def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
+        """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
+
+        A registry that the contract had named before, and asks on the way, may answer for the caller.
+        """
+        frames = self.simulation.trace.frames
+        chain = path(frames, frame)
+        position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
+        caller = chain[position - 1][0] if position else self.roles.origin
+        if contract in self.roles.cluster:
+            return None
+        parties = frozenset((caller, self.roles.origin))
+        if self.consent.bonds(contract, parties, before=before):
+            return None
+        first = chain[position][1]
+        tokens = {move.token for move in self.facts.transfers}
+        for asked in frames[first : min(frame, first + HELPER_FRAMES) + 1]:
+            helper = asked.context
+            if helper is None or helper in self.roles.cluster or not self.consent.knows(contract, helper):
+                continue
+            if self.consent.bonds(helper, parties, before=before, entries=helper not in tokens):
+                return None
+        return caller

@@ -11,6 +11,8 @@ from sha3 import keccak_256
 
 from gateway.model.primitive import EMPTY_CODE_HASH, Address, Hash32
 
+MAX_RECREATED = 4096
+
 
 def code_hash(code: bytes) -> Hash32:
     """keccak256 of `code`."""
@@ -32,6 +34,7 @@ class CodeStore:
         self._max_bytes = max_bytes
         self._folder = folder
         self._unsaved: dict[Address, Hash32] = {}
+        self._recreated: OrderedDict[Address, tuple[Hash32, Hash32]] = OrderedDict()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             self._load(folder)
@@ -61,10 +64,26 @@ class CodeStore:
             while self._bytes > self._max_bytes:
                 _, dropped = self._codes.popitem(last=False)
                 self._bytes -= len(dropped)
-        if self._hints.get(address) != hash:
+        before = self._hints.get(address)
+        if before != hash:
+            if before is not None and not _delegates(code) and not _delegates(self._codes.get(before, b"")):
+                self._recreated[address] = (before, hash)
+                if len(self._recreated) > MAX_RECREATED:
+                    self._recreated.popitem(last=False)
             self._hints[address] = hash
             self._unsaved[address] = hash
         return hash
+
+    def recreated(self, address: Address) -> tuple[Hash32, Hash32] | None:
+        """(hash before, hash after) if other code came to stand at `address`; EIP-7702 delegations do not count."""
+        return self._recreated.get(address)
+
+    def would_recreate(self, address: Address, code: bytes) -> tuple[Hash32, Hash32] | None:
+        """The same for code that a simulation put at `address` and the chain has not seen yet."""
+        before, after = self._hints.get(address), code_hash(code)
+        if before is None or not code or before == after or _delegates(code):
+            return None
+        return None if _delegates(self._codes.get(before, b"")) else (before, after)
 
     def take_unsaved(self) -> Mapping[Address, tuple[Hash32, bytes]]:
         """What `save` has not been given yet."""
@@ -103,3 +122,8 @@ class CodeStore:
                 self._codes[hash] = code
                 self._bytes += len(code)
             self._hints[address] = hash
+
+
+def _delegates(code: bytes) -> bool:
+    """True for an EIP-7702 designator: an account that points elsewhere now is no other contract."""
+    return code.startswith(b"\xef\x01\x00")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from gateway.errors import UpstreamError
 from gateway.evm.simulator import Checks, Limits, Simulator, World
@@ -29,6 +31,8 @@ BLOCK_HASHES = 256
 REBUILD_EVERY = 64
 """heads after which the engine's world is built anew, so that forks of forks do not pile up"""
 CHANGES_KEPT = 64
+NEXT_VIEW_WAIT = 0.05
+"""seconds"""
 
 Restack = Callable[[View, View | None], Awaitable[None]]
 """Puts what stands on the old view on the new one, before anybody else may use it."""
@@ -65,6 +69,8 @@ class HeadState:
         self._changes: deque[tuple[Hash32, frozenset[Key] | None]] = deque(maxlen=CHANGES_KEPT)
         """(head before, what was written on the way to the next)"""
         self._heads = 0
+        self._cached: Hash32 | None = None
+        """the block that the cache is the state of"""
         self._loadable: View | None = None
         self._ready = asyncio.Event()
         self.view: View | None = None
@@ -77,6 +83,9 @@ class HeadState:
         Raises:
             UpstreamError: the node did not say what changed; the old view stays, and grows stale.
         """
+        if change.continuous and _start(change) != self._cached:
+            # Something failed half way through an earlier change: what the cache holds is of no known block.
+            change = replace(change, continuous=False)
         # What was fetched for the old head must not slip in behind the back of the carrier.
         self._loadable = None
         self._ready.clear()
@@ -84,6 +93,7 @@ class HeadState:
             carried = await self.carrier.carry(change, self.cache)
             async with self.turn:
                 old = self.view
+                self._cached = None
                 in_place = self.cache.change(carried.change)
                 self._heads += 1
                 if old is not None and in_place and self._heads % REBUILD_EVERY:
@@ -100,14 +110,18 @@ class HeadState:
                 if old is not None:
                     self._changes.append((old.head.hash, carried.written))
                 self.view = view
+                self._cached = change.head.hash
         finally:
-            self._loadable = self.view
+            self._loadable = self.view if self._cached is not None else None
             self._ready.set()
 
     async def current(self) -> View:
-        """The present view, once it may be used. Raises HeadUnknown."""
+        """The newest view; waits a little for one that is being made. Raises HeadUnknown."""
         if self._loadable is None:
-            await self._ready.wait()
+            # On the old view whatever needs no new state still runs, so a slow node delays nobody for long.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NEXT_VIEW_WAIT):
+                    await self._ready.wait()
         return self.present()
 
     def present(self) -> View:
@@ -189,3 +203,8 @@ class HeadState:
         for _ in change.dropped:
             self._headers.pop()
         self._headers.extend(change.added)
+
+
+def _start(change: HeadChange) -> Hash32:
+    """The head that a change starts from."""
+    return change.dropped[0].hash if change.dropped else change.added[0].ref.parent_hash

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.errors import InvalidTransaction, SimulationError, UpstreamError
 from gateway.evm.simulator import ADMISSION, Limits
@@ -70,8 +70,7 @@ class Overlay:
         view.seen = old.seen
         for item in old.standing:
             was_spent = item.spent_since
-            kept = Standing(item.entry, item.transaction, None, item.writes, item.creates, was_spent)
-            kept.missing_since = item.missing_since
+            kept = replace(item, effects=None)
             await self._place(view, view.top, kept)
             if was_spent is not None and kept.spent_since is None:
                 self.statistics.reinjected += 1
@@ -93,31 +92,33 @@ class Overlay:
                     # Another replica with a newer version may take what this one does not know.
                     self.statistics.opaque += 1
                     continue
-                item = Standing(entry, transaction)
-                await self._place(view, view.top, item)
-                view.standing.append(item)
+                await self._stand(view, Standing(entry, transaction), None)
 
     async def take_out(self, view: View, hash: Hash32) -> None:
-        """Remove one transaction and lay the others again."""
+        """Remove one transaction, put back in force what it had replaced, and lay the others again."""
         item = view.find(hash)
         if item is None:
             return
         view.standing.remove(item)
-        if item.effects is None:
-            return
-        view.top = Stack(view.base.fork())
         for other in view.standing:
-            await self._place(view, view.top, other)
+            if other.replaced_by == hash:
+                other.replaced_by = None
+        await self._lay_again(view)
 
     async def stack_without(self, view: View, stack: Stack, sender: Address, nonce: int) -> None:
         """Lay on `stack` what stands on the view, but for this sender's transactions from `nonce` on."""
         for item in view.standing:
             if item.entry.sender != sender or item.entry.nonce < nonce:
-                copy = Standing(item.entry, item.transaction, spent_since=item.spent_since)
-                await self._place(view, stack, copy)
+                await self._place(view, stack, replace(item, effects=None))
+
+    async def stack_only(self, view: View, stack: Stack, sender: Address) -> None:
+        """Lay on `stack` only what this sender forwarded."""
+        for item in view.standing:
+            if item.entry.sender == sender:
+                await self._place(view, stack, replace(item, effects=None))
 
     async def enter(
-        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint
     ) -> bool | None:
         """Take a place in the shared order and lay `effects` on top; None has the transaction run again for them.
 
@@ -141,7 +142,7 @@ class Overlay:
             return False
         view.seen = news.sequence
         placed = PendingEntry(news.sequence, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
-        await self._stand(view, placed, transaction, effects, mark, replaces)
+        await self._stand(view, Standing(placed, transaction, writes=mark.writes, creates=mark.creates), effects)
         return True
 
     async def _fill(self, view: View) -> None:
@@ -154,7 +155,7 @@ class Overlay:
         await self.stack(view, await self._log.after(0))
 
     async def enter_alone(
-        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint, replaces: Hash32 | None
+        self, view: View, transaction: Transaction, effects: StateDiff | None, mark: Footprint
     ) -> None:
         """Lay `effects` on top of this replica's view only; `share` tells the others once the log is back."""
         entry = PendingEntry(
@@ -162,7 +163,7 @@ class Overlay:
         )
         self._unshared.append((entry, mark))
         self.statistics.unshared += 1
-        await self._stand(view, entry, transaction, effects, mark, replaces)
+        await self._stand(view, Standing(entry, transaction, writes=mark.writes, creates=mark.creates), effects)
 
     async def share(self, view: View) -> None:
         """Read what others forwarded, and publish what could not be published before. Raises QueueUnavailable."""
@@ -195,30 +196,37 @@ class Overlay:
             view.standing.remove(item)
         await self._log.forget([item.entry.hash for item in old])
 
-    async def _stand(
-        self,
-        view: View,
-        entry: PendingEntry,
-        transaction: Transaction,
-        effects: StateDiff | None,
-        mark: Footprint,
-        replaces: Hash32 | None,
-    ) -> None:
-        item = Standing(entry, transaction, effects, mark.writes, mark.creates)
-        if replaces is not None and view.find(replaces) is not None:
-            view.standing.append(item)
-            await self.take_out(view, replaces)
+    async def _stand(self, view: View, item: Standing, effects: StateDiff | None) -> None:
+        """Append one transaction; `effects` are its own if they were computed on the present top."""
+        rivals = [
+            other
+            for other in view.standing
+            if (other.entry.sender, other.entry.nonce) == (item.entry.sender, item.entry.nonce)
+        ]
+        self.statistics.stacked += 1
+        if rivals:
+            for rival in rivals:
+                rival.replaced_by = item.entry.hash
+            # In the place of what it replaces: the sender's later nonces stand behind it.
+            view.standing.insert(view.standing.index(rivals[-1]) + 1, item)
+            await self._lay_again(view)
             return
+        view.standing.append(item)
         if effects is None:
             await self._place(view, view.top, item)
         else:
             item.effects = self._put(view, view.top, effects)
-        view.standing.append(item)
-        self.statistics.stacked += 1
+
+    async def _lay_again(self, view: View) -> None:
+        view.top = Stack(view.base.fork())
+        for item in view.standing:
+            await self._place(view, view.top, item)
 
     async def _place(self, view: View, stack: Stack, item: Standing) -> None:
         """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself."""
         item.effects = None
+        if item.replaced_by is not None:
+            return
         account = self._state.cache.accounts.get(item.entry.sender)
         if account is not None and account.nonce > item.entry.nonce:
             item.spent_since = item.spent_since if item.spent_since is not None else view.head.number

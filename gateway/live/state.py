@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
-from gateway.errors import QueueUnavailable, SimulationError, UpstreamRefused
+from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamError, UpstreamRefused
 from gateway.evm.simulator import ADMISSION, Limits, Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
@@ -16,27 +15,20 @@ from gateway.live.head_state import HeadState, HeadUnknown
 from gateway.live.overlay import Decode, Overlay, touched_by
 from gateway.live.pending import UNSEEN, PendingLog, footprint
 from gateway.live.runner import HeadMoved, Ran
+from gateway.live.second_look import SecondLook, SecondLooks
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
 from gateway.model.chain import ChainProfile
 from gateway.model.head import HeadChange, Header
+from gateway.model.pending import Admission
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
+SENDING_SECONDS = 5.0
+"""for which a transaction with a place is taken to be on its way, though the upstream does not show it"""
 MAX_RESTARTS = 6
 """times one simulation starts over because the head moved while it waited for state"""
-
-
-class Admission(StrEnum):
-    """Whether a verdict still holds at the moment of sending."""
-
-    ADMITTED = "admitted"
-    """the transaction has its place in the order of forwarding; send it now"""
-    CHANGED = "changed"
-    """what it depends on has changed since; simulate and inspect again"""
-    KNOWN = "known"
-    """it was forwarded already, by this or another replica; do not send it again"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +79,12 @@ class LiveState:
         """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of."""
         self._codes = codes if codes is not None else CodeStore()
         self._settings = settings
-        self._clock = clock
+        self._clock, self._now = clock, now
         self.head_state = HeadState(
             simulator, reader, profile, self._codes, max_head_age=settings.max_head_age, now=now, clock=clock
         )
         self.overlay = Overlay(self.head_state, log, decode, limits=settings.limits, now=now)
+        self._second_look = SecondLook(self.head_state, self.overlay, self._codes, settings.limits, clock)
         self.statistics = LiveStatistics()
 
     @property
@@ -118,6 +111,7 @@ class LiveState:
             UpstreamError: there is no fresh head, or the state could not be fetched.
         """
         trips = 0
+        caught_up = False
         for _ in range(MAX_RESTARTS):
             view = await self.head_state.current()
             try:
@@ -125,6 +119,11 @@ class LiveState:
             except HeadMoved:
                 self.statistics.restarts += 1
                 trips += 1
+                continue
+            except Unexecutable as error:
+                if error.reason != "nonce too high" or caught_up or not await self._catch_up():
+                    raise
+                caught_up = True
                 continue
             except UpstreamRefused:
                 # The node no longer has the block that was asked for: a reorg, which the next head will tell of.
@@ -139,6 +138,12 @@ class LiveState:
             basis = Basis(view.head.ref, view.seen, footprint(transaction, ran.result), trips, replaces)
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
+
+    async def second_looks(
+        self, transaction: Transaction, simulation: SimulationResult, deadline: float, *, suspicious: bool
+    ) -> SecondLooks:
+        """See `SecondLook.look`. Raises UpstreamError if there is no fresh head."""
+        return await self._second_look.look(transaction, simulation, deadline, suspicious=suspicious)
 
     async def next_nonce(self, sender: Address) -> int:
         """The nonce of the sender's next transaction, after what is mined and forwarded. Raises UpstreamError."""
@@ -174,16 +179,15 @@ class LiveState:
             # A truncated run says what its first part did; the rest is found out when the entry is stacked.
             whole = simulation if basis is not None and simulation is not None and not simulation.truncated else None
             effects = whole.state_diff if whole is not None else None
-            replaces = basis.replaces if basis is not None else None
             try:
-                entered = await self.overlay.enter(view, transaction, effects, mark, replaces)
+                entered = await self.overlay.enter(view, transaction, effects, mark)
             except QueueUnavailable:
                 if self._settings.require_shared_order:
                     raise
-                await self.overlay.enter_alone(view, transaction, effects, mark, replaces)
+                await self.overlay.enter_alone(view, transaction, effects, mark)
                 entered = True
             if entered is None:
-                return Admission.KNOWN
+                return await self._known(view, transaction.hash)
             if not entered:
                 self.statistics.changed += 1
                 return Admission.CHANGED
@@ -192,10 +196,18 @@ class LiveState:
             return Admission.ADMITTED
 
     async def withdraw(self, transaction: Hash32) -> None:
-        """The upstream refused an admitted transaction for good: its effects will not come.
+        """An admitted transaction was refused, or never left: its effects will not come.
+
+        Unless the upstream turns out to have it ("already known"): then they will, and it keeps its place.
 
         Raises QueueUnavailable if the other replicas could not be told; `maintain` finds it dropped later.
         """
+        try:
+            if await self._at_upstream(transaction):
+                return
+        except UpstreamError:
+            # Nobody can be asked, so nothing was taken either: the refusal stands.
+            pass
         async with self.head_state.turn:
             if self.head_state.view is not None:
                 await self.overlay.withdraw(self.head_state.view, transaction)
@@ -220,6 +232,18 @@ class LiveState:
             await self.overlay.forget_spent(view)
         await self._find_dropped(view)
 
+    async def _catch_up(self) -> bool:
+        """Read the shared order: the nonce before may have gone through another replica. True if there was news."""
+        async with self.head_state.turn:
+            view = self.head_state.present()
+            seen = view.seen
+            try:
+                await self.overlay.share(view)
+            except QueueUnavailable:
+                # Without the other replicas' word the gap stays a gap: the transaction waits, it is not sent.
+                return False
+            return view.seen != seen
+
     async def _run(self, view: View, transaction: Transaction, deadline: float) -> tuple[Ran, Hash32 | None]:
         seconds = max(deadline - self._clock(), 0.001)
         limits = replace(self._settings.limits, wall_clock=min(self._settings.limits.wall_clock, seconds))
@@ -235,6 +259,17 @@ class LiveState:
                 view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
             )
         return ran, replaced.entry.hash
+
+    async def _known(self, view: View, hash: Hash32) -> Admission:
+        """KNOWN, unless who took the place died before sending: then the place is good and the sending is due."""
+        item = view.find(hash)
+        if item is None or self._now() - item.entry.forwarded_at < SENDING_SECONDS:
+            return Admission.KNOWN
+        return Admission.KNOWN if await self._at_upstream(hash) else Admission.ADMITTED
+
+    async def _at_upstream(self, hash: Hash32) -> bool:
+        (answer,) = await self.head_state.fetcher.ask([("eth_getTransactionByHash", [str(hash)])])
+        return answer is not None and not isinstance(answer, UpstreamRefused)
 
     def _outdated(self, view: View, basis: Basis) -> bool:
         if basis.head.hash != view.head.hash:
@@ -257,4 +292,5 @@ class LiveState:
                 item.missing_since = now
             elif now - item.missing_since > self._settings.dropped_after:
                 self.overlay.statistics.dropped += 1
-                await self.withdraw(item.entry.hash)
+                async with self.head_state.turn:
+                    await self.overlay.withdraw(self.head_state.present(), item.entry.hash)

@@ -27,6 +27,8 @@ class Standing:
     """None: it changes nothing on this head, because it is mined, was replaced, or cannot run"""
     writes: frozenset[Key] = frozenset()
     creates: bool = False
+    replaced_by: Hash32 | None = None
+    """a later transaction with the same sender and nonce; back in force if that one is taken back"""
     spent_since: int | None = None
     """number of the head at which its nonce was first seen used; None while it is not"""
     missing_since: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.model.primitive import Address, Hash32
 from gateway.model.transaction import RawTransaction
@@ -38,3 +39,14 @@ class PendingNews:
     """True: the transaction is in the log already, by this or another replica"""
     lost: bool = False
     """True: the log is behind what the caller has seen: its content was lost, and the caller has to fill it again"""
+
+
+class Admission(StrEnum):
+    """Whether a verdict still holds at the moment of sending."""
+
+    ADMITTED = "admitted"
+    """the transaction has its place in the order of forwarding; send it now"""
+    CHANGED = "changed"
+    """what it depends on has changed since; simulate and inspect again"""
+    KNOWN = "known"
+    """it was forwarded already, by this or another replica; do not send it again"""

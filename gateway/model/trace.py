@@ -123,11 +123,13 @@ class Trace:
         accesses: Sequence[StorageAccess] | None = None,
         environment: Sequence[EnvironmentRead] | None = None,
         preimages: Mapping[int, bytes] | None = None,
+        codes: Mapping[Hash32, bytes] | None = None,
     ) -> None:
         self._frames, self._logs = tuple(frames), tuple(logs)
         self._accesses = None if accesses is None else tuple(accesses)
         self._environment = None if environment is None else tuple(environment)
         self._preimages = preimages
+        self._codes = codes
 
     @property
     def frames(self) -> tuple[CallFrame, ...]:
@@ -153,6 +155,11 @@ class Trace:
     def preimages(self) -> Mapping[int, bytes] | None:
         """Slot -> the bytes whose keccak256 it is (64: key and mapping slot); None if not supplied."""
         return self._preimages
+
+    @property
+    def codes(self) -> Mapping[Hash32, bytes] | None:
+        """Code hash -> the code of every frame that ran code; None if not supplied."""
+        return self._codes
 
 
 @dataclass(frozen=True, slots=True)

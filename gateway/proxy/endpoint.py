@@ -12,7 +12,7 @@ from typing import Any
 from gateway.jsonrpc.errors import Code, ErrorObject, RpcError
 from gateway.jsonrpc.message import NULL_ID, Item, MessageLimits, failure, join, parse
 from gateway.model.transaction import Client
-from gateway.proxy.service import RpcService
+from gateway.proxy.service import Service
 from gateway.telemetry import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -50,8 +50,10 @@ class _Unreadable(Exception):
 class Endpoint:
     """POST / is the RPC; every other request goes to `pages`."""
 
-    def __init__(self, service: RpcService, limits: EndpointLimits, metrics: Metrics, pages: AsgiApp) -> None:
-        self._service, self._limits, self._metrics, self._pages = service, limits, metrics, pages
+    def __init__(self, service: Service, limits: EndpointLimits, metrics: Metrics, pages: AsgiApp) -> None:
+        self.service = service
+        """may be replaced while the gateway runs: the first one only says that it is starting"""
+        self._limits, self._metrics, self._pages = limits, metrics, pages
         self._in_flight = 0
         self._headers = [(b"content-type", b"application/json")]
         if limits.allow_origin:
@@ -92,7 +94,7 @@ class Endpoint:
         except RpcError as error:
             return failure(NULL_ID, error.error)
         if not isinstance(items, list):
-            return await self._service.answer(items, client) or b""
+            return await self.service.answer(items, client) or b""
         answers = await self._batch(items, client)
         return join(answers) if answers else b""
 
@@ -100,7 +102,7 @@ class Endpoint:
         """Answers in order. Neighbouring reads run together; a submission runs alone, as if sent by itself."""
         answers: list[bytes] = []
         size = 0
-        for changes, group in groupby(items, key=self._service.changes_the_chain):
+        for changes, group in groupby(items, key=self.service.changes_the_chain):
             members = list(group)
             width = 1 if changes else _READS_AT_ONCE
             for start in range(0, len(members), width):
@@ -108,7 +110,7 @@ class Endpoint:
                 if size > self._limits.answer_bytes:
                     answers.extend(self._too_much(item) for item in part)
                     continue
-                for answer in await asyncio.gather(*(self._service.answer(item, client) for item in part)):
+                for answer in await asyncio.gather(*(self.service.answer(item, client) for item in part)):
                     if answer is not None:
                         size += len(answer)
                         answers.append(answer)

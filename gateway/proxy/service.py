@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 import structlog
 
 from gateway.errors import StopgateError, StoreError, UpstreamError
 from gateway.jsonrpc.errors import Code, ErrorObject, RpcError
-from gateway.jsonrpc.message import Refused, Request, answer, envelope, failure, read_answer
+from gateway.jsonrpc.message import Item, Refused, Request, answer, envelope, failure, read_answer
 from gateway.jsonrpc.methods import METHODS, Route, route
+from gateway.model.primitive import Hash32
 from gateway.model.transaction import Client
 from gateway.proxy.disposition import Disposition
 from gateway.proxy.overlay import Overlay
@@ -57,6 +59,38 @@ class Parts:
     """None if submissions may be accepted, else what is missing"""
 
 
+class Service(Protocol):
+    """Who answers calls."""
+
+    @staticmethod
+    def changes_the_chain(item: Item) -> bool:
+        """True for a submission: what stands before it in a batch is answered first, what follows waits for it."""
+
+    async def answer(self, item: Item, client: Client) -> bytes | None:
+        """The whole answer to one item; None for a notification, which is carried out all the same."""
+
+
+class StartingService:
+    """Answers while the chain has not been reached: nothing is passed on."""
+
+    def __init__(self, missing: Callable[[], str | None]) -> None:
+        """`missing` tells what is not there yet."""
+        self._missing = missing
+
+    @staticmethod
+    def changes_the_chain(item: Item) -> bool:
+        """Nothing does."""
+        return False
+
+    async def answer(self, item: Item, client: Client) -> bytes | None:
+        """What is missing, for every request."""
+        if isinstance(item, Refused):
+            return failure(item.id, item.error)
+        problem = self._missing() or "almost ready"
+        error = ErrorObject(Code.INTERNAL, f"the gateway is starting ({problem}); nothing was sent, try again")
+        return None if item.id is None else failure(item.id, error)
+
+
 class RpcService:
     """Answers calls one by one; safe to share between connections."""
 
@@ -71,14 +105,18 @@ class RpcService:
     ) -> None:
         self._parts, self._limits, self._keccak, self._now, self._metrics = parts, limits, keccak, now, metrics
 
+    def is_in_flight(self, hash: Hash32) -> bool:
+        """True while this process judges or sends that transaction."""
+        return self._parts.disposition.is_in_flight(hash)
+
     @staticmethod
-    def changes_the_chain(item: Request | Refused) -> bool:
-        """True for a submission: what stands before it in a batch is answered first, what follows waits for it."""
+    def changes_the_chain(item: Item) -> bool:
+        """See `Service`."""
         row = METHODS.get(item.method) if isinstance(item, Request) else None
         return row is not None and row.route is Route.INSPECT
 
-    async def answer(self, item: Request | Refused, client: Client) -> bytes | None:
-        """The whole answer to one item; None for a notification, which is carried out all the same."""
+    async def answer(self, item: Item, client: Client) -> bytes | None:
+        """See `Service`."""
         if isinstance(item, Refused):
             self._metrics.requests.labels("invalid", "error").inc()
             return failure(item.id, item.error)

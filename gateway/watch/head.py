@@ -138,14 +138,18 @@ class HeadFollower:
         await self.observe(header)
 
     async def observe(self, header: Header) -> None:
-        """Handle a header that the node calls its head. Raises UpstreamError if the way to it cannot be fetched."""
+        """Handle a header that the node calls its head.
+
+        Raises UpstreamError if the way to it cannot be fetched, or the listener could not follow: try again.
+        """
         seen_at = self._clock()
         async with self._one_at_a_time:
             change = await self._change(header, seen_at)
             if change is None:
                 return
-            self._remember(change)
+            # First the listener: if it cannot follow, the next attempt starts from what it last knew.
             await self._listener(change)
+            self._remember(change)
 
     async def _change(self, header: Header, seen_at: float) -> HeadChange | None:
         if not self._chain:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.migrate import migrate
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from tests.anvil import BINARY, Anvil, running_anvil
-from tests.edge import Edge, Wallet, running_edge, sqlite_record, valkey_queue
+from tests.edge import Edge, Wallet, running_edge, valkey_queue
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +30,20 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.close()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty record of the present schema, to be copied."""
+    file = tmp_path_factory.mktemp("record") / "record.sqlite3"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-async def record(tmp_path: Path) -> AsyncIterator[SqlRecord]:
-    async with sqlite_record(tmp_path) as record:
-        yield record
+async def record(migrated: Path, tmp_path: Path) -> AsyncIterator[SqlRecord]:
+    file = shutil.copy(migrated, tmp_path)
+    record = SqlRecord(Database(f"sqlite:///{file}"))
+    yield record
+    await record.close()
 
 
 @pytest.fixture

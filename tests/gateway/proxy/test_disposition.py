@@ -11,6 +11,7 @@ import pytest
 from gateway.errors import QueueUnavailable, RecordUnavailable, SimulationError, Unexecutable, UpstreamSilent
 from gateway.inspection.policy import DEFAULT_CLAUSES
 from gateway.model.case import Conflict, Decision
+from gateway.model.pending import Admission
 from gateway.model.policy import Mode, Policy
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import CaseState, PublicStatus
@@ -312,3 +313,66 @@ async def test_an_open_fate_is_told_and_a_second_try_looks_first(
         before = proxy.requests
         assert (await edge.send(raw))["result"] == hash_of(raw)
         assert proxy.requests - before == 1  # the look-up; no second submission
+
+
+async def test_a_nonce_gap_is_parked(edge: Edge, wallet: Wallet) -> None:
+    edge.judge.fails = Unexecutable("nonce too high", "next nonce 5, tx nonce 9")
+    details = data(await edge.send(wallet.sign(nonce=wallet.nonce + 4)))
+    assert (details["status"], details["reasonClass"]) == ("PARKED", "waiting-for-nonce")
+
+
+async def test_a_sender_cannot_fill_the_queue(edge: Edge, wallet: Wallet) -> None:
+    edge.judge.fails = Unexecutable("nonce too high", "")
+    answers = [await edge.send(wallet.sign(nonce=wallet.nonce + 10 + step)) for step in range(17)]
+    assert [answer["error"]["code"] for answer in answers] == [-32003] * 16 + [-32005]
+
+
+async def test_what_depends_on_it_changed_so_it_is_judged_again(edge: Edge, wallet: Wallet) -> None:
+    edge.order.admissions = [Admission.CHANGED, Admission.CHANGED]
+    raw = wallet.sign()
+    assert (await edge.send(raw))["result"] == hash_of(raw)
+    assert len(edge.judge.simulated) == 3
+
+
+async def test_what_never_comes_to_rest_is_deferred(edge: Edge, wallet: Wallet, chain: Anvil) -> None:
+    edge.order.admissions = [Admission.CHANGED] * 9
+    raw = wallet.sign(nonce=wallet.nonce)
+    assert data(await edge.send(raw))["status"] == "DEFERRED"
+    assert [str(entry.hash) for entry in edge.order.offered] == [hash_of(raw)]
+    assert chain.rpc("eth_getTransactionByHash", hash_of(raw)) is None
+
+
+async def test_what_another_replica_forwarded_is_not_sent_again(edge: Edge, wallet: Wallet, chain: Anvil) -> None:
+    edge.order.admissions = [Admission.KNOWN]
+    raw = wallet.sign(nonce=wallet.nonce)
+    assert (await edge.send(raw))["result"] == hash_of(raw)
+    assert chain.rpc("eth_getTransactionByHash", hash_of(raw)) is None
+
+
+async def test_without_the_shared_order_nothing_is_sent(edge: Edge, wallet: Wallet) -> None:
+    edge.order.fails = QueueUnavailable("down")
+    assert data(await edge.send(wallet.sign(nonce=wallet.nonce)))["status"] == "DEFERRED"
+
+
+async def test_what_the_upstream_refuses_leaves_the_order(edge: Edge, wallet: Wallet) -> None:
+    raw = wallet.sign(nonce=wallet.nonce, value=10**30)
+    assert "error" in await edge.send(raw)
+    assert [str(hash) for hash in edge.order.withdrawn] == [hash_of(raw)]
+
+
+async def test_a_full_slow_lane_is_told(chain: Anvil, record: SqlRecord, queue: RedisQueue, wallet: Wallet) -> None:
+    async with running_edge(chain.url, record, queue, budget=0.1) as edge:
+        edge.order.room = False
+        answer = await edge.send(wallet.sign(SLOW, nonce=wallet.nonce))
+    assert answer["error"]["code"] == -32005
+
+
+async def test_a_replacement_settles_what_it_replaces(edge: Edge, wallet: Wallet) -> None:
+    held = wallet.sign(BAD, nonce=wallet.nonce)
+    case = data(await edge.send(held))["caseId"]
+    cancel = wallet.sign(wallet.address, value=0)
+    assert (await edge.send(cancel))["result"] == hash_of(cancel)
+    entry = await edge.record.case(case)
+    assert entry is not None
+    assert entry.state is CaseState.SUPERSEDED
+    assert data(await edge.send(held))["status"] == "SUPERSEDED"

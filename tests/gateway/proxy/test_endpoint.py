@@ -120,7 +120,7 @@ async def test_a_body_that_drips_is_given_up(chain: Anvil, record: SqlRecord, qu
 async def test_too_many_requests_at_once_are_told_so(chain: Anvil, record: SqlRecord, queue: RedisQueue) -> None:
     async with running_edge(chain.url, record, queue, limits=EndpointLimits(in_flight=2)) as edge:
         edge.judge.seconds = 0.3
-        wallet = Wallet(chain, 3)
+        wallet = Wallet(chain)
         sends = [asyncio.ensure_future(edge.send(wallet.sign())) for _ in range(2)]
         await asyncio.sleep(0.1)
         response = await edge.post(request("eth_chainId"))

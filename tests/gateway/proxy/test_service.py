@@ -66,8 +66,8 @@ async def test_a_mined_transaction_is_the_upstreams(edge: Edge, wallet: Wallet, 
         assert (await edge.call(method, hash_of(raw)))["result"] == chain.rpc(method, hash_of(raw))
 
 
-async def test_status_tells_the_class_and_never_the_rule(edge: Edge, wallet: Wallet) -> None:
-    held, mined, unknown = wallet.sign(BAD, nonce=wallet.nonce), wallet.sign(), "0x" + "ab" * 32
+async def test_status_tells_the_class_and_never_the_rule(edge: Edge, wallet: Wallet, chain: Anvil) -> None:
+    held, mined, unknown = wallet.sign(BAD), Wallet(chain).sign(), "0x" + "ab" * 32
     await edge.send(held)
     await edge.send(mined)
     await edge.writer.flush()

@@ -1,0 +1,51 @@
+"""An allowance of somebody else is spent for the one who ordered it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+
+
+class AllowanceDrain(Detector):
+    """Somebody else's allowance was spent, and the one who ordered it keeps the proceeds.
+
+    Users approve routers, bridges and wallets without limit. When such a contract can be talked into calling
+    `transferFrom` with arguments of the caller's choice, everyone who ever approved it can be robbed. Here tokens
+    left a holder whose own code did not run and who did not sign, by the hand of a contract that did not know its
+    caller; the holder got nothing, the ordering side got the tokens or their worth.
+    """
+
+    id = "allowance-drain"
+    family = Family.DEPUTY
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://cwe.mitre.org/data/definitions/441.html",
+        "https://github.com/SunWeb3Sec/DeFiHackLabs",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A settlement whose maker was paid outside this transaction.",
+        "A subscription that its merchant pulls through a contract that keeps no list of merchants.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per robbed holder and asset."""
+        if not subject.gained_for_little:
+            return
+        for loss in subject.losses:
+            proven = loss.share is not None or loss.asset.item is not None
+            if loss.acted or loss.compensated or not proven or not subject.unexplained(loss):
+                continue
+            if not (loss.to_cluster or subject.gain_covers(loss)):
+                continue
+            yield self.finding(
+                f"{loss.holder} lost {describe_loss(loss)} through an allowance and got nothing for it; "
+                "the contract that spent it did not know its caller.",
+                victim=loss.holder,
+                attacker=subject.roles.origin,
+                frames=loss.frames,
+                evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
+            )

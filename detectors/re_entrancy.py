@@ -1,0 +1,70 @@
+"""A contract is entered again through the ordering side while its own change is half done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Reentry, Severity
+
+FAIR = 0.5
+"""who gave at least this part of what it got traded, whatever way the calls took"""
+
+
+class ReEntrancy(Detector):
+    """A contract was entered again before it had finished.
+
+    The contract called out, the ordering side took the call and came back into the same contract, changed a slot
+    there, and the first call, which had looked at that slot before, changed it again afterwards. What the first call
+    knew was no longer true: it pays twice, mints twice, or forgets a debt. It is grave if the ordering side ends with
+    more and paid little for it, or if the first call overwrote the inner change unseen. Callbacks of flash loans,
+    hooks of tokens and unlock patterns come back too; they leave the slots of the open call alone, or serve somebody
+    the contract already knew.
+    """
+
+    id = "re-entrancy"
+    family = Family.REENTRANCY
+    severity = Severity.HIGH
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = (
+        "https://arxiv.org/abs/1812.05934",  # Sereum: the rule of the stale slot
+        "https://swcregistry.io/docs/SWC-107",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A first-time borrower who levers up inside the lender's own flash loan.",
+        "A token hook that moves the same token again on the owner's behalf.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per contract that was entered again, for the gravest of its slots."""
+        worst: dict[object, tuple[Severity, Reentry]] = {}
+        for reentry in subject.reentries:
+            severity = self._severity(subject, reentry)
+            if severity > worst.get(reentry.account, (Severity.INFO, reentry))[0]:
+                worst[reentry.account] = (severity, reentry)
+        for severity, reentry in worst.values():
+            how = "and overwrote the inner change unseen" if reentry.stale else "and changed it again afterwards"
+            yield self.finding(
+                f"{reentry.account} was entered again through {reentry.through} before its first call had ended; "
+                f"slot {reentry.slot:#x} was changed inside, {how if reentry.written_after else 'after it was read'}.",
+                victim=reentry.account,
+                attacker=subject.roles.origin,
+                frames=(reentry.outer, reentry.inner),
+                evidence={"slot": hex(reentry.slot), "through": str(reentry.through)},
+                severity=severity,
+            )
+
+    def _severity(self, subject: Inspection, reentry: Reentry) -> Severity:
+        fair = subject.consideration is not None and subject.consideration >= FAIR
+        inner = subject.simulation.trace.frames[reentry.inner]
+        if fair or inner.reverted:
+            return Severity.INFO
+        if reentry.stale and reentry.read_before:
+            return Severity.HIGH
+        known = subject.consent.bonds(
+            reentry.account, frozenset((subject.roles.origin, reentry.through)), before=inner.entered
+        )
+        if reentry.read_before and reentry.written_after and subject.gained_for_little and not known:
+            return Severity.HIGH
+        return Severity.MEDIUM

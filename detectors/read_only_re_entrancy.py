@@ -1,0 +1,49 @@
+"""Somebody acts on the answer of a contract that is in the middle of its own change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity
+
+
+class ReadOnlyReEntrancy(Detector):
+    """A contract answered a question while its own change was half done.
+
+    A pool calls out in the middle of a deposit or withdrawal; the ordering side takes the call and makes a third
+    contract ask the pool for its price or balance. The answer rests on a slot that the pool is about to change: it
+    is a value that never stood at the end of any transaction. Lenders that trust it lend too much.
+    """
+
+    id = "read-only-re-entrancy"
+    family = Family.REENTRANCY
+    severity = Severity.HIGH
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = (
+        "https://chainsecurity.com/curve-lp-oracle-manipulation-post-mortem/",
+        "https://arxiv.org/abs/1812.05934",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A router that reads a pair's reserves inside the pair's own flash swap and uses another pair.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per contract whose passing state was used."""
+        grave = subject.gained_for_little
+        told = set()
+        for view in subject.stale_views:
+            if view.account in told:
+                continue
+            told.add(view.account)
+            yield self.finding(
+                f"{view.reader} asked {view.account} in the middle of a change: slot {view.slot:#x} read "
+                f"{view.seen}, at the end of the change it was {view.final}.",
+                victim=view.reader,
+                attacker=subject.roles.origin,
+                instrument=view.account,
+                frames=(view.outer, view.view),
+                evidence={"slot": hex(view.slot), "seen": str(view.seen), "final": str(view.final)},
+                severity=self.severity if grave else Severity.LOW,
+            )

@@ -1,0 +1,92 @@
+"""The code or the owner of a live contract is replaced at the wish of somebody it did not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Severity, StorageAccess
+
+# EIP-1967, and the two slots that OpenZeppelin used before it (zos-lib)
+_SLOTS = {
+    0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC: "implementation",
+    0xB53127684A568B3173AE13B9F8A6016E243E63B6E8EE1178D6A717850B5D6103: "admin",
+    0xA3F0AD74E5423AEBFD80D3EF4346578335A9A72AEAEE59FF6CB3582B35133D50: "beacon",
+    0x7050C9E0F4CA769C69BD3A8EF740BC37934F8E2C036E5A723FD8EE048ED3F8C3: "implementation",
+    0x10D6A54A4754C8869D6886B5F5D7FBFA5B4522237EA5C60D11BC4E7A1FF9390B: "admin",
+}
+_OWNERSHIP_TRANSFERRED = bytes.fromhex("8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0")
+
+
+class Takeover(Detector):
+    """A live contract was given other code or another owner by a stranger.
+
+    The implementation, admin or beacon slot of a proxy changed, or ownership went from one holder to the ordering
+    side, and the contract knew neither the caller nor the origin: no owner slot held them, no role was theirs, no
+    signature was checked, no registry that the contract trusts answered for them. Initialisers left open, upgrade
+    functions without a guard and colliding storage all end like this; the money follows in the next call.
+    """
+
+    id = "takeover"
+    family = Family.TAKEOVER
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://eips.ethereum.org/EIPS/eip-1967",
+        "https://github.com/OpenZeppelin/openzeppelin-contracts/security/advisories/GHSA-5vp3-v4hc-gx76",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A deployer who initialises a proxy in a later transaction than its creation.",
+        "A lottery or king-of-the-hill game that announces its leader as its owner.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per contract and kind of change."""
+        created = frozenset(subject.simulation.created)
+        told: set[tuple[Address, str]] = set()
+        for access in subject.simulation.trace.accesses or ():
+            what = _SLOTS.get(access.slot)
+            if what is None or access.value == access.previous or not access.value:
+                continue
+            if access.address not in created and (access.address, what) not in told:
+                told.add((access.address, what))
+                yield from self._replaced(subject, access, what)
+        for log in subject.simulation.trace.logs:
+            if (
+                log.topics
+                and log.topics[0] == _OWNERSHIP_TRANSFERRED
+                and not log.reverted
+                and log.address not in created
+            ):
+                yield from self._owned(subject, log)
+
+    def _replaced(self, subject: Inspection, access: StorageAccess, what: str) -> Iterator[Finding]:
+        stranger = subject.stranger(access.address, access.frame, access.sequence)
+        if stranger is None or subject.simulation.trace.frames[access.frame].reverted:
+            return
+        new = Address((access.value & (2**160 - 1)).to_bytes(20, "big"))
+        yield self.finding(
+            f"The {what} of {access.address} was set to {new} by {stranger}, whom it did not know.",
+            victim=access.address,
+            attacker=subject.roles.origin,
+            frames=(access.frame,),
+            evidence={"before": f"{access.previous:#x}", "after": f"{access.value:#x}", "slot": f"{access.slot:#x}"},
+        )
+
+    def _owned(self, subject: Inspection, log: Log) -> Iterator[Finding]:
+        parties = [Address(topic[12:]) for topic in log.topics[1:]]
+        parties += [Address(log.data[at + 12 : at + 32]) for at in range(0, len(log.data) // 32 * 32, 32)]
+        if len(parties) != 2 or not any(parties[0]) or parties[1] not in subject.roles.cluster:
+            return
+        stranger = subject.stranger(log.address, log.frame, log.sequence)
+        if stranger is None or parties[0] in subject.roles.cluster:
+            return
+        yield self.finding(
+            f"Ownership of {log.address} went from {parties[0]} to {parties[1]} at the wish of {stranger}, "
+            "whom it did not know.",
+            victim=log.address,
+            attacker=subject.roles.origin,
+            frames=(log.frame,),
+            evidence={"before": str(parties[0]), "after": str(parties[1])},
+        )

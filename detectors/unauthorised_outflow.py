@@ -1,0 +1,60 @@
+"""Value leaves a contract to somebody it never knew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+
+GRAVE_SHARE = 0.05
+"""part of the holder's stock from which on a loss is no ordinary payment"""
+COIN_FLOOR = 10**16
+"""wei of the chain's own coin below which a drained contract is a curiosity"""
+
+
+class UnauthorisedOutflow(Detector):
+    """A contract paid out to a caller it never knew and got nothing back.
+
+    The contract, or one that may spend for it, let go of a good part of what it holds. On the whole way from the
+    ordering side to the payment no contract had the caller as owner, kept an entry for it, checked a signature or
+    names it in its code; the receiver is not one that was fixed beforehand; the ordering side ends with more and
+    gave nothing worth mentioning. That is the shape of missing access control, of forged proofs, of broken
+    accounting and of re-entrancy alike: whoever asked was paid.
+    """
+
+    id = "unauthorised-outflow"
+    family = Family.ACCESS
+    severity = Severity.HIGH
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = (
+        "https://github.com/SunWeb3Sec/DeFiHackLabs",
+        "https://cwe.mitre.org/data/definitions/862.html",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "The last claim of an airdrop whose proof leaves no trace in storage.",
+        "A withdrawal by an owner who is recognised outside the EVM, for example by a precompile of the chain.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per drained holder and asset."""
+        if not subject.gained_for_little:
+            return
+        for loss in subject.losses:
+            if loss.acted and not loss.compensated and self._is_grave(loss) and subject.unexplained(loss):
+                sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
+                yield self.finding(
+                    f"{loss.holder} lost {describe_loss(loss)} and got nothing for it; "
+                    "no contract on the way knew the caller.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    frames=loss.frames,
+                    evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
+                    confidence=sure,
+                )
+
+    def _is_grave(self, loss: Loss) -> bool:
+        if loss.asset.item is not None or loss.share is None or loss.share < GRAVE_SHARE:
+            return False
+        return loss.asset != NATIVE or loss.amount >= COIN_FLOOR

@@ -1,0 +1,59 @@
+"""Tokens come into being for somebody, and nothing came in for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity
+
+GRAVE_SHARE = 0.02
+"""part of the supply before; honest claims that we measured add at most 0.6 %"""
+ABSURD_SHARE = 100.0
+SETTLED_SUPPLY = 10**12
+"""units; below that a token is only being set up"""
+
+
+class UnbackedMint(Detector):
+    """Tokens were made that nothing backs.
+
+    A mint function without a guard, an overflow, a reward formula that was fed a borrowed balance, a bridge that
+    believed a forged message: the supply grows by a good part, no contract on the way takes anything in for it,
+    none of them knew the caller, and the new units end with the ordering side or are sold at once. A mint that
+    multiplies an established supply a hundredfold is grave whoever ordered it, for it robs every holder.
+    """
+
+    id = "unbacked-mint"
+    family = Family.MINT
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://cwe.mitre.org/data/definitions/862.html",
+        "https://github.com/SunWeb3Sec/DeFiHackLabs",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A free mint by a token that is only being launched.",
+        "A bridge that mints against a proof which leaves no trace in storage.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per token."""
+        for issue in subject.issues:
+            if self._is_unbacked(subject, issue) or self._is_absurd(subject, issue):
+                yield self.finding(
+                    f"{issue.amount} units of {issue.asset.token} were made out of nothing, "
+                    f"{issue.share or 0.0:.2g} times the supply before.",
+                    victim=issue.asset.token,
+                    attacker=subject.roles.origin,
+                    frames=issue.frames,
+                    evidence={"token": str(issue.asset.token), "amount": str(issue.amount)},
+                )
+
+    def _is_unbacked(self, subject: Inspection, issue: Loss) -> bool:
+        grave = issue.share is not None and issue.share >= GRAVE_SHARE
+        return grave and subject.gained_for_little and not (issue.compensated or issue.agreed or issue.signed)
+
+    def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
+        established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
+        return established and issue.share is not None and issue.share >= ABSURD_SHARE

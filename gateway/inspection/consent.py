@@ -1,0 +1,178 @@
+"""Who agreed to what: which contracts knew their caller before this transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.model.primitive import Address, Hash32
+from gateway.model.trace import AccessKind, CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.transaction import Transaction
+
+ECRECOVER = Address(b"\0" * 19 + b"\x01")
+STRUCT_SPAN = 8
+"""how many slots behind a mapping entry still count as part of it"""
+
+
+class Bond(StrEnum):
+    """Why a contract may have let a caller act; each is a fact of the state before the transaction."""
+
+    OWNER = "stores the caller's address"
+    ENTRY = "keeps a non-empty entry for the caller"
+    SIGNATURE = "checked a signature"
+    CODE = "has the caller's address in its code"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What each contract knew of other addresses before the transaction, as far as it looked."""
+
+    stored: Mapping[Address, Set[Address]]
+    """contract -> addresses that it read from its own storage"""
+    entries: Mapping[Address, Set[Address]]
+    """contract -> addresses whose mapping entry there was not zero when read"""
+    signatures: Mapping[Address, int]
+    """contract -> sequence number of the first successful signature check under it"""
+    embedded: Mapping[Address, Set[Address]]
+    """contract -> callers and origin that its code names"""
+    allowances: Set[tuple[Address, Address, Address]]
+    """(token, owner, spender) whose nested entry was not zero when read"""
+
+    codes: Mapping[Address, tuple[bytes, ...]]
+    """contract -> the pieces of code that ran on its storage"""
+
+    def knows(self, contract: Address, other: Address) -> bool:
+        """True if `contract` read the address of `other` from its storage, or has it in its code."""
+        if other in self.stored.get(contract, ()):
+            return True
+        return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+
+    def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
+        """Why `contract` may have let any of `parties` act at sequence number `before`."""
+        found = []
+        if not parties.isdisjoint(self.stored.get(contract, ())):
+            found.append(Bond.OWNER)
+        if entries and not parties.isdisjoint(self.entries.get(contract, ())):
+            found.append(Bond.ENTRY)
+        if self.signatures.get(contract, before) < before:
+            found.append(Bond.SIGNATURE)
+        if not parties.isdisjoint(self.embedded.get(contract, ())):
+            found.append(Bond.CODE)
+        return tuple(found)
+
+
+def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]:
+    """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
+    chain: list[tuple[Address, int]] = []
+    while index >= 0:
+        frame = frames[index]
+        account = frame.context
+        if account is not None:
+            if chain and chain[-1][0] == account:
+                chain[-1] = (account, index)
+            else:
+                chain.append((account, index))
+        index = frame.parent
+    chain.reverse()
+    return chain
+
+
+def gather(transaction: Transaction, simulation: SimulationResult) -> Consent:
+    """Read consent out of a trace; linear in storage accesses and frames."""
+    trace = simulation.trace
+    parties = {transaction.sender}
+    for frame in trace.frames:
+        parties.add(frame.from_)
+        if frame.to is not None:
+            parties.add(frame.to)
+    stored, entries, allowances = _storage(trace, parties)
+    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
+
+
+Entries = dict[Address, set[Address]]
+
+
+def _storage(trace: Trace, parties: Set[Address]) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
+    stored: Entries = defaultdict(set)
+    entries: Entries = defaultdict(set)
+    allowances: set[tuple[Address, Address, Address]] = set()
+    seen: set[tuple[Address, int]] = set()
+    preimages = trace.preimages or {}
+    for access in trace.accesses or ():
+        key = (access.address, access.slot)
+        if key in seen or access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
+            continue
+        seen.add(key)
+        value = access.previous
+        if not value:
+            continue
+        if value >> 80:
+            _match_words(value, parties, stored[access.address])
+        for offset in range(STRUCT_SPAN):
+            preimage = preimages.get(access.slot - offset)
+            if preimage is None:
+                continue
+            for at in range(0, len(preimage), 32):
+                word = preimage[at : at + 32]
+                if not any(word[:12]) and word[12:] in parties:
+                    entries[access.address].add(Address(word[12:]))
+            inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
+            if inner is not None and len(inner) == 64:
+                allowances.add((access.address, Address(inner[12:32]), Address(preimage[12:32])))
+            break
+    return dict(stored), dict(entries), allowances
+
+
+def _match_words(value: int, parties: Set[Address], into: set[Address]) -> None:
+    word = value.to_bytes(32, "big")
+    offsets = range(13) if value >> 160 else (12,)
+    for offset in offsets:
+        candidate = word[offset : offset + 20]
+        if candidate in parties:
+            into.add(Address(candidate))
+
+
+def _signatures(trace: Trace) -> dict[Address, int]:
+    first: dict[Address, int] = {}
+    for frame in trace.frames:
+        if frame.to != ECRECOVER or not any(frame.output):
+            continue
+        for account, _ in path(trace.frames, frame.index)[:-1]:
+            first.setdefault(account, frame.entered)
+    return first
+
+
+def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Address]]:
+    codes = trace.codes
+    if codes is None:
+        return {}
+    named: dict[Address, set[Address]] = defaultdict(set)
+    asked: set[tuple[Hash32, Address, Address]] = set()
+    callers: list[Address] = []
+    for frame in trace.frames:
+        delegated = frame.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE)
+        caller = callers[frame.parent] if delegated and frame.parent >= 0 else frame.from_
+        callers.append(caller)
+        account = frame.context
+        code = codes.get(frame.code_hash) if frame.code_hash is not None else None
+        if code is None or account is None or frame.code_hash is None:
+            continue
+        for party in (transaction.sender, caller):
+            question = (frame.code_hash, account, party)
+            if question not in asked:
+                asked.add(question)
+                # code that a party lends by delegation names its lender; that is not the contract's consent
+                if party not in (account, frame.code_address) and code.find(party) >= 0:
+                    named[account].add(party)
+    return dict(named)
+
+
+def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
+    held = trace.codes or {}
+    ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
+    for frame in trace.frames:
+        if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
+            ran[frame.context][frame.code_hash] = held[frame.code_hash]
+    return {account: tuple(pieces.values()) for account, pieces in ran.items()}

@@ -1,0 +1,228 @@
+"""Who lost what outside the ordering side, and whether anything shows that they agreed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from gateway.inspection.consent import Bond, Consent, path
+from gateway.inspection.ledger import NATIVE, Asset, Ledger
+from gateway.inspection.pool import Market, wrappers
+from gateway.inspection.roles import Roles
+from gateway.model.facts import Facts, Transfer
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.trace import CallFrame, SimulationResult
+
+TRANSFERS_EXAMINED = 8
+"""the largest outflows of each holder and asset are traced back to who ordered them"""
+HELPER_FRAMES = 400
+"""how many frames under a contract are searched for the check that let its caller in"""
+LOSSES_EXAMINED = 64
+FAIR = 0.995
+"""a pair whose liquidity token is worth at least this part of before kept its promise"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One asset that one outsider has less of."""
+
+    holder: Address
+    asset: Asset
+    amount: int
+    share: float | None
+    """part of the holder's stock that left, 0 to 1; None if the stock is unknown"""
+    compensated: bool
+    """the same holder has more of something else"""
+    acted: bool
+    """the holder's own code ran on the way to the outflow; False: someone used an allowance"""
+    agreed: bool
+    """every contract on the way, from the ordering side on, knew its caller before this transaction"""
+    settled: bool
+    """the receiver was written into a contract on the way before this transaction"""
+    signed: bool
+    """a signature was checked on the way"""
+    to_cluster: bool
+    """the largest outflow went straight to the ordering side"""
+    frames: tuple[int, ...]
+    bonds: tuple[str, ...]
+    """the evidence behind `agreed`, as text"""
+
+
+def describe_loss(loss: Loss) -> str:
+    """The loss in words: amount in smallest units, token, share of the stock."""
+    what = "of the chain's own coin" if loss.asset == NATIVE else f"of {loss.asset.token}"
+    if loss.asset.item is not None:
+        return f"item {loss.asset.item} {what}"
+    share = "an unknown part of its stock" if loss.share is None else f"{loss.share:.1%} of its stock"
+    return f"{loss.amount} units {what} ({share})"
+
+
+def losses(
+    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, market: Market, simulation: SimulationResult
+) -> tuple[Loss, ...]:
+    """Losses outside the cluster, the largest share first; plain swap pools that kept their promise are left out."""
+    tokens = {move.token for move in facts.transfers}
+    found = []
+    for holder, changes in ledger.net.items():
+        if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
+            continue
+        lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
+        if not lost or _is_fair(holder, market):
+            continue
+        compensated = any(amount > 0 for amount in changes.values())
+        for asset in lost:
+            found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
+    found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
+    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens))
+    return tuple(
+        tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
+        for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
+    )
+
+
+def _is_wrapper(holder: Address, changes: object) -> bool:
+    """A token contract that only paid out the coin it wraps lost nothing of its own."""
+    return isinstance(changes, dict) and set(changes) == {NATIVE}
+
+
+def _is_fair(holder: Address, market: Market) -> bool:
+    pair = market.pairs.get(holder)
+    if pair is not None:
+        return pair.worth_kept is None or pair.worth_kept >= FAIR
+    return holder in market.concentrated
+
+
+def issues(
+    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, simulation: SimulationResult
+) -> tuple[Loss, ...]:
+    """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
+
+    `share` is the part that the new units add to the supply before; it may be far above 1.
+    """
+    tokens = frozenset(move.token for move in facts.transfers)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
+    wrapped = wrappers(facts)
+    found = []
+    for asset, amount in ledger.minted.items():
+        if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
+            continue
+        moves = tuple(
+            move
+            for move in facts.transfers
+            if move.token == asset.token and move.from_ == ZERO_ADDRESS and move.to != ZERO_ADDRESS
+        )
+        if not moves:
+            continue
+        supply = ledger.supply.get(asset)
+        share = amount / supply if supply else None
+        backed = tracer.backed(moves, ledger)
+        found.append(tracer.loss(moves, asset.token, asset, amount, share, backed))
+    return tuple(found[:LOSSES_EXAMINED])
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracer:
+    frames: tuple[CallFrame, ...]
+    consent: Consent
+    roles: Roles
+    tokens: Set[Address]
+
+    def loss(
+        self,
+        moves: tuple[Transfer, ...],
+        holder: Address,
+        asset: Asset,
+        amount: int,
+        share: float | None,
+        compensated: bool,
+    ) -> Loss:
+        largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
+        texts: list[str] = []
+        agreed, settled, signed, acted = True, True, False, False
+        for move in largest:
+            caller, chain = self._chain(move, holder)
+            acted = acted or any(account == holder for account, _ in chain)
+            links = self._links(caller, chain, move)
+            allowed = not acted and (move.token, holder, caller) in self.consent.allowances
+            agreed = agreed and (allowed or (bool(links) and all(links)))
+            signed = signed or any(Bond.SIGNATURE in bonds for bonds in links)
+            settled = (
+                settled
+                and move.to not in self.roles.cluster
+                and any(
+                    move.to in self.consent.stored.get(account, ()) or move.to in self.consent.embedded.get(account, ())
+                    for account, _ in chain
+                )
+            )
+            texts.extend(
+                f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
+            )
+        return Loss(
+            holder=holder,
+            asset=asset,
+            amount=amount,
+            share=share,
+            compensated=compensated,
+            acted=acted,
+            agreed=agreed,
+            settled=settled,
+            signed=signed,
+            to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
+            frames=tuple(move.frame for move in largest),
+            bonds=tuple(dict.fromkeys(texts))[:8],
+        )
+
+    def backed(self, moves: tuple[Transfer, ...], ledger: Ledger) -> bool:
+        """True if a contract that took part in making the tokens ends with more of something."""
+        for move in sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]:
+            for account, _ in self._chain(move, move.token)[1]:
+                if any(
+                    amount > 0 for asset, amount in ledger.net.get(account, {}).items() if asset.token != move.token
+                ):
+                    return True
+        return False
+
+    def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
+        """The last account of the ordering side, and who acted between it and the movement."""
+        chain = path(self.frames, move.frame)
+        if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
+            chain = chain[:-1]
+        for position, (account, _) in enumerate(chain):
+            if account == holder:
+                chain = chain[: position + 1]
+                break
+        inner = max((at for at, (account, _) in enumerate(chain) if account in self.roles.cluster), default=-1)
+        caller = chain[inner][0] if inner >= 0 else self.roles.origin
+        return caller, chain[inner + 1 :]
+
+    def _links(self, caller: Address, chain: list[tuple[Address, int]], move: Transfer) -> list[tuple[Bond, ...]]:
+        links = []
+        parties = frozenset((caller, self.roles.origin))
+        outer: set[Address | None] = {None, *self.roles.cluster}
+        for account, first in chain:
+            bonds = self.consent.bonds(
+                account, parties, before=move.sequence, entries=account not in self.tokens
+            ) or self._helper_bonds(account, first, outer, parties, move)
+            links.append(bonds)
+            outer.add(account)
+            parties = frozenset((account, self.roles.origin))
+        return links
+
+    def _helper_bonds(
+        self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer
+    ) -> tuple[Bond, ...]:
+        """The check may be made by a contract that `account` knew and asks, a role registry for example."""
+        asked: set[Address] = set()
+        known = [account]
+        for frame in self.frames[first : min(move.frame, first + HELPER_FRAMES) + 1]:
+            helper = frame.context
+            if helper is None or helper in outer or helper == account or helper in asked:
+                continue
+            asked.add(helper)
+            if not any(self.consent.knows(knower, helper) for knower in known):
+                continue
+            known.append(helper)
+            bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)
+            if bonds:
+                return bonds
+        return ()

@@ -1,0 +1,178 @@
+"""Liquidity pools met in a trace, their reserves before and after, and the prices that follow from them."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.inspection.ledger import NATIVE, Asset, Ledger
+from gateway.model.facts import Facts, TokenStandard
+from gateway.model.primitive import Address
+from gateway.model.trace import AccessKind, SimulationResult
+
+SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
+V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
+V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
+V3_COLLECT = bytes.fromhex("70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0")
+PANCAKE_V3_SWAP = bytes.fromhex("19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83")
+GET_RESERVES = bytes.fromhex("0902f1ac")
+MASK_112 = (1 << 112) - 1
+MASK_160 = (1 << 160) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A constant-product pair: the contract that announces its reserves with `Sync`."""
+
+    address: Address
+    tokens: tuple[Asset, Asset]
+    before: tuple[int, int]
+    """what it held of each before the transaction"""
+    after: tuple[int, int]
+    """what it holds of each now"""
+    burnt: int
+    """liquidity tokens of this pair that were burnt on balance (negative: minted)"""
+    supply: int | None
+    """liquidity tokens that existed before; None if not seen"""
+
+    @property
+    def product_kept(self) -> float:
+        """The product of the holdings now, as a fraction of what it was."""
+        return (self.after[0] / self.before[0]) * (self.after[1] / self.before[1])
+
+    @property
+    def worth_kept(self) -> float | None:
+        """What one liquidity token stands for now, as a fraction of before; None if the supply is not known.
+
+        Swaps and fees never lower it, nor do honest deposits and withdrawals of liquidity.
+        """
+        if self.burnt == 0:
+            return math.sqrt(self.product_kept)
+        if not self.supply or self.supply <= self.burnt:
+            return None
+        return math.sqrt(self.product_kept) * (self.supply / (self.supply - self.burnt))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Everything known of prices before the transaction."""
+
+    pairs: Mapping[Address, Pair]
+    concentrated: frozenset[Address]
+    """pools with concentrated liquidity that swapped or paid out positions"""
+    prices: Mapping[Asset, float]
+    """value of one smallest unit, in one unit of account for all assets that are connected; absent: not known"""
+
+    def value(self, amounts: Mapping[Asset, int]) -> tuple[float, bool]:
+        """(sum of the priced amounts, True if every amount had a price)."""
+        total, complete = 0.0, True
+        for asset, amount in amounts.items():
+            price = self.prices.get(asset)
+            if price is None:
+                complete = False
+            else:
+                total += amount * price
+        return total, complete
+
+
+def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> Market:
+    """Find the pools and price what they trade; linear in logs and accesses."""
+    syncing: set[Address] = set()
+    swaps: dict[Address, int] = {}
+    paying: set[Address] = set()
+    for log in simulation.trace.logs:
+        if log.reverted or not log.topics:
+            continue
+        if log.topics[0] == SYNC:
+            syncing.add(log.address)
+        elif log.topics[0] in (V3_SWAP, PANCAKE_V3_SWAP) and len(log.data) >= 160:
+            swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
+        elif log.topics[0] in (V3_BURN, V3_COLLECT):
+            paying.add(log.address)
+    pairs = {address: pair for address in syncing if (pair := _pair(address, ledger)) is not None}
+    edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
+    edges += _concentrated_edges(swaps, ledger, simulation)
+    edges += [(token, NATIVE, 1.0, float("inf")) for token in wrappers(facts)]
+    return Market(pairs, frozenset(swaps) | paying, _spread(edges))
+
+
+Edge = tuple[Asset, Asset, float, float]
+"""(asset, other, price of one unit of asset in units of other, depth in units of other)"""
+
+
+def _pair(address: Address, ledger: Ledger) -> Pair | None:
+    changes = {
+        asset: amount
+        for asset, amount in ledger.net.get(address, {}).items()
+        if asset.item is None and asset.token != address and asset != NATIVE
+    }
+    known = [asset for asset in changes if ledger.before.get((address, asset))]
+    if len(known) != 2 or len(changes) != 2:
+        return None
+    first, second = known
+    before = (ledger.before[address, first], ledger.before[address, second])
+    after = (max(0, before[0] + changes[first]), max(0, before[1] + changes[second]))
+    liquidity = Asset(address)
+    burnt = -ledger.minted.get(liquidity, 0)
+    return Pair(address, (first, second), before, after, burnt, ledger.supply.get(liquidity))
+
+
+def _edge(tokens: tuple[Asset, Asset], reserves: tuple[int, int]) -> Edge:
+    return tokens[0], tokens[1], reserves[1] / reserves[0], float(reserves[1])
+
+
+def _concentrated_edges(swaps: Mapping[Address, int], ledger: Ledger, simulation: SimulationResult) -> list[Edge]:
+    first: dict[Address, int] = {}
+    for access in simulation.trace.accesses or ():
+        if access.slot == 0 and access.address in swaps and access.kind is AccessKind.SLOAD:
+            first.setdefault(access.address, access.value & MASK_160)
+    edges = []
+    for pool, later in swaps.items():
+        tokens = sorted(asset for asset in ledger.net.get(pool, {}) if asset.item is None and asset != NATIVE)
+        root = first.get(pool) or later
+        if len(tokens) != 2 or not root:
+            continue
+        depth = ledger.before.get((pool, tokens[1])) or abs(ledger.net[pool][tokens[1]])
+        edges.append((tokens[0], tokens[1], (root / 2**96) ** 2, float(depth)))
+    return edges
+
+
+def wrappers(facts: Facts) -> set[Asset]:
+    """Tokens minted against, or burnt for, the same amount of the chain's coin in the same contract."""
+    coin = {(move.from_, move.to, move.amount) for move in facts.transfers if move.standard is TokenStandard.NATIVE}
+    found = set()
+    for move in facts.transfers:
+        if move.standard is not TokenStandard.ERC20:
+            continue
+        entered = not any(move.from_) and (move.to, move.token, move.amount) in coin
+        left = not any(move.to) and (move.token, move.from_, move.amount) in coin
+        if entered or left:
+            found.add(Asset(move.token))
+    return found
+
+
+def _spread(edges: list[Edge]) -> dict[Asset, float]:
+    """Price every asset that a chain of pools connects to the busiest one; deeper pools speak first."""
+    links: dict[Asset, list[tuple[Asset, float, float]]] = defaultdict(list)
+    for asset, other, price, depth in edges:
+        if price <= 0.0 or price == float("inf"):
+            continue
+        links[asset].append((other, 1.0 / price, depth))
+        links[other].append((asset, price, depth / price if price else 0.0))
+    prices: dict[Asset, float] = {}
+    roots = sorted(links, key=lambda asset: (asset != NATIVE, -len(links[asset]), asset))
+    if not roots:
+        return prices
+    heap: list[tuple[float, Asset, float]] = [(float("-inf"), roots[0], 1.0)]
+    while heap:
+        _, asset, price = heapq.heappop(heap)
+        if asset in prices:
+            continue
+        prices[asset] = price
+        for other, factor, depth in links[asset]:
+            if other not in prices:
+                heapq.heappush(heap, (-depth * price * factor, other, price * factor))
+    return prices

@@ -1,0 +1,164 @@
+"""Who came back: a contract entered again through the ordering side while an earlier call of it was still open."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from operator import attrgetter
+
+from gateway.model.primitive import Address
+from gateway.model.trace import AccessKind, CallFrame, StorageAccess, Trace
+
+REENTRIES_EXAMINED = 256
+"""returns looked at; beyond it a transaction shows the same thing again and again"""
+WRITES_EXAMINED = 64
+"""slots compared for each return"""
+
+_SEQUENCE = attrgetter("sequence")
+
+
+@dataclass(frozen=True, slots=True)
+class Reentry:
+    """One return into a contract, and what became of one slot that the inner call changed."""
+
+    account: Address
+    outer: int
+    """frame that was open"""
+    inner: int
+    """frame that came back"""
+    through: Address
+    """the member of the ordering side that the way back led through"""
+    slot: int
+    read_before: bool
+    """the open call had looked at the slot before it called out"""
+    written_after: bool
+    """the open call changed the slot again when the inner one had returned"""
+    stale: bool
+    """it did so without looking again: the inner change was overwritten"""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleView:
+    """A contract answered somebody in the middle of its own change."""
+
+    account: Address
+    outer: int
+    view: int
+    """frame of the answer"""
+    reader: Address
+    """who asked, outside the ordering side"""
+    slot: int
+    seen: int
+    """value at the time of the answer"""
+    final: int
+    """value when the open call was done"""
+
+
+def reentries(trace: Trace, cluster: Set[Address]) -> Iterator[Reentry]:
+    """Returns that changed a slot which the open call also used; needs storage accesses."""
+    returns = list(_returns(trace.frames, cluster))
+    if not returns:
+        return
+    slots, writes = _by_slot(trace), _writes(trace)
+    for outer, inner, through in returns:
+        account = inner.context
+        if account is None:
+            continue
+        made = writes.get(account, [])
+        first = bisect_left(made, inner.entered, key=_SEQUENCE)
+        last = bisect_right(made, inner.left, key=_SEQUENCE)
+        for slot in list(dict.fromkeys(write.slot for write in made[first:last]))[:WRITES_EXAMINED]:
+            found = _compare(slots[account, slot], outer, inner)
+            if found is not None:
+                yield Reentry(account, outer.index, inner.index, through, slot, *found)
+
+
+def stale_views(trace: Trace, cluster: Set[Address]) -> Iterator[StaleView]:
+    """Answers to outsiders that rest on a slot which the open call then changed; needs storage accesses."""
+    views = [
+        (outer, view)
+        for outer, view, _ in _returns(trace.frames, cluster)
+        if view.from_ not in cluster and view.from_ != view.context
+    ]
+    if not views:
+        return
+    slots = _by_slot(trace)
+    reads: dict[int, list[StorageAccess]] = defaultdict(list)
+    for access in trace.accesses or ():
+        if access.kind is AccessKind.SLOAD:
+            reads[access.frame].append(access)
+    for outer, view in views:
+        account = view.context
+        if account is None:
+            continue
+        for read in reads.get(view.index, ())[:WRITES_EXAMINED]:
+            history = slots[account, read.slot]
+            after = history[bisect_right(history, view.left, key=_SEQUENCE) :]
+            later = [write for write in after if write.sequence <= outer.left and write.value != write.previous]
+            if later and later[-1].value != read.value:
+                yield StaleView(account, outer.index, view.index, view.from_, read.slot, read.value, later[-1].value)
+                break
+
+
+def _returns(frames: tuple[CallFrame, ...], cluster: Set[Address]) -> Iterator[tuple[CallFrame, CallFrame, Address]]:
+    """(outermost open frame, returning frame, member of the ordering side between them); one pass with a stack."""
+    stack: list[CallFrame] = []
+    open_at: dict[Address, list[int]] = defaultdict(list)
+    members: list[int] = []
+    found = 0
+    for frame in frames:
+        while stack and stack[-1].index != frame.parent:
+            _leave(stack, open_at, members)
+        account = frame.context
+        if account is not None:
+            entered = open_at[account]
+            if entered and members and account not in cluster and members[-1] > entered[0]:
+                found += 1
+                if found > REENTRIES_EXAMINED:
+                    return
+                through = stack[members[-1]].context
+                if through is not None:
+                    yield stack[entered[0]], frame, through
+            entered.append(len(stack))
+            if account in cluster:
+                members.append(len(stack))
+        stack.append(frame)
+
+
+def _leave(stack: list[CallFrame], open_at: Mapping[Address, list[int]], members: list[int]) -> None:
+    account = stack.pop().context
+    if account is not None:
+        open_at[account].pop()
+    if members and members[-1] == len(stack):
+        members.pop()
+
+
+def _by_slot(trace: Trace) -> dict[tuple[Address, int], list[StorageAccess]]:
+    slots: dict[tuple[Address, int], list[StorageAccess]] = defaultdict(list)
+    for access in trace.accesses or ():
+        if access.kind in (AccessKind.SLOAD, AccessKind.SSTORE):
+            slots[access.address, access.slot].append(access)
+    return slots
+
+
+def _writes(trace: Trace) -> dict[Address, list[StorageAccess]]:
+    writes: dict[Address, list[StorageAccess]] = defaultdict(list)
+    for access in trace.accesses or ():
+        if access.kind is AccessKind.SSTORE and access.value != access.previous:
+            writes[access.address].append(access)
+    return writes
+
+
+def _compare(history: list[StorageAccess], outer: CallFrame, inner: CallFrame) -> tuple[bool, bool, bool] | None:
+    """(read before, written after, stale) for one slot; None if the open call never used it."""
+    began = bisect_left(history, outer.entered, key=_SEQUENCE)
+    went = bisect_left(history, inner.entered, key=_SEQUENCE)
+    came = bisect_right(history, inner.left, key=_SEQUENCE)
+    ended = bisect_right(history, outer.left, key=_SEQUENCE)
+    after = history[came:ended]
+    changes = [access for access in after if access.kind is AccessKind.SSTORE and access.value != access.previous]
+    if began == went and not changes:
+        return None
+    return began < went, bool(changes), bool(after) and after[0].kind is AccessKind.SSTORE and bool(changes)

@@ -1,0 +1,118 @@
+"""Who is who: the origin, what acts for it, and what it ended with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
+from gateway.inspection.memory import Memory
+from gateway.inspection.pool import wrappers
+from gateway.model.facts import Facts
+from gateway.model.primitive import Address
+from gateway.model.trace import CallFrame, FrameKind, SimulationResult
+from gateway.model.transaction import Transaction
+
+DUST = 10**14
+"""wei of the chain's own coin below which a payment is no consideration"""
+ROUNDING = 10_000
+"""a net payment below this part of what passed through is rounding, not consideration"""
+
+PAYEES_EXAMINED = 32
+NAMES_READ = 4096
+"""bytes of call data searched for a payee's address"""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The side that ordered the transaction, and its balance sheet."""
+
+    origin: Address
+    cluster: frozenset[Address]
+    """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
+    origin), and accounts without code that these pay or name as receivers"""
+    gained: Mapping[Asset, int]
+    """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
+    gave: Mapping[Asset, int]
+    """what the cluster has less of, as positive amounts; dust and rounding left out"""
+
+
+def assign(
+    transaction: Transaction, simulation: SimulationResult, facts: Facts, ledger: Ledger, memory: Memory
+) -> Roles:
+    """Decide the roles of one transaction; linear in frames and transfers."""
+    cluster = {transaction.sender, *memory.created}
+    for frame in simulation.trace.frames:
+        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted and frame.to is not None:
+            creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
+            if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
+                cluster.add(frame.to)
+    entry = transaction.to
+    tokens = {move.token for move in facts.transfers}
+    if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
+        cluster.add(entry)
+        _adopt_created(simulation, cluster)
+    _adopt_payees(simulation, facts, ledger, cluster)
+    wrapped = wrappers(facts)
+    sums: dict[Asset, int] = defaultdict(int)
+    for member in cluster:
+        for asset, amount in ledger.net.get(member, {}).items():
+            sums[NATIVE if asset in wrapped else asset] += amount
+    inflow: dict[Asset, int] = defaultdict(int)
+    for transfer in facts.transfers:
+        if transfer.to in cluster:
+            asset = Asset(transfer.token, transfer.token_id)
+            inflow[NATIVE if asset in wrapped else asset] += transfer.amount
+    gained = {asset: amount for asset, amount in sums.items() if amount > 0}
+    for asset, amount in ledger.net.get(transaction.sender, {}).items():
+        if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
+            sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
+    gave = {
+        asset: -amount
+        for asset, amount in sums.items()
+        if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
+    }
+    return Roles(transaction.sender, frozenset(cluster), gained, gave)
+
+
+def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
+    """True if the called contract ends with less of something that the origin's side ends with more of."""
+    lost = [asset for asset, amount in ledger.net.get(entry, {}).items() if amount < 0]
+    return any(ledger.net.get(member, {}).get(asset, 0) > 0 for asset in lost for member in cluster)
+
+
+def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
+    for frame in simulation.trace.frames:
+        created = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
+        if created and frame.to is not None and frame.from_ in cluster:
+            cluster.add(frame.to)
+
+
+def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
+    """Take in the plain accounts that the cluster pays, or tells others to pay."""
+    frames = simulation.trace.frames
+    active = {frame.to for frame in frames if frame.code_hash is not None}
+    asked: set[Address] = set()
+    for move in facts.transfers:
+        payee = move.to
+        if payee in cluster or payee in active or payee in BURN_ADDRESSES or payee in asked:
+            continue
+        if len(asked) >= PAYEES_EXAMINED or any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
+            continue
+        if move.from_ in cluster and frames[move.frame].from_ in cluster:
+            cluster.add(payee)
+        elif move.from_ not in cluster:
+            asked.add(payee)
+            if _names(frames, move.frame, payee, cluster):
+                cluster.add(payee)
+
+
+def _names(frames: tuple[CallFrame, ...], index: int, payee: Address, cluster: set[Address]) -> bool:
+    """True if a call out of the cluster that led to frame `index` carries the payee's address."""
+    while index >= 0:
+        frame = frames[index]
+        if frame.from_ in cluster and frame.input[:NAMES_READ].find(payee) >= 0:
+            return True
+        index = frame.parent
+    return False
