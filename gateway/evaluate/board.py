@@ -54,7 +54,7 @@ class Board:
         if old:
             rows[f"verified, before {OUT_OF_SAMPLE} (tuned on)"] = recall_of(old)
         if new:
-            rows[f"verified, {OUT_OF_SAMPLE} on (not tuned on)"] = recall_of(new)
+            rows[f"verified, {OUT_OF_SAMPLE} on (validation)"] = recall_of(new)
         return rows
 
     @property
