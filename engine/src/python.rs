@@ -430,6 +430,11 @@ fn to_limits(limits: &Bound<'_, PyAny>) -> PyResult<Limits> {
     })
 }
 
+/// Blobs that one transaction may carry: EIP-4844, EIP-7691 (as many as a block), EIP-7594.
+fn max_blobs(spec: SpecId) -> u64 {
+    if spec == SpecId::PRAGUE { 9 } else { 6 }
+}
+
 fn to_block(block: &Bound<'_, PyAny>) -> PyResult<(BlockEnv, CfgEnv, HashMap<u64, B256>)> {
     let py = block.py();
     let fork = block.getattr(intern!(py, "fork"))?;
@@ -438,6 +443,7 @@ fn to_block(block: &Bound<'_, PyAny>) -> PyResult<(BlockEnv, CfgEnv, HashMap<u64
     let mut cfg = CfgEnv::new_with_spec(spec);
     cfg.chain_id = block.getattr(intern!(py, "chain_id"))?.extract()?;
     cfg.memory_limit = MEMORY_LIMIT;
+    cfg.max_blobs_per_tx = Some(max_blobs(spec));
     let randao = to_hash(&block.getattr(intern!(py, "prev_randao"))?)?;
     let merged = spec.is_enabled_in(SpecId::MERGE);
     let env = BlockEnv {
