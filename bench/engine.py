@@ -225,9 +225,7 @@ def run(names: frozenset[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     made = {scenario.name: scenario for scenario in scenarios()}
     try:
-        with anvil(arguments=("--gas-limit", "100000000", "--balance", "1")) as url, httpx.Client(
-            base_url=url, timeout=120
-        ) as client:
+        with anvil() as url, httpx.Client(base_url=url, timeout=120) as client:
             for name, scenario in made.items():
                 if not names or name in names:
                     found[name] = bench_class(scenario, client)
