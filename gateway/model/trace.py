@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.model.block import BlockContext
 from gateway.model.primitive import Address, Hash32
@@ -26,11 +26,14 @@ class FrameKind(StrEnum):
     SELFDESTRUCT = "SELFDESTRUCT"
 
 
-@dataclass(frozen=True, slots=True)
-class CallFrame:
-    """One call or creation. Frames lie flat, in the order they were entered; `parent` links them to a tree."""
+class CallFrame(NamedTuple):
+    """One call or creation. Frames lie flat, in the order they were entered; `parent` links them to a tree.
 
-    index: int
+    Frames, logs and accesses are named tuples: a trace has up to a million of them, and a tuple is made five times
+    faster than a frozen dataclass.
+    """
+
+    index: int  # type: ignore[assignment]  # the position hides tuple.index, which nobody needs here
     parent: int
     """index of the calling frame; -1 for the root"""
     depth: int
@@ -67,8 +70,7 @@ class CallFrame:
         return self.from_ if self.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE) else self.to
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """One event, also of a frame that was undone later."""
 
     sequence: int
@@ -88,8 +90,7 @@ class AccessKind(StrEnum):
     TSTORE = "TSTORE"
 
 
-@dataclass(frozen=True, slots=True)
-class StorageAccess:
+class StorageAccess(NamedTuple):
     """One storage opcode."""
 
     sequence: int
