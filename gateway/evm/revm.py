@@ -25,6 +25,7 @@ from gateway.model.trace import (
     Log,
     SimulationResult,
     SimulationStatus,
+    SlotUse,
     StateDiff,
     StorageAccess,
     Trace,
@@ -209,6 +210,17 @@ class _NativeTrace(Trace):
                     StorageAccess(sequence, frame, _ACCESSES[kind], known[address], slot, value, previous)
                     for sequence, frame, kind, address, slot, value, previous in self._outcome.accesses()
                 ]
+            )
+        return made
+
+    @property
+    def slots(self) -> tuple[SlotUse, ...]:
+        """Each touched slot once, folded by the engine."""
+        made: tuple[SlotUse, ...] | None = self._made.get("slots")
+        if made is None:
+            known = self._addresses
+            made = self._made["slots"] = tuple(
+                [SlotUse(known[address], *row) for address, *row in self._outcome.slots()]
             )
         return made
 
