@@ -84,7 +84,7 @@ class Overlay:
             if was_spent is not None and kept.spent_since is None:
                 self.statistics.reinjected += 1
                 self._turned.append(kept.transaction)
-            elif item.succeeded is False and kept.succeeded:
+            elif item.mark.succeeded is False and kept.mark.succeeded:
                 self.statistics.turned += 1
                 self._turned.append(kept.transaction)
             view.standing.append(kept)
@@ -256,8 +256,7 @@ class Overlay:
                 # The old top stays until the next head, or until somebody mends it; nothing is admitted on it.
                 return
         for item, copy in zip(view.standing, laid, strict=True):
-            item.effects, item.mark, item.succeeded = copy.effects, copy.mark, copy.succeeded
-            item.spent_since = copy.spent_since
+            item.effects, item.mark, item.spent_since = copy.effects, copy.mark, copy.spent_since
         view.top, view.incomplete = stack, False
 
     async def _place(self, view: View, stack: Stack, item: Standing) -> None:
@@ -290,7 +289,7 @@ class Overlay:
         if ran.result.truncated:
             self.statistics.opaque += 1
             return
-        item.mark, item.succeeded = footprint(item.transaction, ran.result), ran.result.succeeded
+        item.mark = footprint(item.transaction, ran.result)
         item.effects = self.lay(view, stack, ran.result.state_diff)
 
     def lay(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:

@@ -26,8 +26,6 @@ class Standing:
     effects: StateDiff | None = None
     """None: it changes nothing on this head, because it is mined, was replaced, or cannot run"""
     mark: Footprint = UNSEEN
-    succeeded: bool | None = None
-    """how it ended when it was last laid; None before"""
     replaced_by: Hash32 | None = None
     """a later transaction with the same sender and nonce; back in force if that one is taken back"""
     spent_since: int | None = None
