@@ -75,7 +75,8 @@ def losses(
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
-    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens))
+    permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens), permitted)
     return tuple(
         tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
@@ -128,6 +129,8 @@ class _Tracer:
     consent: Consent
     roles: Roles
     tokens: Set[Address]
+    permitted: Set[tuple[Address, Address]] = frozenset()
+    """(token, owner) pairs whose allowance was set here by a signature that the token checked"""
 
     def loss(
         self,
@@ -147,7 +150,7 @@ class _Tracer:
             links = self._links(caller, chain, move)
             allowed = not acted and (move.token, holder, caller) in self.consent.allowances
             agreed = agreed and (allowed or (bool(links) and all(links)))
-            signed = signed or any(Bond.SIGNATURE in bonds for bonds in links)
+            signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
             if move.to not in self.roles.cluster and any(self.consent.knows(account, move.to) for account, _ in chain):
                 settled += move.amount
             texts.extend(

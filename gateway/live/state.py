@@ -119,6 +119,7 @@ class LiveState:
             except HeadMoved:
                 self.statistics.restarts += 1
                 trips += 1
+                # The next view may take longer to make than `current` waits for it.
                 await self.head_state.settled(max(deadline - self._clock(), 0.0))
                 continue
             except Unexecutable as error:
