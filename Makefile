@@ -64,6 +64,9 @@ types: setup
 
 check: lint types test
 
+bench: setup
+	@$(BIN)/python -m bench.edge $(ARGS)
+
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact
 

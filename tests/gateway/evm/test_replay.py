@@ -113,7 +113,12 @@ def test_a_recorded_attack_leaves_the_recorded_state(row: CaseRow) -> None:
 
 ARCHIVE = "general-state-tests.tar.zst"
 FOLDERS = ("stCallCodes", "stCreate2", "stRevertTest", "stReturnDataTest", "stSStoreTest", "stSelfBalance", "Shanghai")
-_FORK_NAMES = {"Merge": "Paris", "ConstantinopleFix": "Petersburg", "EIP150": "TangerineWhistle", "EIP158": "SpuriousDragon"}
+_FORK_NAMES = {
+    "Merge": "Paris",
+    "ConstantinopleFix": "Petersburg",
+    "EIP150": "TangerineWhistle",
+    "EIP158": "SpuriousDragon",
+}
 _EVERY = 1 if FULL else 11
 _CASES = 1000 if FULL else 2
 
