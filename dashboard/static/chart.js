@@ -24,10 +24,10 @@
       axes: [axis({ values: (u, times) => times.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) }), axis({ size: 54 }), axis({ scale: "held", side: 1, grid: { show: false } })],
       series: [
         { label: "hour (UTC)", value: (u, t) => (t ? new Date(t * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
-        { label: "forwarded", stroke: colour("--accent"), fill: colour("--accent-soft"), paths: bars, points: { show: false } },
+        { label: "not held", stroke: colour("--accent"), fill: colour("--accent-soft"), paths: bars, points: { show: false } },
         { label: "held (right)", scale: "held", stroke: colour("--critical"), width: 2, points: { size: 6 } },
       ],
-    }, [series.hours, series.forwarded, series.held], box);
+    }, [series.hours, series.arrived, series.held], box);
   }
   draw();
   window.addEventListener("resize", draw);

@@ -54,7 +54,7 @@ class Board:
         if old:
             rows[f"verified, before {OUT_OF_SAMPLE} (tuned on)"] = recall_of(old)
         if new:
-            rows[f"verified, {OUT_OF_SAMPLE} on (not tuned on)"] = recall_of(new)
+            rows[f"verified, {OUT_OF_SAMPLE} on (validation)"] = recall_of(new)
         return rows
 
     @property
@@ -131,16 +131,22 @@ class Board:
             console.print(table)
         for result in self.exploits:
             if not result.held:
-                console.print(f"missed  {result.case.id}  {', '.join(result.case.classes[:3])}", highlight=False)
+                console.print(
+                    f"missed  {result.case.id}  {', '.join(result.case.classes[:3])}", highlight=False, soft_wrap=True
+                )
         for honest in self.honest:
             if honest.judged.held:
                 reason = honest.judged.verdict.reason
-                console.print(f"alarm   block {honest.block} index {honest.index}: {reason}", highlight=False)
+                console.print(
+                    f"alarm   block {honest.block} index {honest.index}: {reason}", highlight=False, soft_wrap=True
+                )
         for act in self.acts:
             if act.held:
                 reason = next(judged.verdict.reason for judged in act.judged if judged.held)
-                console.print(f"alarm   {act.case.id}: {reason}", highlight=False)
-        console.print(f"engine {self.engine}, rule set {self.ruleset_hash}, {self.seconds:.0f} s", highlight=False)
+                console.print(f"alarm   {act.case.id}: {reason}", highlight=False, soft_wrap=True)
+        console.print(
+            f"engine {self.engine}, rule set {self.ruleset_hash}, {self.seconds:.0f} s", highlight=False, soft_wrap=True
+        )
 
     def page(self) -> str:
         """The scoreboard as a page; times are left out, for they differ from machine to machine."""

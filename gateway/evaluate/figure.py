@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.evaluate.run import CaseResult, HonestResult, Judged
 
 OUT_OF_SAMPLE = "2024"
-"""cases of this year and later were not used for tuning"""
+"""cases of this year and later are the validation set; thresholds are set on the earlier ones"""
 GAS_CLASSES = ((100_000, "< 100 k"), (1_000_000, "< 1 M"), (10_000_000, "< 10 M"))
 
 

@@ -122,58 +122,54 @@ def valkey_url(valkey: EmbeddedValkey) -> str:
     return valkey.url
 
 
-async def test_stage_and_strike_through_two_replicas_in_the_same_millisecond(
-    valkey_url: str, sqlite_file_url: str, tmp_path: Path
-) -> None:
+async def test_two_replicas_act_as_one(valkey_url: str, sqlite_file_url: str, tmp_path: Path) -> None:
     with running_anvil("--no-mining") as chain:
-        vaults = [deploy(chain, VAULT, value=COINS) for _ in range(6)]
+        vaults = [deploy(chain, VAULT, value=COINS) for _ in range(4)]
         async with replicas(2, chain.url, valkey_url, sqlite_file_url, tmp_path) as (one, two):
-            strikers_nonce = stagers_nonce = 0
-            outcomes = []
-            for number, vault in enumerate(vaults):
-                stage = signed(0, stagers_nonce, vault, data="01", tip=2 * 10**9)
-                strike = signed(1, strikers_nonce, vault)
-                pair = [(one, stage), (two, strike)] if number % 2 else [(two, strike), (one, stage)]
-                answers = await asyncio.gather(*(gateway.send(transaction) for gateway, transaction in pair))
-                results = {
-                    transaction.hash: status_of(answer) for (_, transaction), answer in zip(pair, answers, strict=True)
-                }
-                outcomes.append((results[stage.hash], results[strike.hash]))
-                await asyncio.to_thread(chain.mine)
-                await asyncio.sleep(0.6)
-                balance = int(chain.rpc("eth_getBalance", vault, "latest"), 16)
-                assert balance == COINS, (number, outcomes)
-                # Only what was mined uses its nonce; a held one leaves it to the next round.
-                stagers_nonce = int(chain.rpc("eth_getTransactionCount", str(stage.sender), "latest"), 16)
-                strikers_nonce = int(chain.rpc("eth_getTransactionCount", str(strike.sender), "latest"), 16)
-            assert all("HELD" in outcome for outcome in outcomes), outcomes
+            await the_same_bytes_are_one_submission(chain, one, two)
+            await a_gap_is_parked_and_wakes(chain, one, two)
+            await until_mined(chain)
+            await stage_and_strike_in_the_same_millisecond(chain, one, two, vaults)
 
 
-async def test_the_same_bytes_through_two_replicas_are_one_submission(
-    valkey_url: str, sqlite_file_url: str, tmp_path: Path
-) -> None:
-    with running_anvil("--no-mining") as chain:
-        async with (
-            FaultProxy(chain.port) as proxy,
-            replicas(2, f"http://127.0.0.1:{proxy.port}", valkey_url, sqlite_file_url, tmp_path) as gateways,
-        ):
-            transaction = signed(0, 0, "0x" + "ab" * 20, value=5)
-            answers = await asyncio.gather(*(gateway.send(transaction) for gateway in gateways * 3))
-            assert {status_of(answer) for answer in answers} == {"FORWARDED"}
-            assert {answer["result"] for answer in answers} == {str(transaction.hash)}
-            assert int(chain.rpc("txpool_status")["pending"], 16) == 1
+async def the_same_bytes_are_one_submission(chain: Anvil, one: Replica, two: Replica) -> None:
+    transaction = signed(2, 0, "0x" + "ab" * 20, value=5)
+    answers = await asyncio.gather(*(gateway.send(transaction) for gateway in (one, two) * 3))
+    assert {status_of(answer) for answer in answers} == {"FORWARDED"}
+    assert {answer["result"] for answer in answers} == {str(transaction.hash)}
+    assert int(chain.rpc("txpool_status")["pending"], 16) == 1
 
 
-async def test_a_gap_between_replicas_is_parked_and_wakes(
-    valkey_url: str, sqlite_file_url: str, tmp_path: Path
-) -> None:
-    with running_anvil("--no-mining") as chain:
-        async with replicas(2, chain.url, valkey_url, sqlite_file_url, tmp_path) as (one, two):
-            first, second, third = (signed(0, nonce, "0x" + "ab" * 20, value=5) for nonce in range(3))
-            assert status_of(await two.send(third)) == "PARKED"
-            assert status_of(await one.send(first)) == "FORWARDED"
-            assert status_of(await two.send(second)) == "FORWARDED", "the other replica's nonce is known"
-            await until_pending(chain, 3)
+async def a_gap_is_parked_and_wakes(chain: Anvil, one: Replica, two: Replica) -> None:
+    first, second, third = (signed(2, nonce, "0x" + "ab" * 20, value=5) for nonce in (1, 2, 3))
+    assert status_of(await two.send(third)) == "PARKED"
+    assert status_of(await one.send(first)) == "FORWARDED"
+    assert status_of(await two.send(second)) == "FORWARDED", "what the other replica forwarded is known"
+    await until_pending(chain, 4)
+
+
+async def stage_and_strike_in_the_same_millisecond(chain: Anvil, one: Replica, two: Replica, vaults: list[str]) -> None:
+    stager = striker = 0
+    outcomes = []
+    for number, vault in enumerate(vaults):
+        # The chain orders by fee: it mines the stage first, whichever was sent first.
+        stage = signed(0, stager, vault, data="01", tip=2 * 10**9)
+        strike = signed(1, striker, vault)
+        pair = [(one, stage), (two, strike)] if number % 2 else [(two, strike), (one, stage)]
+        answers = await asyncio.gather(*(gateway.send(transaction) for gateway, transaction in pair))
+        outcomes.append({status_of(answer) for answer in answers})
+        await until_mined(chain)
+        assert int(chain.rpc("eth_getBalance", vault, "latest"), 16) == COINS, (number, outcomes)
+        # Only what was mined uses its nonce; a held one leaves it to the next round.
+        stager = int(chain.rpc("eth_getTransactionCount", str(stage.sender), "latest"), 16)
+        striker = int(chain.rpc("eth_getTransactionCount", str(strike.sender), "latest"), 16)
+    assert all(outcome == {"FORWARDED", "HELD"} for outcome in outcomes), outcomes
+
+
+async def until_mined(chain: Anvil) -> None:
+    """A block, and time for the gateways to see it."""
+    await asyncio.to_thread(chain.mine)
+    await asyncio.sleep(0.6)
 
 
 async def until_pending(chain: Anvil, count: int) -> None:

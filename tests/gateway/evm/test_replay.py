@@ -114,10 +114,10 @@ def test_a_recorded_attack_leaves_the_recorded_state(row: CaseRow) -> None:
 ARCHIVE = "general-state-tests.tar.zst"
 FOLDERS = ("stCallCodes", "stCreate2", "stRevertTest", "stReturnDataTest", "stSStoreTest", "stSelfBalance", "Shanghai")
 _FORK_NAMES = {
-    "Merge": "Paris",
-    "ConstantinopleFix": "Petersburg",
     "EIP150": "TangerineWhistle",
     "EIP158": "SpuriousDragon",
+    "ConstantinopleFix": "Petersburg",
+    "Merge": "Paris",
 }
 _EVERY = 1 if FULL else 11
 _CASES = 1000 if FULL else 2
@@ -148,8 +148,9 @@ def run_state_case(test: dict[str, Any], fork: Fork, case: dict[str, Any], label
     try:
         transaction = decode_transaction(octets(case["txbytes"]), profile, replay=True)
         result = execute(world, transaction, block, limits=PATIENT)
-    except InvalidTransaction as refusal:
-        assert "expectException" in case, f"{label}: {refusal}"
+    except InvalidTransaction:
+        if "expectException" not in case:
+            raise
         return
     assert "expectException" not in case, f"{label} should have been refused"
     touched = {frame.to for frame in result.trace.frames if frame.to is not None and not frame.reverted}
