@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test lint fmt types check bench contracts fixtures clean
+.PHONY: test-slow setup demo up test lint fmt types check bench contracts fixtures clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -48,6 +48,10 @@ up: setup
 
 test: setup
 	@$(BIN)/pytest $(ARGS)
+
+# The long loops: kill -9 sixty times on each database, and the like.
+test-slow: setup
+	@$(BIN)/pytest -m slow $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboard import live
+from dashboard.api.routes import routes as api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
 from dashboard.live import News
@@ -47,13 +48,21 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
             yield
             following.cancel()
 
-    app = FastAPI(title="Stopgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Stopgate desk",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
     app.state.templates = make_environment()
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     for module in (login, queue, live, case, oversight, people, public):
         app.include_router(module.routes, include_in_schema=False)
+    app.include_router(api_routes)
     _answer_errors(app)
     return app
 

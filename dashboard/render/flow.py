@@ -17,7 +17,9 @@ from gateway.model.primitive import ZERO_ADDRESS, Address
 
 MOST_ADDRESSES = 18
 MOST_EDGES = 36
-_WIDTH, _BOX, _HEIGHT, _GAP, _TOP = 960, 190, 46, 26, 14
+_WIDTH, _BOX, _HEIGHT, _GAP, _TOP = 1040, 190, 46, 64, 30
+_LANE = 22
+"""between two edges that join the same boxes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +124,22 @@ def _edges(
         pair = frozenset((from_, to))
         lane = between[pair] = between.get(pair, -1) + 1
         (x1, y1), (x2, y2) = places[from_], places[to]
-        shift = (lane + 1) // 2 * 13 * (1 if lane % 2 else -1)
-        y1, y2 = y1 + _HEIGHT // 2 + shift, y2 + _HEIGHT // 2 + shift
-        if x1 == x2:  # same column: a bow on its right side
-            x1, x2, bend = x1 + _BOX, x2 + _BOX, 60
-            path = f"M{x1} {y1} C{x1 + bend} {y1} {x2 + bend} {y2} {x2 + 7} {y2}"
-            middle = (x1 + 48, (y1 + y2) // 2)
+        shift = (lane + 1) // 2 * _LANE * (1 if lane % 2 else -1)
+        if x1 == x2:  # same column: straight, side by side
+            down = y1 < y2
+            x1 = x2 = x1 + _BOX // 2 + shift * 5
+            y1, y2 = (y1 + _HEIGHT, y2 - 7) if down else (y1, y2 + _HEIGHT + 7)
+            path = f"M{x1} {y1} L{x2} {y2}"
+            middle = (x1, (y1 + y2) // 2 + 4 + shift // 2)
         else:
+            ends = max(min(shift, _HEIGHT // 2 - 4), 4 - _HEIGHT // 2)
+            y1, y2 = y1 + _HEIGHT // 2 + ends, y2 + _HEIGHT // 2 + ends
             forward = x1 < x2
             x1, x2 = (x1 + _BOX, x2 - 7) if forward else (x1, x2 + _BOX + 7)
             bend = (x2 - x1) // 2
-            path = f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
-            middle = ((x1 + x2) // 2, (y1 + y2) // 2 - 4)
+            bow = (shift - ends) * 4 // 3
+            path = f"M{x1} {y1} C{x1 + bend} {y1 + bow} {x2 - bend} {y2 + bow} {x2} {y2}"
+            middle = ((x1 + x2) // 2, (y1 + y2) // 2 + shift - ends - 4)
         moved = sums[key]
         asset = asset_of(token, standard, detail.tokens, native)
         label = amount_text(sum(transfer.amount for transfer in moved), asset)

@@ -21,13 +21,13 @@
     plot = new window.uPlot({
       width: Math.max(box.clientWidth, 260), height: 240, legend: { live: true },
       scales: { held: { range: (u, low, high) => [0, Math.max(high, 4)] }, y: { range: (u, low, high) => [0, Math.max(high * 1.05, 4)] } },
-      axes: [axis({}), axis({ size: 54 }), axis({ scale: "held", side: 1, grid: { show: false } })],
+      axes: [axis({ values: (u, times) => times.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) }), axis({ size: 54 }), axis({ scale: "held", side: 1, grid: { show: false } })],
       series: [
-        {},
-        { label: "forwarded", stroke: colour("--accent"), fill: colour("--accent-soft"), paths: bars, points: { show: false } },
+        { label: "hour (UTC)", value: (u, t) => (t ? new Date(t * 1000).toISOString().slice(0, 16).replace("T", " ") : "") },
+        { label: "not held", stroke: colour("--accent"), fill: colour("--accent-soft"), paths: bars, points: { show: false } },
         { label: "held (right)", scale: "held", stroke: colour("--critical"), width: 2, points: { size: 6 } },
       ],
-    }, [series.hours, series.forwarded, series.held], box);
+    }, [series.hours, series.arrived, series.held], box);
   }
   draw();
   window.addEventListener("resize", draw);

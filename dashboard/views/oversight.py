@@ -32,7 +32,7 @@ async def overview(request: Request, room: TheRoom, me: Overseer) -> Response:
         counts={state.value: number for state, number in (await room.record.counts()).items()},
         series={
             "hours": [int(hour.timestamp()) for hour in figures.hours],
-            "forwarded": figures.forwarded_by_hour,
+            "arrived": figures.arrived_by_hour,
             "held": figures.held_by_hour,
         },
         detectors=(await room.desk.detectors())[:6],

@@ -28,6 +28,10 @@ class MemoryQueue:
         changed, known = self._apply(entry)
         return changed and not known
 
+    async def put_all(self, entries: Sequence[QuarantineEntry]) -> int:
+        """See LiveQueue.put_all."""
+        return sum([await self.put(entry) for entry in entries])
+
     async def move(self, entry: QuarantineEntry) -> bool:
         """See LiveQueue.move."""
         return self._apply(entry)[1]

@@ -168,6 +168,9 @@ class LiveQueue(Protocol):
         A copy that is older than what the queue knows, by `entry.version`, changes nothing: late writers are harmless.
         """
 
+    async def put_all(self, entries: Sequence[QuarantineEntry]) -> int:
+        """`put` for many, in few round trips; gives how many were new."""
+
     async def move(self, entry: QuarantineEntry) -> bool:
         """Follow a step the record made: a final state removes the case. False if the case was not there.
 

@@ -46,8 +46,11 @@ class CaseReader:
         condition = matching(query)
         async with self._database.read() as session:
             total = (await session.execute(select(func.count()).select_from(CaseRow).where(condition))).scalar_one()
-            rows = (await session.execute(ordered(query, select(CaseRow).where(condition)))).scalars().all()
-        return Page(tuple(map(entry_of, rows)), total, query.offset)
+            # ids alone first: sorting whole rows, calldata included, takes ten times as long
+            ids = (await session.execute(ordered(query, select(col(CaseRow.case_id)).where(condition)))).scalars().all()
+            rows = (await session.execute(select(CaseRow).where(col(CaseRow.case_id).in_(ids)))).scalars().all()
+        place = {case_id: index for index, case_id in enumerate(ids)}
+        return Page(tuple(sorted(map(entry_of, rows), key=lambda case: place[case.case_id])), total, query.offset)
 
     async def groups(self, query: CaseQuery) -> Sequence[CaseGroup]:
         """See Record.groups."""

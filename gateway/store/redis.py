@@ -67,6 +67,18 @@ class RedisQueue:
         changed, known = await self._apply(entry)
         return changed and not known
 
+    async def put_all(self, entries: Sequence[QuarantineEntry]) -> int:
+        """See LiveQueue.put_all."""
+        if not entries:
+            return 0
+        with self._guard():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for entry in entries:
+                    keys, arguments = _arguments(entry)
+                    await self._follow(keys=keys, args=arguments, client=pipeline)
+                answers = await pipeline.execute()
+        return sum(1 for changed, known in answers if changed and not known)
+
     async def move(self, entry: QuarantineEntry) -> bool:
         """See LiveQueue.move."""
         _, known = await self._apply(entry)
@@ -145,25 +157,9 @@ class RedisQueue:
         await self._listener.aclose()
 
     async def _apply(self, entry: QuarantineEntry) -> tuple[bool, bool]:
-        final = entry.state in FINAL
         with self._guard():
-            changed, known = await self._follow(
-                keys=[*(_key(name) for name in _INDEXES), _key(f"gone:{entry.case_id}")],
-                args=[
-                    entry.case_id,
-                    entry.version,
-                    entry.state.value,
-                    "1" if final else "0",
-                    str(entry.hash),
-                    f"{entry.sender}:{entry.nonce:016x}:{entry.case_id}",
-                    entry.expires_at.timestamp(),
-                    entry.priority,
-                    b"" if final else encode_entry(entry),
-                    _now(),
-                    REMEMBER_GONE_SECONDS,
-                    EVENTS_KEPT,
-                ],
-            )
+            keys, arguments = _arguments(entry)
+            changed, known = await self._follow(keys=keys, args=arguments)
         return bool(changed), bool(known)
 
     async def _entries(self, ids: Sequence[bytes]) -> Sequence[QuarantineEntry]:
@@ -182,6 +178,26 @@ class RedisQueue:
             raise QueueUnavailable(
                 f"the live queue at {where} did not answer ({error}); check that Redis or Valkey runs there"
             ) from error
+
+
+def _arguments(entry: QuarantineEntry) -> tuple[list[str], list[Any]]:
+    """Keys and arguments of follow.lua."""
+    final = entry.state in FINAL
+    keys = [*(_key(name) for name in _INDEXES), _key(f"gone:{entry.case_id}")]
+    return keys, [
+        entry.case_id,
+        entry.version,
+        entry.state.value,
+        "1" if final else "0",
+        str(entry.hash),
+        f"{entry.sender}:{entry.nonce:016x}:{entry.case_id}",
+        entry.expires_at.timestamp(),
+        entry.priority,
+        b"" if final else encode_entry(entry),
+        _now(),
+        REMEMBER_GONE_SECONDS,
+        EVENTS_KEPT,
+    ]
 
 
 def _source(name: str) -> str:

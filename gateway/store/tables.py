@@ -19,8 +19,9 @@ class CaseRow(SQLModel, table=True):
 
     __tablename__ = "cases"
     __table_args__ = (
-        Index("ix_cases_queue", "state", "rank", "expires_at"),
-        Index("ix_cases_expiry", "state", "expires_at"),
+        Index("ix_cases_queue", "state", "rank", "expires_at", "case_id"),
+        Index("ix_cases_expiry", "state", "expires_at", "case_id"),
+        Index("ix_cases_group", "group_key", "state", "held_at"),
         Index("ix_cases_sender", "sender", "nonce"),
     )
 
@@ -49,7 +50,7 @@ class CaseRow(SQLModel, table=True):
     decision_reason: str | None = Field(default=None, sa_column=Column(Text))
     decided_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))
     assigned_to: str | None = None
-    group_key: str = Field(index=True)
+    group_key: str
     version: int = 0
 
 

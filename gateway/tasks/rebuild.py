@@ -16,9 +16,6 @@ from gateway.store.quarantine import LiveQueue, Record
 
 log = structlog.get_logger()
 
-_AT_ONCE = 32
-"""cases written at a time: the server makes one fsync for all that wait"""
-
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
@@ -42,8 +39,7 @@ async def rebuild(record: Record, queue: LiveQueue) -> RebuildReport:
     while page := await record.in_flight(last):
         last = page[-1].case_id
         seen.update(entry.case_id for entry in page)
-        for start in range(0, len(page), _AT_ONCE):
-            added += sum(await asyncio.gather(*(queue.put(entry) for entry in page[start : start + _AT_ONCE])))
+        added += await queue.put_all(page)
     removed = 0
     for case_id in there_before - seen:
         removed += await _follow(await record.case(case_id), case_id, queue)

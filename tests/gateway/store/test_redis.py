@@ -94,6 +94,13 @@ async def test_putting_the_same_again_is_silent(live: LiveQueue) -> None:
     assert await live.counts() == {CaseState.HELD: 2}
 
 
+async def test_many_at_once(live: LiveQueue) -> None:
+    await live.put(at(1))
+    assert await live.put_all([at(1), at(2), at(1, 2, state=CaseState.RELEASED), at(3)]) == 2
+    assert await live.put_all([]) == 0
+    assert await live.counts() == {CaseState.HELD: 2, CaseState.RELEASED: 1}
+
+
 async def test_orders(live: LiveQueue) -> None:
     for number, score, hours in ((1, 0.5, 3), (2, 0.9, 2), (3, 0.1, 1)):
         await live.put(at(number, verdict=verdict(score=score), expires_at=NOON + timedelta(hours=hours)))

@@ -71,10 +71,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash"),
     )
     with op.batch_alter_table("cases") as batch:
-        batch.create_index("ix_cases_expiry", ["state", "expires_at"], unique=False)
-        batch.create_index("ix_cases_group_key", ["group_key"], unique=False)
+        batch.create_index("ix_cases_expiry", ["state", "expires_at", "case_id"], unique=False)
+        batch.create_index("ix_cases_group", ["group_key", "state", "held_at"], unique=False)
         batch.create_index("ix_cases_held_at", ["held_at"], unique=False)
-        batch.create_index("ix_cases_queue", ["state", "rank", "expires_at"], unique=False)
+        batch.create_index("ix_cases_queue", ["state", "rank", "expires_at", "case_id"], unique=False)
         batch.create_index("ix_cases_sender", ["sender", "nonce"], unique=False)
         batch.create_index("ix_cases_severity", ["severity"], unique=False)
         batch.create_index("ix_cases_to", ["to"], unique=False)

@@ -1,0 +1,63 @@
+"""Pictures of every page at two sizes in both themes: `python -m tests.dashboard.screenshots FOLDER [PAGE...]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.dashboard.browser import chromium_path, launched, served, sign_in
+from tests.dashboard.scene import seed_cases, seed_people, settings_at, utc_now
+
+SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
+PAGES = {
+    "queue": "/queue",
+    "groups": "/queue?view=groups",
+    "case": "/cases/c-000001",
+    "hostile": "/cases/c-000010",
+    "trace": "/cases/c-000001/trace",
+    "overview": "/overview",
+    "detectors": "/detectors",
+    "health": "/health",
+    "audit": "/audit",
+    "people": "/users",
+    "account": "/account",
+    "login": "/login",
+}
+
+
+async def main(folder: Path, wanted: list[str]) -> int:
+    """Take the pictures; 1 if a page is wider than its window."""
+    too_wide = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = settings_at(Path(scratch), chain_name="Harbour L2")
+        async with served(settings) as (address, room), launched() as browser:
+            await seed_people(room)
+            await seed_cases(room, utc_now())
+            await room.desk.add_note("c-000001", "anna", "Called the lender: the pool is theirs.")
+            for size, (width, height) in SIZES.items():
+                for theme in ("light", "dark"):
+                    options = {"viewport": {"width": width, "height": height}, "color_scheme": theme}
+                    page = await sign_in(browser, address, room, "otto", **options)
+                    for name, path in PAGES.items():
+                        if wanted and name not in wanted:
+                            continue
+                        if name == "login":
+                            await page.context.clear_cookies()
+                        await page.goto(address + path)
+                        await page.wait_for_timeout(150)
+                        spill = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                        if spill > 0:
+                            print(f"{name} {size} {theme}: {spill} px too wide")
+                            too_wide += 1
+                        await page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=name == "case")
+                    await page.context.close()
+    return 1 if too_wide else 0
+
+
+if __name__ == "__main__":
+    if chromium_path() is None:
+        sys.exit("Chromium is not installed; Debian's package is called chromium")
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    sys.exit(asyncio.run(main(Path(sys.argv[1]), sys.argv[2:])))

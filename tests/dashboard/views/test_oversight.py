@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+from gateway.model.primitive import Hash32
+from tests.dashboard.conftest import Desk
+from tests.dashboard.scene import case, hold, seed_cases, utc_now
+
+
+async def test_the_overview_counts_what_happened(desk: Desk) -> None:
+    await seed_cases(desk.room, utc_now())
+    anna = await desk.signed_in("anna")
+    text = (await anna.get("/overview")).text
+    assert "<dt>held</dt><dd>10</dd>" in text
+    assert "abnormal-outflow" in text
+
+
+async def test_health_says_what_works(desk: Desk) -> None:
+    text = (await (await desk.signed_in("vera")).get("/health")).text
+    assert text.count("state-ok") == 4
+    assert "state-bad" not in text
+    assert (await desk.visitor().get("/healthz")).text == "ok"
+
+
+async def test_the_audit_is_shown_exported_and_verified(desk: Desk) -> None:
+    await hold(desk.room, case(1, utc_now()))
+    anna = await desk.signed_in("anna")
+    assert "c-000001" in (await anna.get("/audit?kind=submission")).text
+    lines = (await anna.get("/audit.jsonl")).text.splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == list(range(1, len(lines) + 1))
+    assert "Audit chain" in (await anna.get("/audit/verify")).text
+
+
+async def test_the_public_status_tells_the_state_and_never_the_rule(desk: Desk) -> None:
+    entry = await hold(desk.room, case(1, utc_now()))
+    nobody = desk.visitor()
+    text = (await nobody.get(f"/status/{entry.hash}")).text
+    assert "held" in text
+    assert "security review" in text
+    assert entry.case_id in text
+    for secret in ("price-manipulation", "critical-finding", "Harbour", "USDC", "0.93"):
+        assert secret not in text
+    assert "unknown" in (await nobody.get(f"/status/{Hash32(b'1' * 32)}")).text
+    assert (await nobody.get("/status/0x12")).status_code == 404
