@@ -68,6 +68,9 @@ bench-state: setup
 
 check: lint types test
 
+bench: setup
+	@$(BIN)/python -m bench.edge $(ARGS)
+
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact
 
