@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: test-slow setup demo up test lint fmt types check bench contracts fixtures clean
+.PHONY: test-slow setup demo up test lint fmt types check bench bench-state contracts fixtures clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -62,7 +62,14 @@ fmt: setup
 types: setup
 	@$(BIN)/mypy
 
+# Freshness, round trips and rightness of the state verdicts are given on; ARGS=--json for machines.
+bench-state: setup
+	@$(BIN)/python -m bench.state $(ARGS)
+
 check: lint types test
+
+bench: setup
+	@$(BIN)/python -m bench.edge $(ARGS)
 
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact

@@ -99,6 +99,7 @@ def _pairs(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
     yield "error", _family(first.error), _family(second.error)
     yield "gas_used", first.gas_used, second.gas_used
     yield "output", first.output, second.output
+    yield "created", set(first.created), set(second.created)
     yield "destroyed", set(first.destroyed), set(second.destroyed)
     yield from _frames(first, second)
     yield from _logs(first, second)

@@ -57,6 +57,8 @@ class Footprint:
     writes: frozenset[Key]
     creates: bool
     """True: it changed the code of an account"""
+    succeeded: bool | None = None
+    """how it ended; None if it was not simulated"""
 
     def meets(self, written: Collection[Key]) -> bool:
         """True if what was read may have been written since."""
@@ -108,6 +110,7 @@ def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
         any_slot=uses is None,
         writes=writes,
         creates=creates,
+        succeeded=result.succeeded,
     )
 
 
