@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Reentry, Severity
 
+GRAVE_SHARE = 0.05
+"""part of the contract's stock whose loss is grave whatever came in return"""
 FAIR = 0.5
 """who gave at least this part of what it got traded, whatever way the calls took"""
 
@@ -65,6 +67,8 @@ class ReEntrancy(Detector):
         known = subject.consent.bonds(
             reentry.account, frozenset((subject.roles.origin, reentry.through)), before=inner.entered
         )
-        if reentry.read_before and reentry.written_after and subject.gained_for_little and not known:
-            return Severity.HIGH
+        if reentry.read_before and reentry.written_after and not known:
+            lost = (loss.share or 0.0 for loss in subject.losses if loss.holder == reentry.account)
+            if subject.gained_for_little or max(lost, default=0.0) >= GRAVE_SHARE:
+                return Severity.HIGH
         return Severity.MEDIUM

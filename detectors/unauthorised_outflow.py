@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
 
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which a drained contract is a curiosity"""

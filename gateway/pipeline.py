@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from gateway.errors import SimulationError
 from gateway.model.facts import Facts
-from gateway.model.finding import Finding, InspectionReport
+from gateway.model.finding import Finding, InspectionReport, OutcomeStatus
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -49,8 +49,10 @@ class Further:
     """What further runs of the same transaction showed."""
 
     findings: tuple[Finding, ...]
-    results: tuple[tuple[str, SimulationResult], ...]
-    """(what was different, result): inspected like the first run"""
+    results: tuple[tuple[str, Transaction, SimulationResult], ...]
+    """(what was different, whose result, result): inspected like the first run"""
+    unfinished: str | None = None
+    """why not all was run that should have been; the policy's answer to a truncated run then holds"""
 
 
 LookAgain = Callable[[Transaction, SimulationResult, float, bool], Awaitable[Further]]
@@ -123,32 +125,41 @@ class Pipeline:
         verdict = self._decide(inspected.report, transaction.sender)
         if simulation is not None and verdict.action is Action.FORWARD and not verdict.observed:
             looked = self._clock()
-            further = await self._further(transaction, simulation, inspected.report, deadline)
-            if further:
-                inspected = replace(
-                    inspected, report=replace(inspected.report, findings=(*inspected.report.findings, *further))
-                )
-                verdict = self._decide(inspected.report, transaction.sender)
+            report = await self._further(transaction, simulation, inspected.report, deadline)
+            if report is not inspected.report:
+                inspected = replace(inspected, report=report)
+                verdict = self._decide(report, transaction.sender)
             timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
         return Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
 
     async def _further(
         self, transaction: Transaction, simulation: SimulationResult, report: InspectionReport, deadline: float
-    ) -> tuple[Finding, ...]:
-        """Findings that only further runs show, each saying in which."""
+    ) -> InspectionReport:
+        """The report with findings that only further runs show, each saying in which."""
         if self._look_again is None:
-            return ()
+            return report
         further = await self._look_again(transaction, simulation, deadline, bool(report.findings))
         found = list(further.findings)
+        incomplete = []
         known = {(finding.detector_id, finding.victim) for finding in report.findings}
-        for difference, result in further.results:
-            inspected = await self._inspect(transaction, result, deadline)
+        for difference, run, result in further.results:
+            inspected = await self._inspect(run, result, deadline)
+            incomplete += [
+                outcome for outcome in inspected.report.outcomes if outcome.status is not OutcomeStatus.COMPLETED
+            ]
             for finding in inspected.report.findings:
                 if (finding.detector_id, finding.victim) not in known:
                     known.add((finding.detector_id, finding.victim))
                     found.append(replace(finding, evidence={**finding.evidence, "only in": difference}))
-        return tuple(found)
+        if not found and not incomplete and further.unfinished is None:
+            return report
+        return replace(
+            report,
+            findings=(*report.findings, *found),
+            outcomes=(*report.outcomes, *incomplete),
+            truncated=report.truncated if further.unfinished is None else further.unfinished,
+        )
 
     def _unsimulated(self, *, truncated: str | None = None, error: str | None = None) -> InspectionReport:
         return InspectionReport(

@@ -26,10 +26,11 @@ class Fault(StrEnum):
 
 
 class FaultProxy:
-    """Listens on 127.0.0.1 and passes bytes to `port`, with one fault at a time."""
+    """Listens on 127.0.0.1 and passes bytes to a target, with one fault at a time."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, target: int | str) -> None:
+        """`target`: a port of 127.0.0.1, or the path of a unix socket."""
+        self._target = target
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -71,7 +72,10 @@ class FaultProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            if isinstance(self._target, str):
+                target_reader, target_writer = await asyncio.open_unix_connection(self._target)
+            else:
+                target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return

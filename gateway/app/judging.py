@@ -42,10 +42,13 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
         transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool
     ) -> Further:
         looks = await chain.live.second_looks(transaction, simulation, deadline, suspicious=suspicious)
-        results = tuple(
-            (variant.kind.difference, variant.result) for variant in looks.variants if variant.result is not None
-        )
-        return Further(looks.findings, results)
+        results = [
+            (variant.kind.difference, transaction, variant.result)
+            for variant in looks.variants
+            if variant.result is not None
+        ]
+        results += [(f"{other.hash} if mined after this one", other, result) for other, result in looks.reordered]
+        return Further(looks.findings, tuple(results), looks.unfinished)
 
     def verdict(report: InspectionReport, sender: Address) -> Verdict:
         return decide(report, policy, sender=sender)

@@ -51,7 +51,8 @@ class ReleaseOutlet:
         if admission is Admission.CHANGED:
             raise NotNow("what the inspection rests on has changed")
         if admission is Admission.KNOWN:
-            return
+            # No proof that it was sent: an attempt may have died between taking its place and sending.
+            raise NotNow("an earlier attempt holds its place in the order; whether it was sent shows by its hash")
         try:
             answer = await self._upstream.send_raw(entry.raw)
         except UpstreamUnreachable:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from gateway.errors import StopgateError
 
 _INTERVAL = 2.0
+_START_INTERVAL = 0.1
 _PATIENCE = 5.0
 REQUIRED = ("rules", "chain", "head")
 """Without these no verdict is possible. Redis and SQL have policy answers of their own for when they are away."""
@@ -36,7 +37,8 @@ class Readiness:
         return None
 
     async def watch(self, part: str, probe: Callable[[], Awaitable[object]]) -> None:
-        """Probe `part` every two seconds for ever; an error of ours, or silence, is its problem."""
+        """Probe `part` every two seconds for ever, and more often until it works; errors and silence are its problem."""
+        worked = False
         while True:
             try:
                 async with asyncio.timeout(_PATIENCE):
@@ -47,4 +49,5 @@ class Readiness:
                 self.set(part, f"no answer within {_PATIENCE:g} s")
             else:
                 self.set(part, None)
-            await asyncio.sleep(_INTERVAL)
+                worked = True
+            await asyncio.sleep(_INTERVAL if worked else _START_INTERVAL)

@@ -1,4 +1,4 @@
-"""`stopgate inspect`: look at one transaction."""
+"""`stopgate inspect` and `evaluate`: look at one transaction, or at many whose truth is known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from gateway.app.judging import build_pipeline, policy_of
 from gateway.cli.render import call_tree, changes_table, findings_table, sections, transaction_table, verdict_text
 from gateway.cli.terminal import console
 from gateway.errors import DecodingError, UpstreamError
+from gateway.evaluate.command import evaluate as run_evaluation
 from gateway.inspection import registry
 from gateway.model.primitive import Hash32
 from gateway.pipeline import Judgement
@@ -55,6 +57,17 @@ def inspect(
             parts.append(("Calls", call_tree(judgement.simulation)))
         console.print(sections(parts))
     raise typer.Exit(0 if judgement.verdict.action == "forward" else 1)
+
+
+def evaluate(
+    paths: Annotated[list[Path], typer.Argument(help="Folders or files of recorded cases.")],
+    benign: Annotated[Path | None, typer.Option("--benign", help="Folder or file of recorded honest blocks.")] = None,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="auto, revm or py-evm.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    write: Annotated[Path | None, typer.Option("--write", help="Also store the scoreboard as a page.")] = None,
+) -> None:
+    """Measure detection: recall by class, false alarms with their bound, times by size of transaction."""
+    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write))
 
 
 async def _judge(text: str, settings: Settings) -> Judgement:

@@ -15,6 +15,8 @@ def state_diff(database: AccountDatabase, world: LayeredWorld, *, keep_new_empty
     with no change, for a later transaction pays less to call it.
     """
     diff: dict[Address, AccountDiff] = {}
+    for raw in database.slots:
+        database.account(raw)  # so that an account of which only the storage was written is looked at below
     for raw, account in database.accounts.items():
         address = Address(raw)
         before = database.before[raw]

@@ -289,6 +289,7 @@ def _enter_call(state: Any, message: Any, parent: Any) -> Frame:
     frame.code_address = message.code_address
     if message.code:
         frame.code_hash = state.get_code_hash(frame.code_address)
+        recorder.codes[frame.code_hash] = message.code
     frame.value, frame.gas = message.value, message.gas
     frame.input = bytes(message.data)
     recorder.keep(len(frame.input))

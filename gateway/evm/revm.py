@@ -10,6 +10,7 @@ from typing import Any
 
 import stopgate_engine
 
+from gateway.decoding.keccak import keccak256
 from gateway.errors import SimulationError, StateMissing, Unexecutable
 from gateway.evm.simulator import ADMISSION, Checks, Limits, World
 from gateway.model.block import BlockContext
@@ -49,14 +50,18 @@ milliseconds whatever it does, and a change of threads costs more than most such
 class RevmWorld:
     """Known state, held by the engine. Safe to use from several threads."""
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, codes: dict[Hash32, bytes] | None = None) -> None:
         self.native = native
         self.complete: bool = native.complete
+        self.codes: dict[Hash32, bytes] = {} if codes is None else codes
+        """every code ever loaded or created here; forks share it, for a hash has one meaning"""
 
     def load(self, batch: StateBatch) -> None:
         """Add known values; a value already known is replaced."""
         for address, account in batch.accounts.items():
             self.native.load_account(address, account.nonce, account.balance, account.code, account.code_hash)
+            if account.code:
+                self.codes[account.code_hash] = account.code
         self.native.load_slots(dict(batch.slots))
         for number, value in batch.block_hashes.items():
             self.native.load_hash(number, value)
@@ -65,13 +70,21 @@ class RevmWorld:
         """Put the effects of an executed transaction on top."""
         if isinstance(diff, _NativeDiff):
             self.native.apply_outcome(diff.outcome)
+            if diff.outcome.created:
+                self._remember_codes(diff)
             return
         for address, change in diff.items():
             self.native.apply_account(address, change.balance, change.nonce, change.code, change.storage)
+        self._remember_codes(diff)
+
+    def _remember_codes(self, diff: StateDiff) -> None:
+        for change in diff.values():
+            if change.code is not None and change.code[1]:
+                self.codes[keccak256(change.code[1])] = change.code[1]
 
     def fork(self) -> RevmWorld:
         """A cheap independent copy: neither side sees the other's later loads or effects."""
-        return RevmWorld(self.native.fork())
+        return RevmWorld(self.native.fork(), self.codes)
 
 
 class RevmSimulator:
@@ -140,7 +153,7 @@ class RevmSimulator:
             gas_used=outcome.gas_used,
             output=outcome.output,
             error=outcome.error,
-            trace=_NativeTrace(outcome),
+            trace=_NativeTrace(outcome, world.codes),
             state_diff=_NativeDiff(outcome),
             created=tuple(map(Address, outcome.created)),
             destroyed=tuple(map(Address, outcome.destroyed)),
@@ -158,8 +171,8 @@ class RevmSimulator:
 class _NativeTrace(Trace):
     """A trace that lies in the engine until a part of it is asked for."""
 
-    def __init__(self, outcome: Any) -> None:
-        self._outcome = outcome
+    def __init__(self, outcome: Any, codes: Mapping[Hash32, bytes]) -> None:
+        self._outcome, self._codes = outcome, codes
         self._made: dict[str, Any] = {}
 
     @property

@@ -78,6 +78,7 @@ class Recorder:
         self.accesses: list[tuple[int, int, AccessKind, bytes, int, int, int]] = []
         self.environment: dict[tuple[int, str], int] = {}
         self.preimages: dict[int, bytes] = {}
+        self.codes: dict[Hash32, bytes] = {}
         self.kind = FrameKind.CALL
         """how the next frame is entered; set by the opcode that makes it"""
         self.target: bytes | None = None
@@ -190,7 +191,7 @@ class Recorder:
         logs = [(*log, undone[log[1]]) for log in self.logs]
         accesses = [(a[0], a[1], a[2].value, *a[3:]) for a in self.accesses]
         environment = [(frame, opcode, count) for (frame, opcode), count in self.environment.items()]
-        return PackedTrace(frames, logs, accesses, environment, self.preimages)
+        return PackedTrace(frames, logs, accesses, environment, self.preimages, self.codes)
 
 
 class PackedTrace(Trace):
@@ -203,10 +204,11 @@ class PackedTrace(Trace):
         accesses: list[tuple[Any, ...]],
         environment: list[tuple[Any, ...]],
         preimages: Mapping[int, bytes],
+        codes: Mapping[Hash32, bytes],
     ) -> None:
         self._packed_frames, self._packed_logs = frames, logs
         self._packed_accesses, self._packed_environment = accesses, environment
-        self._preimages = preimages
+        self._preimages, self._codes = preimages, codes
         self._made: dict[str, tuple[Any, ...]] = {}
 
     @property

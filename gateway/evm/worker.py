@@ -84,4 +84,7 @@ def serve(connection: Connection) -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    # the copy that others import: the parent could not name the classes of answers from `__main__`
+    from gateway.evm import worker
+
+    worker.serve(Connection(int(sys.argv[1])))

@@ -24,6 +24,8 @@ from gateway.model.transaction import Transaction
 
 _START_SECONDS: Final = 60.0
 """a worker that has not said it is ready by then is given up"""
+_DELIVERY_SECONDS: Final = 0.25
+"""for packing and sending what a truncated run saw"""
 _CACHED_ENTRIES: Final = 1_000_000
 """accounts and slots one worker keeps between runs"""
 
@@ -147,15 +149,24 @@ class PyEvmPool:
 
     def _offer(self, worker: _Worker) -> None:
         """A worker is free."""
-        if worker.runs >= self._runs_per_worker:
+        if worker.retired:
             worker.stop("recycled")
             return
+        if worker.runs >= self._runs_per_worker and worker.successor is None and not self._closed:
+            worker.successor = _Worker(self, replaces=worker)
+            self._workers.add(worker.successor)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(worker)
                 return
         self._idle.append(worker)
+
+    def _retire(self, worker: _Worker) -> None:
+        """Its successor is warm: stop it now, or when its run is over."""
+        worker.retired = True
+        if worker in self._idle:
+            worker.stop("recycled")
 
     def _lost(self, worker: _Worker, why: str, *, was_ready: bool) -> None:
         """A worker is gone; replace it, unless it never came up: then whoever waits is told."""
@@ -174,8 +185,11 @@ class PyEvmPool:
 class _Worker:
     """The parent's end of one process."""
 
-    def __init__(self, pool: PyEvmPool) -> None:
+    def __init__(self, pool: PyEvmPool, *, replaces: _Worker | None = None) -> None:
         self._pool = pool
+        self._replaces = replaces
+        self.successor: _Worker | None = None
+        self.retired = False
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -193,6 +207,8 @@ class _Worker:
         self.runs = 0
         self._stopped = False
         self._loop.add_reader(self._descriptor, self._receive)
+        # uvloop makes what it watches non-blocking; an answer larger than the socket's buffer is read by waiting.
+        os.set_blocking(self._descriptor, True)
         self._timer = self._loop.call_later(_START_SECONDS, self.stop, f"it was not ready after {_START_SECONDS:.0f} s")
 
     async def run(
@@ -215,7 +231,7 @@ class _Worker:
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         # The worker stops itself at the limit; this is for what its clock cannot interrupt.
-        hard_limit = limits.wall_clock * 1.2 + 0.05
+        hard_limit = limits.wall_clock * 1.2 + _DELIVERY_SECONDS
         self._timer = self._loop.call_later(hard_limit, self._overdue, limits.wall_clock)
         self.runs += 1
         try:
@@ -242,12 +258,16 @@ class _Worker:
     def _receive(self) -> None:
         try:
             message = self._connection.recv()
-        except (EOFError, OSError) as error:
-            self.stop(f"it ended unexpectedly ({type(error).__name__})")
+        except Exception as error:
+            # whatever the pipe holds, this worker is lost and its caller is told; the loop must go on
+            self.stop(f"it ended or answered nonsense ({type(error).__name__}: {error})")
             return
         self._timer.cancel()
         if not self.ready.done():
             self.ready.set_result(None)
+            if self._replaces is not None:
+                self._pool._retire(self._replaces)
+                self._replaces = None
         elif self._answer is not None:
             if not self._answer.done():
                 self._answer.set_result(message)
@@ -267,6 +287,8 @@ class _Worker:
         was_ready = self.ready.done()
         if not was_ready:
             self.ready.set_exception(SimulationError(f"a py-evm worker could not be started: {why}"))
+            if self._replaces is not None:
+                self._replaces.successor = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(Failure(f"the worker was lost: {why}"))
         self._pool._lost(self, why, was_ready=was_ready)

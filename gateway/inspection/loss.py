@@ -18,6 +18,8 @@ TRANSFERS_EXAMINED = 8
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
 LOSSES_EXAMINED = 64
+SETTLED = 0.95
+"""part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 FAIR = 0.995
 """a pair whose liquidity token is worth at least this part of before kept its promise"""
 
@@ -38,7 +40,7 @@ class Loss:
     agreed: bool
     """every contract on the way, from the ordering side on, knew its caller before this transaction"""
     settled: bool
-    """the receiver was written into a contract on the way before this transaction"""
+    """nearly all went to receivers that were written into a contract on the way before this transaction"""
     signed: bool
     """a signature was checked on the way"""
     to_cluster: bool
@@ -73,7 +75,8 @@ def losses(
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
-    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens))
+    permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens), permitted)
     return tuple(
         tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
@@ -126,6 +129,8 @@ class _Tracer:
     consent: Consent
     roles: Roles
     tokens: Set[Address]
+    permitted: Set[tuple[Address, Address]] = frozenset()
+    """(token, owner) pairs whose allowance was set here by a signature that the token checked"""
 
     def loss(
         self,
@@ -138,22 +143,16 @@ class _Tracer:
     ) -> Loss:
         largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
         texts: list[str] = []
-        agreed, settled, signed, acted = True, True, False, False
+        agreed, settled, signed, acted = True, 0, False, False
         for move in largest:
             caller, chain = self._chain(move, holder)
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
             allowed = not acted and (move.token, holder, caller) in self.consent.allowances
             agreed = agreed and (allowed or (bool(links) and all(links)))
-            signed = signed or any(Bond.SIGNATURE in bonds for bonds in links)
-            settled = (
-                settled
-                and move.to not in self.roles.cluster
-                and any(
-                    move.to in self.consent.stored.get(account, ()) or move.to in self.consent.embedded.get(account, ())
-                    for account, _ in chain
-                )
-            )
+            signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
+            if move.to not in self.roles.cluster and any(self.consent.knows(account, move.to) for account, _ in chain):
+                settled += move.amount
             texts.extend(
                 f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
             )
@@ -165,7 +164,7 @@ class _Tracer:
             compensated=compensated,
             acted=acted,
             agreed=agreed,
-            settled=settled,
+            settled=settled >= SETTLED * sum(move.amount for move in largest),
             signed=signed,
             to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
             frames=tuple(move.frame for move in largest),

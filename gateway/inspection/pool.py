@@ -96,7 +96,12 @@ def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> Market
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     edges += _concentrated_edges(swaps, ledger, simulation)
     edges += [(token, NATIVE, 1.0, float("inf")) for token in wrappers(facts)]
-    return Market(pairs, frozenset(swaps) | paying, _spread(edges))
+    prices = _spread(edges)
+    for pair in pairs.values():
+        if pair.supply and pair.tokens[0] in prices and Asset(pair.address) not in prices:
+            worth = 2 * pair.before[0] * prices[pair.tokens[0]]  # both sides of a pair are worth the same
+            prices[Asset(pair.address)] = worth / pair.supply
+    return Market(pairs, frozenset(swaps) | paying, prices)
 
 
 Edge = tuple[Asset, Asset, float, float]

@@ -14,6 +14,7 @@ from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
 from gateway.inspection.roles import Roles, assign
+from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -60,6 +61,11 @@ class Inspection:
     def market(self) -> Market:
         """Pools and prices before the transaction."""
         return survey(self.facts, self.ledger, self.simulation)
+
+    @cached_property
+    def trades(self) -> Trades:
+        """Which way each pool was traded."""
+        return trades(self.simulation)
 
     @cached_property
     def losses(self) -> tuple[Loss, ...]:

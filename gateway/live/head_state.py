@@ -124,6 +124,12 @@ class HeadState:
                     await self._ready.wait()
         return self.present()
 
+    async def settled(self, within: float) -> None:
+        """Wait until no view is being made, or for `within` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._ready.wait()
+
     def present(self) -> View:
         """The present view, also while the next one is being made. Raises HeadUnknown."""
         if self.view is None:

@@ -64,7 +64,7 @@ class Overlay:
         self.statistics = OverlayStatistics()
 
     async def restack(self, view: View, old: View | None) -> None:
-        """Put what stood on `old` on `view`; see `HeadState.advance`."""
+        """Put what stood on `old` on `view`; see `HeadState.advance`. Raises UpstreamError."""
         if old is None:
             return
         view.seen = old.seen
@@ -82,17 +82,26 @@ class Overlay:
         for entry in entries:
             if entry.sequence <= view.seen:
                 continue
-            view.seen = entry.sequence
             if entry.raw is None:
                 await self.take_out(view, entry.hash)
             elif view.find(entry.hash) is None:
-                try:
-                    transaction = self._decode(entry.raw)
-                except InvalidTransaction:
-                    # Another replica with a newer version may take what this one does not know.
-                    self.statistics.opaque += 1
-                    continue
-                await self._stand(view, Standing(entry, transaction), None)
+                await self._follow(view, entry, entry.raw)
+            # Last, so that a world forked meanwhile does not count as having seen it.
+            view.seen = entry.sequence
+
+    async def _follow(self, view: View, entry: PendingEntry, raw: RawTransaction) -> None:
+        try:
+            transaction = self._decode(raw)
+        except InvalidTransaction:
+            # Another replica with a newer version may take what this one does not know.
+            self.statistics.opaque += 1
+            return
+        await self._stand(view, Standing(entry, transaction), None)
+
+    async def mend(self, view: View) -> None:
+        """Lay everything again if something could not be laid before; `view.incomplete` tells if it worked."""
+        if view.incomplete:
+            await self._lay_again(view)
 
     async def take_out(self, view: View, hash: Hash32) -> None:
         """Remove one transaction, put back in force what it had replaced, and lay the others again."""
@@ -105,10 +114,13 @@ class Overlay:
                 other.replaced_by = None
         await self._lay_again(view)
 
-    async def stack_without(self, view: View, stack: Stack, sender: Address, nonce: int) -> None:
-        """Lay on `stack` what stands on the view, but for this sender's transactions from `nonce` on."""
+    async def stack_without(self, view: View, stack: Stack, left_out: Sequence[Standing]) -> None:
+        """Lay on `stack` what stands on the view, but for these and their senders' later transactions."""
+        first: dict[Address, int] = {}
+        for item in left_out:
+            first[item.entry.sender] = min(item.entry.nonce, first.get(item.entry.sender, item.entry.nonce))
         for item in view.standing:
-            if item.entry.sender != sender or item.entry.nonce < nonce:
+            if item.entry.nonce < first.get(item.entry.sender, item.entry.nonce + 1):
                 await self._place(view, stack, replace(item, effects=None))
 
     async def stack_only(self, view: View, stack: Stack, sender: Address) -> None:
@@ -140,17 +152,16 @@ class Overlay:
         if not news.accepted:
             self.statistics.conflicts += 1
             return False
-        view.seen = news.sequence
         placed = PendingEntry(news.sequence, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
-        await self._stand(view, Standing(placed, transaction, writes=mark.writes, creates=mark.creates), effects)
+        await self._stand(view, Standing(placed, transaction, mark=mark), effects)
+        view.seen = news.sequence
         return True
 
     async def _fill(self, view: View) -> None:
         """The log came back empty: put in what this replica knows, before anything new."""
         for item in view.standing:
             if item.effects is not None:
-                mark = Footprint(frozenset(), False, False, item.writes, item.creates)
-                await self._log.append(item.entry, seen=0, reads=(), writes=mark.write_patterns())
+                await self._log.append(item.entry, seen=0, reads=(), writes=item.mark.write_patterns())
         view.seen = 0
         await self.stack(view, await self._log.after(0))
 
@@ -163,7 +174,7 @@ class Overlay:
         )
         self._unshared.append((entry, mark))
         self.statistics.unshared += 1
-        await self._stand(view, Standing(entry, transaction, writes=mark.writes, creates=mark.creates), effects)
+        await self._stand(view, Standing(entry, transaction, mark=mark), effects)
 
     async def share(self, view: View) -> None:
         """Read what others forwarded, and publish what could not be published before. Raises QueueUnavailable."""
@@ -212,18 +223,35 @@ class Overlay:
             await self._lay_again(view)
             return
         view.standing.append(item)
-        if effects is None:
+        if effects is not None:
+            item.effects = self.lay(view, view.top, effects)
+            return
+        try:
             await self._place(view, view.top, item)
-        else:
-            item.effects = self._put(view, view.top, effects)
+        except (UpstreamError, HeadMoved):
+            view.incomplete = True
 
     async def _lay_again(self, view: View) -> None:
-        view.top = Stack(view.base.fork())
-        for item in view.standing:
-            await self._place(view, view.top, item)
+        view.incomplete = True
+        laid = []
+        with view.another_stack() as stack:
+            try:
+                for item in view.standing:
+                    copy = replace(item, effects=None)
+                    await self._place(view, stack, copy)
+                    laid.append(copy)
+            except (UpstreamError, HeadMoved):
+                # The old top stays until the next head, or until somebody mends it; nothing is admitted on it.
+                return
+        for item, copy in zip(view.standing, laid, strict=True):
+            item.effects, item.mark, item.spent_since = copy.effects, copy.mark, copy.spent_since
+        view.top, view.incomplete = stack, False
 
     async def _place(self, view: View, stack: Stack, item: Standing) -> None:
-        """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself."""
+        """Run one forwarded transaction again and lay its effects on `stack`; sets what `item` knows of itself.
+
+        Raises HeadMoved and UpstreamError: its state could not be had now.
+        """
         item.effects = None
         if item.replaced_by is not None:
             return
@@ -242,22 +270,36 @@ class Overlay:
             if account is not None and account.nonce > item.entry.nonce:
                 item.spent_since = view.head.number
             return
-        except (SimulationError, UpstreamError, HeadMoved):
+        except SimulationError:
+            # No engine can tell what it does. It was forwarded because the policy says so for such cases.
             self.statistics.opaque += 1
             return
-        mark = footprint(item.transaction, ran.result)
-        item.writes, item.creates = mark.writes, mark.creates
-        item.effects = self._put(view, stack, ran.result.state_diff)
+        if ran.result.truncated:
+            self.statistics.opaque += 1
+            return
+        item.mark = footprint(item.transaction, ran.result)
+        item.effects = self.lay(view, stack, ran.result.state_diff)
 
-    def _put(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:
+    def lay(self, view: View, stack: Stack, effects: StateDiff) -> StateDiff:
+        """Put `effects` of one transaction on `stack`; returns them as laid."""
         coinbase = view.head.coinbase
         account = self._state.cache.accounts.get(coinbase)
         return stack.put(effects, coinbase, account.balance if account is not None else 0)
 
 
 def touched_by(standing: Sequence[Standing], mark: Footprint, *, after: int = -1) -> bool:
-    """True if any of these, after place `after`, may have written what was read."""
+    """True if any of these, after place `after`, may have written what was read, or read what is written."""
     return any(
-        item.effects is not None and item.entry.sequence > after and (item.creates or mark.meets(item.writes))
+        item.effects is not None and item.entry.sequence > after and (follows(mark, item) or precedes(mark, item))
         for item in standing
     )
+
+
+def follows(mark: Footprint, item: Standing) -> bool:
+    """True if what was read may differ with `item` before it."""
+    return item.mark.creates or mark.meets(item.mark.writes)
+
+
+def precedes(mark: Footprint, item: Standing) -> bool:
+    """True if `item` may do something else with the marked transaction before it."""
+    return mark.creates or item.mark.meets(mark.writes)

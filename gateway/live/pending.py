@@ -27,7 +27,10 @@ class PendingLog(Protocol):
     async def append(
         self, entry: PendingEntry, *, seen: int, reads: Collection[str], writes: Collection[str]
     ) -> PendingNews:
-        """Take the next place in the order, if nothing after place `seen` writes what `reads` names; atomic.
+        """Take the next place in the order; atomic.
+
+        Not if an entry after place `seen` writes what `reads` names, or read what `writes` names: the sequencer may
+        mine the two in either order, and neither was judged with the other in sight.
 
         `entry.sequence` is ignored. An entry whose hash is in the log is not added twice.
         """

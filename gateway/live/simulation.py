@@ -20,6 +20,8 @@ class Basis:
     seen: int
     """the last place in the order of forwarding whose effects are on top of it"""
     footprint: Footprint
+    whole: bool
+    """False if effects that belong on top could not be laid: nothing may be sent on this result"""
     trips: int
     """round trips to the upstream that this simulation waited for"""
     replaces: Hash32 | None = None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamError, UpstreamRefused
-from gateway.evm.simulator import ADMISSION, Limits, Simulator
+from gateway.evm.simulator import ADMISSION, Limits, Simulator, World
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
 from gateway.live.head_state import HeadState, HeadUnknown
@@ -115,10 +115,12 @@ class LiveState:
         for _ in range(MAX_RESTARTS):
             view = await self.head_state.current()
             try:
-                ran, replaces = await self._run(view, transaction, deadline)
+                ran, basis = await self._run(view, transaction, deadline, trips)
             except HeadMoved:
                 self.statistics.restarts += 1
                 trips += 1
+                # The next view may take longer to make than `current` waits for it.
+                await self.head_state.settled(max(deadline - self._clock(), 0.0))
                 continue
             except Unexecutable as error:
                 if error.reason != "nonce too high" or caught_up or not await self._catch_up():
@@ -131,11 +133,10 @@ class LiveState:
                     raise
                 trips += 1
                 continue
-            trips += ran.trips
+            trips = basis.trips
             self.statistics.simulations += 1
             self.statistics.trips += trips
             self.statistics.warm += trips == 0
-            basis = Basis(view.head.ref, view.seen, footprint(transaction, ran.result), trips, replaces)
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
@@ -172,7 +173,8 @@ class LiveState:
         basis = simulation.basis if isinstance(simulation, LiveSimulation) else None
         async with self.head_state.turn:
             view = self.head_state.present()
-            if basis is not None and self._outdated(view, basis):
+            await self.overlay.mend(view)
+            if view.incomplete or (basis is not None and self._outdated(view, basis)):
                 self.statistics.changed += 1
                 return Admission.CHANGED
             mark = basis.footprint if basis is not None else UNSEEN
@@ -244,21 +246,31 @@ class LiveState:
                 return False
             return view.seen != seen
 
-    async def _run(self, view: View, transaction: Transaction, deadline: float) -> tuple[Ran, Hash32 | None]:
+    async def _run(self, view: View, transaction: Transaction, deadline: float, trips: int) -> tuple[Ran, Basis]:
         seconds = max(deadline - self._clock(), 0.001)
         limits = replace(self._settings.limits, wall_clock=min(self._settings.limits.wall_clock, seconds))
         replaced = view.occupant(transaction.sender, transaction.nonce)
+        seen, whole = view.seen, not view.incomplete
         if replaced is None or replaced.entry.hash == transaction.hash:
-            ran = await self.head_state.run(
-                view, transaction, lambda: view.top.world.fork(), limits=limits, checks=ADMISSION
-            )
-            return ran, None
-        with view.another_stack() as stack:
-            await self.overlay.stack_without(view, stack, transaction.sender, transaction.nonce)
-            ran = await self.head_state.run(
-                view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
-            )
-        return ran, replaced.entry.hash
+
+            def top() -> World:
+                # What is laid on top while state is fetched is in the next fork, and only then counts as seen.
+                nonlocal seen, whole
+                seen, whole = view.seen, not view.incomplete
+                return view.top.world.fork()
+
+            ran = await self.head_state.run(view, transaction, top, limits=limits, checks=ADMISSION)
+            replaced = None
+        else:
+            with view.another_stack() as stack:
+                await self.overlay.stack_without(view, stack, [replaced])
+                ran = await self.head_state.run(
+                    view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
+                )
+        mark = footprint(transaction, ran.result)
+        return ran, Basis(
+            view.head.ref, seen, mark, whole, trips + ran.trips, replaced.entry.hash if replaced is not None else None
+        )
 
     async def _known(self, view: View, hash: Hash32) -> Admission:
         """KNOWN, unless who took the place died before sending: then the place is good and the sending is due."""
@@ -272,6 +284,8 @@ class LiveState:
         return answer is not None and not isinstance(answer, UpstreamRefused)
 
     def _outdated(self, view: View, basis: Basis) -> bool:
+        if not basis.whole:
+            return True
         if basis.head.hash != view.head.hash:
             written = self.head_state.written_since(basis.head.hash)
             if written is None or basis.footprint.meets(written):

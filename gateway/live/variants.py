@@ -71,6 +71,8 @@ class Variant:
     error: str | None = None
     divergence: str | None = None
     """how its effects differ from the first run's, in one sentence; None if only amounts do, or nothing"""
+    unfinished: bool = False
+    """True if it could have been run, but there was no time or no state"""
     flows: bool = False
     """True if value moves that did not move in the first run, and that run did not fail"""
 
@@ -122,7 +124,7 @@ class VariantRunner:
         variants = []
         for kind in kinds:
             if self._clock() >= deadline:
-                variants.append(Variant(kind, None, error="no time left"))
+                variants.append(Variant(kind, None, error="no time left", unfinished=True))
                 continue
             try:
                 result = await run_in(
@@ -133,7 +135,7 @@ class VariantRunner:
                 variants.append(Variant(kind, None, error=str(error)))
                 continue
             except (SimulationError, UpstreamError) as error:
-                variants.append(Variant(kind, None, error=f"not run: {error}"))
+                variants.append(Variant(kind, None, error=f"not run: {error}", unfinished=True))
                 continue
             if kind is VariantKind.WITHOUT_PENDING:
                 # That it depends on what is pending was known before; what it then does is for the detectors.

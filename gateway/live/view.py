@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.evm.simulator import World
-from gateway.live.block_trace import Key
 from gateway.live.context import NextFees
+from gateway.live.pending import UNSEEN, Footprint
 from gateway.model.head import Header
 from gateway.model.pending import PendingEntry
 from gateway.model.primitive import Address, Hash32
@@ -25,8 +25,7 @@ class Standing:
     transaction: Transaction
     effects: StateDiff | None = None
     """None: it changes nothing on this head, because it is mined, was replaced, or cannot run"""
-    writes: frozenset[Key] = frozenset()
-    creates: bool = False
+    mark: Footprint = UNSEEN
     replaced_by: Hash32 | None = None
     """a later transaction with the same sender and nonce; back in force if that one is taken back"""
     spent_since: int | None = None
@@ -92,6 +91,8 @@ class View:
     """in order of forwarding"""
     seen: int = 0
     """the last place of the shared order that is on top"""
+    incomplete: bool = False
+    """True while `top` is not the effects of `standing`, because state for them could not be had"""
     _others: list[Stack] = field(default_factory=list)
 
     def load(self, batch: StateBatch) -> None:

@@ -30,7 +30,7 @@ class PendingNews:
     """What `PendingLog.append` answers."""
 
     accepted: bool
-    """False: an entry that the caller had not seen writes what the caller read; simulate again on top of it"""
+    """False: an entry that the caller had not seen writes what the caller read, or read what it writes; judge again"""
     sequence: int
     """the entry's own place if accepted, else the last place taken"""
     unseen: Sequence[PendingEntry] = ()

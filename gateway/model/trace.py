@@ -158,7 +158,7 @@ class Trace:
 
     @property
     def codes(self) -> Mapping[Hash32, bytes] | None:
-        """Code hash -> the code of every frame that ran code; None if not supplied."""
+        """Code hash -> code, for at least every frame that ran deployed code; None if not supplied."""
         return self._codes
 
 

@@ -99,7 +99,7 @@ class Database:
     async def _session(self, *, immediate: bool) -> AsyncIterator[AsyncSession]:
         try:
             async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-                await session.connection(execution_options={"stopgate_immediate": immediate})
+                await session.connection(execution_options=self._options(immediate=immediate))
                 yield session
         except IntegrityError:
             raise
@@ -108,6 +108,12 @@ class Database:
             raise RecordUnavailable(
                 f"the database at {self.where} did not answer ({problem}); check that it runs and has space"
             ) from error
+
+    def _options(self, *, immediate: bool) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {"stopgate_immediate": immediate}
+        # The questions of one read are answered from one moment, as SQLite does by itself.
+        return {} if immediate else {"isolation_level": "REPEATABLE READ"}
 
     async def close(self) -> None:
         """Close every connection; idempotent."""

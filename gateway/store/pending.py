@@ -19,7 +19,7 @@ from gateway.store.redis import connect
 MAX_ENTRIES = 50_000
 """forwarded and neither mined nor given up; beyond, something is wrong with the chain and nothing is added"""
 
-_KEYS = tuple(f"stopgate:{{pending}}:{name}" for name in ("last", "order", "bodies", "writes"))
+_KEYS = tuple(f"stopgate:{{pending}}:{name}" for name in ("last", "order", "bodies", "writes", "reads"))
 
 
 class _Body(msgspec.Struct, array_like=True):
@@ -53,7 +53,7 @@ class RedisPendingLog:
             _encode(_body(entry)),
             "".join(writes),
             MAX_ENTRIES,
-            *reads,
+            "|".join(reads),
         ]
         with _guard():
             answer = cast("list[Any]", await self._append(keys=list(_KEYS), args=arguments))
@@ -95,6 +95,7 @@ class RedisPendingLog:
                 pipeline.zrem(_KEYS[1], *members)
                 pipeline.hdel(_KEYS[2], *members)
                 pipeline.hdel(_KEYS[3], *members)
+                pipeline.hdel(_KEYS[4], *members)
                 await pipeline.execute()
 
     async def close(self) -> None:
@@ -107,7 +108,7 @@ class MemoryPendingLog:
 
     def __init__(self) -> None:
         self._last = 0
-        self._entries: dict[str, tuple[PendingEntry, str]] = {}
+        self._entries: dict[str, tuple[PendingEntry, str, tuple[str, ...]]] = {}
 
     async def append(
         self, entry: PendingEntry, *, seen: int, reads: Collection[str], writes: Collection[str]
@@ -119,11 +120,15 @@ class MemoryPendingLog:
         unseen = tuple(item[0] for item in newer)
         if _member(entry) in self._entries:
             return PendingNews(False, self._last, unseen, known=True)
-        if any(read in written for _, written in newer for read in reads):
+        own = "".join(writes)
+        if any(
+            any(read in written for read in reads) or any(read in own for read in their_reads)
+            for _, written, their_reads in newer
+        ):
             return PendingNews(False, self._last, unseen)
         if len(self._entries) >= MAX_ENTRIES:
             raise QueueUnavailable(f"{MAX_ENTRIES} forwarded transactions are not mined yet; is the chain halted?")
-        self._place(entry, "".join(writes))
+        self._place(entry, own, tuple(reads))
         return PendingNews(True, self._last, unseen)
 
     async def withdraw(self, entry: PendingEntry) -> int:
@@ -131,12 +136,12 @@ class MemoryPendingLog:
         known = self._entries.pop(_member(entry), None)
         if known is not None:
             word = PendingEntry(0, entry.hash, None, entry.sender, entry.nonce, entry.forwarded_at)
-            self._place(word, known[1])
+            self._place(word, known[1], ())
         return self._last
 
     async def after(self, seen: int) -> Sequence[PendingEntry]:
         """See PendingLog.after."""
-        return tuple(entry for entry, _ in self._entries.values() if entry.sequence > seen)
+        return tuple(entry for entry, _, _ in self._entries.values() if entry.sequence > seen)
 
     async def forget(self, hashes: Collection[Hash32]) -> None:
         """See PendingLog.forget."""
@@ -147,10 +152,10 @@ class MemoryPendingLog:
     async def close(self) -> None:
         """Nothing to give back."""
 
-    def _place(self, entry: PendingEntry, writes: str) -> None:
+    def _place(self, entry: PendingEntry, writes: str, reads: tuple[str, ...]) -> None:
         self._last += 1
         placed = PendingEntry(self._last, entry.hash, entry.raw, entry.sender, entry.nonce, entry.forwarded_at)
-        self._entries[_member(entry)] = (placed, writes)
+        self._entries[_member(entry)] = (placed, writes, reads)
 
 
 def _member(entry: PendingEntry) -> str:

@@ -78,7 +78,7 @@ async def test_code_that_reads_nothing_is_run_once_unless_suspicious(chain: Anvi
     store = deploy(chain, STORE)
     await gateway.follower.refresh()
     transaction = signed(1, 0, store, data=f"{1:064x}{2:064x}")
-    assert await look(gateway.live, transaction) == SecondLooks((), ())
+    assert await look(gateway.live, transaction) == SecondLooks((), (), ())
     looks = await look(gateway.live, transaction, suspicious=True)
     assert {variant.kind for variant in looks.variants} == set(VariantKind) - {VariantKind.WITHOUT_PENDING}
     assert looks.findings == ()
@@ -100,6 +100,24 @@ async def test_a_screen_that_is_forwarded_first_does_not_hide_the_strike(chain: 
     assert alone.result is not None
     assert gains(alone.result, strike.sender) > COINS // 2
     assert looks.findings == ()
+
+
+async def test_a_strike_that_was_sent_first_is_seen_behind_the_stage_it_waits_for(
+    chain: Anvil, upstream: HttpUpstream
+) -> None:
+    gateway = Gateway(upstream)
+    vault = deploy(chain, VAULT, value=COINS)
+    await gateway.follower.refresh()
+    strike, stage = signed(1, 0, vault), signed(0, 0, vault, data="01", tip=9 * 10**9)
+    harmless = await gateway.forward(strike, upstream)
+    assert gains(harmless, strike.sender) < 0
+    # A sequencer that orders by fee mines the stage before the strike, whichever came first.
+    looks = await look(gateway.live, stage)
+    ((behind, result),) = looks.reordered
+    assert behind.hash == strike.hash
+    assert gains(result, strike.sender) > COINS // 2
+    unrelated = await look(gateway.live, signed(2, 0, "0x" + "ab" * 20, value=1))
+    assert unrelated.reordered == ()
 
 
 async def test_no_time_is_told(chain: Anvil, upstream: HttpUpstream) -> None:

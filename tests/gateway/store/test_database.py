@@ -75,3 +75,14 @@ async def test_what_raises_is_rolled_back(database: Database) -> None:
         await insert_and_fail(database)
     async with database.read() as session:
         assert (await session.execute(text("SELECT count(*) FROM users"))).scalar() == 0
+
+
+async def test_one_read_is_one_moment(database: Database) -> None:
+    async with database.read() as reading:
+        before = (await reading.execute(text("SELECT count(*) FROM users"))).scalar()
+        async with database.write() as session:
+            await session.execute(text(INSERT))
+        after = (await reading.execute(text("SELECT count(*) FROM users"))).scalar()
+    assert (before, after) == (0, 0)
+    async with database.read() as later:
+        assert (await later.execute(text("SELECT count(*) FROM users"))).scalar() == 1

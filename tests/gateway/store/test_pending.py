@@ -75,6 +75,14 @@ async def test_an_unseen_write_of_what_was_read_is_a_conflict(
         assert (await log.append(entry(2), seen=1, reads=reads, writes=())).accepted
 
 
+@pytest.mark.parametrize(("read", "written", "accepted"), [(SLOT, SLOT, False), (SLOT, ACCOUNT, True)])
+async def test_so_is_an_unseen_read_of_what_is_written(
+    log: PendingLog, read: str, written: str, accepted: bool
+) -> None:
+    await log.append(entry(1), seen=0, reads=[CREATION, read], writes=())
+    assert (await log.append(entry(2), seen=0, reads=(), writes=[written])).accepted is accepted
+
+
 async def test_the_same_transaction_has_one_place(log: PendingLog) -> None:
     await log.append(entry(1), seen=0, reads=(), writes=())
     news = await log.append(entry(1), seen=1, reads=(), writes=())

@@ -1,0 +1,160 @@
+"""Runs cases and honest blocks through the engine, the detectors and the default policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import ConfigurationError, SimulationError, Unexecutable
+from gateway.evaluate.benign import BenignSet, BlockRow, RecordedBlock
+from gateway.evaluate.case import Case
+from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
+from gateway.inspection.engine import inspect, unsimulated
+from gateway.inspection.memory import EMPTY_MEMORY, Memory, remember
+from gateway.inspection.policy import DEFAULT_POLICY, decide
+from gateway.inspection.registry import Ruleset
+from gateway.inspection.subject import Inspection
+from gateway.model.block import BlockContext, Fork
+from gateway.model.finding import OutcomeStatus
+from gateway.model.primitive import Address
+from gateway.model.transaction import Transaction
+from gateway.model.verdict import Action, Verdict
+
+LIMITS = Limits(wall_clock=60.0)
+"""The yardstick measures detection, so a slow machine must not turn a case into an over-budget one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one transaction."""
+
+    verdict: Verdict
+    gas: int
+    frames: int
+    simulation_seconds: float
+    inspection_seconds: float
+
+    @property
+    def held(self) -> bool:
+        """True if the default policy does not let it pass now or by itself later."""
+        return self.verdict.action in (Action.HOLD, Action.REJECT)
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The detectors that found something, each once."""
+        return tuple(dict.fromkeys(finding.detector_id for finding in self.verdict.report.findings))
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why the inspection is not whole: "failed", "timed out", "over budget", "not simulated"; None if it is."""
+        report = self.verdict.report
+        if not report.simulated:
+            return "not simulated"
+        statuses = {outcome.status for outcome in report.outcomes}
+        if OutcomeStatus.FAILED in statuses:
+            return "failed"
+        if OutcomeStatus.TIMED_OUT in statuses:
+            return "timed out"
+        return "over budget" if report.truncated is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case: caught if any of its transactions is held."""
+
+    case: Case
+    judged: tuple[Judged, ...]
+
+    @property
+    def held(self) -> bool:
+        """True if any of its transactions is held."""
+        return any(judged.held for judged in self.judged)
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The detectors behind the holds."""
+        return tuple(dict.fromkeys(name for judged in self.judged if judged.held for name in judged.detectors))
+
+
+@dataclass(frozen=True, slots=True)
+class HonestResult:
+    """One honest transaction of a block."""
+
+    block: int
+    index: int
+    kind: str
+    transaction: Transaction
+    judged: Judged
+
+
+class Judge:
+    """Engine, rule set and the memory of senders within one case or block."""
+
+    def __init__(self, simulator: Simulator, ruleset: Ruleset) -> None:
+        self._simulator, self._ruleset = simulator, ruleset
+        self._memories: dict[Address, Memory] = {}
+
+    async def judge(self, world: World, transaction: Transaction, block: BlockContext, checks: Checks) -> Judged:
+        """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them."""
+        try:
+            result = await self._simulator.simulate(world, transaction, block, limits=LIMITS, checks=checks)
+        except Unexecutable:
+            if checks == REPLAY:
+                raise
+            return await self.judge(world, transaction, block, REPLAY)
+        except SimulationError as error:
+            return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0)
+        world.apply(result.state_diff)
+        memory = self._memories.get(transaction.sender, EMPTY_MEMORY)
+        started = time.perf_counter()
+        subject = Inspection(transaction, result, memory)
+        verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
+        spent = time.perf_counter() - started
+        self._memories[transaction.sender] = remember(memory, transaction, result)
+        return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)
+
+
+async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseResult:
+    """All transactions of a case in order on one complete state."""
+    world, judge = simulator.world(complete=True), Judge(simulator, ruleset)
+    world.load(case.prestate)
+    judged = []
+    for move in case.moves:
+        world.load(move.patch)
+        judged.append(await judge.judge(world, move.transaction, move.block, REPLAY))
+    return CaseResult(case, tuple(judged))
+
+
+def find_blocks(path: Path) -> Iterator[RecordedBlock]:
+    """The honest blocks at `path`: a folder with an index, or one block file below such a folder.
+
+    Raises:
+        ConfigurationError: there is no such set.
+    """
+    root = next((folder for folder in (path, *path.parents) if (folder / "index.json").is_file()), None)
+    if root is None:
+        raise ConfigurationError(f"{path} is no set of honest blocks: no index.json there or above")
+    blocks = BenignSet(root)
+    rows = [row for row in blocks.rows if path.is_dir() or row.path.resolve() == path.resolve()]
+    if not rows and path.is_file():
+        rows = [BlockRow(0, "", Fork.CANCUN, path, 0, 0)]
+    return (blocks.read(row) for row in rows)
+
+
+async def run_block(
+    simulator: Simulator, ruleset: Ruleset, block: RecordedBlock, done: Callable[[], None]
+) -> list[HonestResult]:
+    """Every transaction of a block, each on the state before it; those not counted as honest run but do not count."""
+    world, judge = simulator.world(complete=True), Judge(simulator, ruleset)
+    world.load(block.prestate)
+    results = []
+    for recorded in block.transactions:
+        judged = await judge.judge(world, recorded.transaction, block.context, ADMISSION)
+        if recorded.honest:
+            results.append(
+                HonestResult(block.context.number, recorded.index, recorded.kind, recorded.transaction, judged)
+            )
+        done()
+    return results
