@@ -76,7 +76,7 @@ async def measure(folder: Path) -> list[dict[str, object]]:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8081") as client:
             token = await room.sign_in.issue_login_token("otto")
-            await client.post("/login/link", data={"token": token})
+            await client.post("/login/token", data={"token": token})
             return [await _page(client, name, path.format(hash=some_hash)) for name, path in PAGES.items()]
 
 
