@@ -1,4 +1,4 @@
-"""The house keeps its rules: import arrows, one name for each thing, packaging, files that plain data must agree with."""
+"""The house keeps its rules: import arrows, one name for each thing, packaging, and plain data that must agree."""
 
 from __future__ import annotations
 
