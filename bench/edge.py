@@ -165,15 +165,18 @@ def main() -> None:
     console = Console(stderr=as_json, width=140)
     report: dict[str, Any] = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "python": sys.version[:6]}
     console.print(f"{report['cpus']} CPUs, load {report['load']} before the run")
-    with tempfile.TemporaryDirectory(prefix="stopgate-bench-") as folder, running_anvil() as chain:
-        with running_gateway(chain.url, Path(folder)) as gateway:
-            report["memory_idle_mb"] = memory_mb(gateway)
+    with (
+        tempfile.TemporaryDirectory(prefix="stopgate-bench-") as folder,
+        running_anvil() as chain,
+        running_gateway(chain.url, Path(folder)) as gateway,
+    ):
+        report["memory_idle_mb"] = memory_mb(gateway)
 
-            async def ask() -> list[dict[str, Any]]:
-                return await pass_through(chain.url, gateway.url)
+        async def ask() -> list[dict[str, Any]]:
+            return await pass_through(chain.url, gateway.url)
 
-            report["pass_through"] = asyncio.run(_measured("Pass-through of eth_getBalance", ask, console))
-            report["memory_loaded_mb"] = memory_mb(gateway)
+        report["pass_through"] = asyncio.run(_measured("Pass-through of eth_getBalance", ask, console))
+        report["memory_loaded_mb"] = memory_mb(gateway)
     console.print(f"memory of the gateway: {report['memory_idle_mb']} MB idle, {report['memory_loaded_mb']} MB after")
     for engine in ("py-evm", "revm"):
         try:

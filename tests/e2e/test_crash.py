@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.anvil import Anvil, needs_anvil, running_anvil
 from tests.edge import Wallet, hash_of
 from tests.gatewayprocess import GatewayProcess
 
 pytestmark = needs_anvil
 
-ROUNDS = 3
 BROKEN = "0x" + "00" * 19 + "09"
 """The blake2f precompile: called with no input it fails, so that policy can be told to hold what fails."""
 
@@ -40,14 +41,15 @@ def _kill_valkey(data_dir: Path) -> None:
         os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
 
 
-def test_a_held_transaction_survives_every_death(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_held_transaction_survives_every_death(tmp_path: Path, rounds: int) -> None:
     with running_anvil("--hardfork", "prague") as chain:
         gateway = GatewayProcess(chain.url, tmp_path / "data", {"STOPGATE_POLICY__ON_SIMULATED_REVERT": "hold"})
         told: dict[str, str] = {}
         clean: list[str] = []
         gateway.start()
         try:
-            for turn in range(ROUNDS):
+            for turn in range(rounds):
                 wallets = [Wallet(chain) for _ in range(6)]
                 suspicious = [wallet.sign(BROKEN, gas=90_000) for wallet in wallets[:3]]
                 clean += (fresh := [wallet.sign() for wallet in wallets[3:]])
