@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from gateway.model.block import Fork
@@ -14,7 +16,7 @@ def test_each_profile_is_sound(profile: ChainProfile) -> None:
     forks = [fork for _, fork in profile.forks]
     assert times[0] == 0
     assert times == sorted(set(times))
-    assert all(later.at_least(earlier) for earlier, later in zip(forks, forks[1:], strict=False))
+    assert all(later.at_least(earlier) for earlier, later in pairwise(forks))
     assert PROFILES[profile.chain_id] is profile
     assert not set(profile.native_types) & set(TransactionType)
     assert len({known.name for known in PROFILES.values()}) == len(PROFILES)
