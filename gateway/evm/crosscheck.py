@@ -57,13 +57,17 @@ _FAMILIES: Final = (
     "return data out of bounds",
     "max call depth exceeded",
     "max code size exceeded",
-    "max initcode size exceeded",
     "insufficient balance for transfer",
     "contract address collision",
     "nonce uint64 overflow",
 )
 _STACK: Final = ("stack underflow", "stack limit reached")  # revm names DUP on a short stack an overflow
-_OUT_OF_GAS: Final = ("gas uint64 overflow", "contract creation code storage out of gas", "out of gas")
+_OUT_OF_GAS: Final = (
+    "gas uint64 overflow",
+    "contract creation code storage out of gas",
+    "max initcode size exceeded",  # for CREATE inside a frame py-evm charges it as gas nobody has
+    "out of gas",
+)
 
 
 def compare(first: SimulationResult, second: SimulationResult) -> Difference | None:
