@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
 
 GRAVE_SHARE = 0.05
 """part of the holder's stock from which on a loss is no ordinary payment"""
 COVERED = 0.5
 """part of the loss that the sender must have beyond all that it gave; an honest stake returns with a small reward"""
+SOLD = 0.3
+"""the same where the loot was sold on: fees and slippage took the rest"""
 CHEAP = 0.5
+"""who gave less than this part of what it gained did not trade"""
 
 
 class ShortAcquaintance(Detector):
@@ -39,13 +42,13 @@ class ShortAcquaintance(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset."""
-        gained, gave = subject.gained_since_met, subject.gave_since_met
-        if not subject.memory.acquainted or not gained or not self._is_gift(subject):
+        gave = subject.gave_since_met
+        if not subject.memory.acquainted or not subject.gained_since_met or not self._is_gift(subject):
             return
         for loss in subject.losses_to_newcomer:
             if not loss.acted or loss.compensated or loss.agreed or loss.signed or loss.asset.item is not None:
                 continue
-            if (loss.share or 0.0) < GRAVE_SHARE or gained.get(loss.asset, 0) < COVERED * loss.amount:
+            if (loss.share or 0.0) < GRAVE_SHARE or not self._is_covered(subject, loss):
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)}; it got to know the receiver only lately, "
@@ -55,6 +58,14 @@ class ShortAcquaintance(Detector):
                 frames=loss.frames,
                 evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
             )
+
+    def _is_covered(self, subject: Inspection, loss: Loss) -> bool:
+        gained = subject.gained_since_met
+        if gained.get(loss.asset, 0) >= COVERED * loss.amount:
+            return True
+        brought, _ = subject.market.value(gained)
+        lost, complete = subject.market.value({loss.asset: loss.amount})
+        return complete and lost > 0.0 and brought >= SOLD * lost
 
     def _is_gift(self, subject: Inspection) -> bool:
         if not subject.gave_since_met:

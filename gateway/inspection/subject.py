@@ -23,6 +23,8 @@ from gateway.model.transaction import Transaction
 
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
+CRUMBS = 100
+"""smallest units of a token without a price up to which it is no payment"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -129,8 +131,20 @@ class Inspection:
         if not self.roles.gave:
             return 0.0
         gained, _ = self.market.value(self.roles.gained)
-        gave, complete = self.market.value(self.roles.gave)
+        gave, complete = self.market.value(self._paid)
+        if not self._paid:
+            return 0.0
         return gave / gained if complete and gained > 0.0 else None
+
+    @property
+    def _paid(self) -> Mapping[Asset, int]:
+        """What was given, without a few smallest units of tokens that have no price; items always count."""
+        prices = self.market.prices
+        return {
+            asset: amount
+            for asset, amount in self.roles.gave.items()
+            if amount > CRUMBS or asset.item is not None or asset in prices
+        }
 
     @property
     def gained_for_little(self) -> bool:
