@@ -7,6 +7,7 @@ mod evm;
 mod instruction;
 mod python;
 mod recorder;
+mod slot;
 mod spec;
 mod word;
 mod world;

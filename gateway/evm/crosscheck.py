@@ -50,8 +50,6 @@ _SHOWN: Final = 120
 _FAMILIES: Final = (
     "execution reverted",
     "execution aborted",
-    "stack underflow",
-    "stack limit reached",
     "invalid opcode",
     "invalid jump destination",
     "invalid code",
@@ -64,6 +62,7 @@ _FAMILIES: Final = (
     "contract address collision",
     "nonce uint64 overflow",
 )
+_STACK: Final = ("stack underflow", "stack limit reached")  # revm names DUP on a short stack an overflow
 _OUT_OF_GAS: Final = ("gas uint64 overflow", "contract creation code storage out of gas", "out of gas")
 
 
@@ -153,6 +152,8 @@ def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
         yield f"{name}.balance", left.balance, right.balance
         yield f"{name}.nonce", left.nonce, right.nonce
         yield f"{name}.code", left.code, right.code
+        if address in first.destroyed:
+            continue  # all its storage is gone; engines list of it what they happened to know
         for slot in sorted(left.storage.keys() | right.storage.keys()):
             yield f"{name}.storage[{slot:#x}]", left.storage.get(slot), right.storage.get(slot)
 
@@ -162,6 +163,8 @@ def _family(error: str | None) -> str | None:
         return None
     if error.startswith(_OUT_OF_GAS):
         return "out of gas"
+    if error.startswith(_STACK):
+        return "stack"
     return next((family for family in _FAMILIES if error.startswith(family)), PRECOMPILE_FAILED)
 
 
