@@ -109,3 +109,9 @@ PROFILES: Mapping[int, ChainProfile] = {
     profile.chain_id: profile for profile in (ETHEREUM, OP_MAINNET, BASE, ARBITRUM_ONE, SCROLL, ZKSYNC_ERA, DEVELOPMENT)
 }
 """chain id -> built-in profile"""
+
+
+def profile_for(chain_id: int) -> ChainProfile:
+    """The built-in profile, or a plain one with Prague's rules and no native types for an unknown chain."""
+    known = PROFILES.get(chain_id)
+    return known or ChainProfile(name=f"chain-{chain_id}", chain_id=chain_id, forks=((0, Fork.PRAGUE),))
