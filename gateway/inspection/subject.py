@@ -54,7 +54,7 @@ class Inspection:
     @cached_property
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
-        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory)
+        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent)
 
     @cached_property
     def consent(self) -> Consent:
