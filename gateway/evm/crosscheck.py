@@ -50,8 +50,6 @@ _SHOWN: Final = 120
 _FAMILIES: Final = (
     "execution reverted",
     "execution aborted",
-    "stack underflow",
-    "stack limit reached",
     "invalid opcode",
     "invalid jump destination",
     "invalid code",
@@ -59,12 +57,17 @@ _FAMILIES: Final = (
     "return data out of bounds",
     "max call depth exceeded",
     "max code size exceeded",
-    "max initcode size exceeded",
     "insufficient balance for transfer",
     "contract address collision",
     "nonce uint64 overflow",
 )
-_OUT_OF_GAS: Final = ("gas uint64 overflow", "contract creation code storage out of gas", "out of gas")
+_STACK: Final = ("stack underflow", "stack limit reached")  # revm names DUP on a short stack an overflow
+_OUT_OF_GAS: Final = (
+    "gas uint64 overflow",
+    "contract creation code storage out of gas",
+    "max initcode size exceeded",  # for CREATE inside a frame py-evm charges it as gas nobody has
+    "out of gas",
+)
 
 
 def compare(first: SimulationResult, second: SimulationResult) -> Difference | None:
@@ -99,6 +102,7 @@ def _pairs(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
     yield "error", _family(first.error), _family(second.error)
     yield "gas_used", first.gas_used, second.gas_used
     yield "output", first.output, second.output
+    yield "created", set(first.created), set(second.created)
     yield "destroyed", set(first.destroyed), set(second.destroyed)
     yield from _frames(first, second)
     yield from _logs(first, second)
@@ -152,6 +156,8 @@ def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
         yield f"{name}.balance", left.balance, right.balance
         yield f"{name}.nonce", left.nonce, right.nonce
         yield f"{name}.code", left.code, right.code
+        if address in first.destroyed:
+            continue  # all its storage is gone; engines list of it what they happened to know
         for slot in sorted(left.storage.keys() | right.storage.keys()):
             yield f"{name}.storage[{slot:#x}]", left.storage.get(slot), right.storage.get(slot)
 
@@ -161,6 +167,8 @@ def _family(error: str | None) -> str | None:
         return None
     if error.startswith(_OUT_OF_GAS):
         return "out of gas"
+    if error.startswith(_STACK):
+        return "stack"
     return next((family for family in _FAMILIES if error.startswith(family)), PRECOMPILE_FAILED)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import AccessKind, CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -107,29 +107,24 @@ def _storage(
     stored: Entries = defaultdict(set)
     entries: Entries = defaultdict(set)
     allowances: set[tuple[Address, Address, Address]] = set()
-    seen: set[tuple[Address, int]] = set(but)
     preimages = trace.preimages or {}
-    for access in trace.accesses or ():
-        key = (access.address, access.slot)
-        if key in seen or access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
-            continue
-        seen.add(key)
-        value = access.previous
-        if not value:
+    for use in trace.slots or ():
+        value = use.before
+        if not value or (use.address, use.slot) in but:
             continue
         if value >> 80:
-            _match_words(value, parties, stored[access.address])
+            _match_words(value, parties, stored[use.address])
         for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(access.slot - offset)
+            preimage = preimages.get(use.slot - offset)
             if preimage is None:
                 continue
             for at in range(0, len(preimage), 32):
                 word = preimage[at : at + 32]
                 if not any(word[:12]) and word[12:] in parties:
-                    entries[access.address].add(Address(word[12:]))
+                    entries[use.address].add(Address(word[12:]))
             inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
             if inner is not None and len(inner) == 64:
-                allowances.add((access.address, Address(inner[12:32]), Address(preimage[12:32])))
+                allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
             break
     return dict(stored), dict(entries), allowances
 

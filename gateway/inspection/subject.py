@@ -14,7 +14,7 @@ from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
-from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
+from gateway.inspection.reentry import Reentry, Return, StaleView, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
@@ -77,6 +77,10 @@ class Inspection:
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
+    def _returns(self) -> tuple[Return, ...]:
+        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+
+    @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
         if not self.memory.acquainted:
@@ -109,12 +113,12 @@ class Inspection:
     @cached_property
     def reentries(self) -> tuple[Reentry, ...]:
         """Returns through the ordering side into a contract that was not done."""
-        return tuple(reentries(self.simulation.trace, self.roles.cluster))
+        return tuple(reentries(self.simulation.trace, self._returns))
 
     @cached_property
     def stale_views(self) -> tuple[StaleView, ...]:
         """Answers that outsiders got from a contract that was not done."""
-        return tuple(stale_views(self.simulation.trace, self.roles.cluster))
+        return tuple(stale_views(self.simulation.trace, self._returns, self.roles.cluster))
 
     @cached_property
     def issues(self) -> tuple[Loss, ...]:

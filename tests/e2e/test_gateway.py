@@ -129,7 +129,8 @@ def test_a_gap_waits_and_goes_when_it_is_filled(chain: Anvil, gateway: GatewayPr
     wallet = Wallet(chain)
     first, second = wallet.sign(), wallet.sign(value=2)
     assert gateway.call("eth_sendRawTransaction", second)["error"]["data"]["status"] == "PARKED"
-    assert gateway.call("eth_sendRawTransaction", first)["result"] == hash_of(first)
+    answer = gateway.call("eth_sendRawTransaction", first)
+    assert answer.get("result") == hash_of(first), answer
     receipt = until(lambda: chain.rpc("eth_getTransactionReceipt", hash_of(second)))
     assert receipt["status"] == "0x1"
     assert gateway.call("eth_sendRawTransaction", second)["result"] == hash_of(second)

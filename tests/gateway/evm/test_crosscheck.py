@@ -33,7 +33,7 @@ def result() -> SimulationResult:
 
 def with_frame(result: SimulationResult, index: int, **changes: Any) -> SimulationResult:
     frames = list(result.trace.frames)
-    frames[index] = replace(frames[index], **changes)
+    frames[index] = frames[index]._replace(**changes)
     return replace(result, engine="other", trace=Trace(frames, result.trace.logs))
 
 
