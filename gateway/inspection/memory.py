@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import TypeVar
 
+from gateway.inspection.consent import ECRECOVER, gather
 from gateway.model.primitive import Address
-from gateway.model.trace import SimulationResult
+from gateway.model.trace import AccessKind, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 CREATED_LIMIT = 256
 """contracts remembered per sender; the oldest leave first"""
+CLAIMED_LIMIT = 64
+SIGNATURES_LIMIT = 256
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,12 @@ class Memory:
 
     created: tuple[Address, ...] = ()
     """contracts that its transactions created, oldest first"""
+    codes: tuple[tuple[Address, bytes], ...] = ()
+    """(created contract, SHA-256 of its code at that time), oldest first"""
+    claimed: tuple[Address, ...] = ()
+    """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
+    signatures: tuple[bytes, ...] = ()
+    """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
 
 
 EMPTY_MEMORY = Memory()
@@ -25,7 +38,71 @@ EMPTY_MEMORY = Memory()
 
 def remember(memory: Memory, transaction: Transaction, simulation: SimulationResult) -> Memory:
     """`memory` after `transaction`; what failed in simulation leaves nothing."""
-    if not simulation.succeeded or not simulation.created:
+    if not simulation.succeeded:
         return memory
-    fresh = tuple(address for address in simulation.created if address not in memory.created)
-    return Memory(created=(memory.created + fresh)[-CREATED_LIMIT:])
+    codes = tuple((address, code_key(code)) for address in simulation.created if (code := _code(simulation, address)))
+    signatures = tuple(
+        signature_key(frame.input)
+        for frame in simulation.trace.frames
+        if frame.to == ECRECOVER and not frame.reverted and any(frame.output)
+    )
+    claimed = _claimed(memory, transaction, simulation)
+    if not (simulation.created or codes or signatures or claimed):
+        return memory
+    return Memory(
+        created=_merge(memory.created, simulation.created, CREATED_LIMIT),
+        codes=_merge(memory.codes, codes, CREATED_LIMIT),
+        claimed=_merge(memory.claimed, claimed, CLAIMED_LIMIT),
+        signatures=_merge(memory.signatures, signatures, SIGNATURES_LIMIT),
+    )
+
+
+def signature_key(checked: bytes) -> bytes:
+    """The short name of what a signature check was asked: digest, v, r and s."""
+    return hashlib.sha256(checked[:128]).digest()[:16]
+
+
+def code_key(code: bytes) -> bytes:
+    """The short name of a contract's code."""
+    return hashlib.sha256(code).digest()[:16]
+
+
+def _merge(known: tuple[Entry, ...], fresh: tuple[Entry, ...], limit: int) -> tuple[Entry, ...]:
+    return tuple(dict.fromkeys((*known, *fresh)))[-limit:]
+
+
+def _code(simulation: SimulationResult, address: Address) -> bytes:
+    """The code that was put at `address`, also if it destroyed itself again before the end."""
+    for frame in reversed(simulation.trace.frames):
+        if frame.to == address and frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted:
+            return frame.output
+    return b""
+
+
+def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationResult) -> tuple[Address, ...]:
+    """Contracts in whose plain slots the sender's address was put, though they had not known it nor been paid."""
+    sender = int.from_bytes(transaction.sender, "big")
+    preimages, frames = simulation.trace.preimages or {}, simulation.trace.frames
+    found: dict[Address, int] = {}
+    for access in simulation.trace.accesses or ():
+        if access.kind is not AccessKind.SSTORE or not _names(access.value, sender) or access.slot in preimages:
+            continue
+        if not _names(access.previous, sender) and not frames[access.frame].reverted:
+            found.setdefault(access.address, access.sequence)
+    for own in (*memory.created, *simulation.created):
+        found.pop(own, None)
+    if not found:
+        return ()
+    paid = {frame.to for frame in frames if frame.value and not frame.reverted}
+    paid |= {Address(log.topics[2][12:]) for log in simulation.trace.logs if len(log.topics) >= 3 and not log.reverted}
+    consent = gather(transaction, simulation)
+    known = frozenset((transaction.sender,))
+    return tuple(
+        contract
+        for contract, sequence in found.items()
+        if contract not in paid and not consent.bonds(contract, known, before=sequence)
+    )
+
+
+def _names(value: int, sender: int) -> bool:
+    return value & (1 << 160) - 1 == sender or (value >> 8) & (1 << 160) - 1 == sender

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.inspection.consent import Consent, gather, path
+from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
+from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
@@ -86,6 +88,16 @@ class Inspection:
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
         return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+
+    @cached_property
+    def records(self) -> Records:
+        """What contracts wrote down about members of the ordering side."""
+        return records(self.simulation, self.roles.cluster)
+
+    @cached_property
+    def round_trips(self) -> tuple[RoundTrip, ...]:
+        """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
