@@ -78,9 +78,7 @@ class HollowSignature(Detector):
             if permit.entered < frame.entered < permit.left
         )
 
-    def _taken(
-        self, subject: Inspection, after: CallFrame, owner: Address, token: Address | None
-    ) -> Transfer | None:
+    def _taken(self, subject: Inspection, after: CallFrame, owner: Address, token: Address | None) -> Transfer | None:
         """The movement of the owner's tokens to the ordering side after a frame, if the owner did not sign at all."""
         if owner in subject.roles.cluster or self._signed(subject, owner):
             return None
@@ -97,8 +95,7 @@ class HollowSignature(Detector):
         while asker.parent >= 0 and asker.from_ not in subject.roles.cluster:
             asker = frames[asker.parent]
         if any(
-            frame.input[:4] == _IS_VALID_SIGNATURE or (frame.to == _ECRECOVER and any(frame.output))
-            for frame in frames
+            frame.input[:4] == _IS_VALID_SIGNATURE or (frame.to == _ECRECOVER and any(frame.output)) for frame in frames
         ):
             return None
         for loss in subject.losses:

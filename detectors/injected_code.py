@@ -73,8 +73,7 @@ class InjectedCode(Detector):
                 )
 
     def _knew(self, subject: Inspection, holder: Address, frame: CallFrame) -> bool:
-        """The holder stores the origin, keeps an entry for it or checked a signature; what the lent code says of
-        its maker does not count."""
+        """True if the holder names the origin, has an entry for it or saw a signature; the lent code does not count."""
         consent, origin = subject.consent, subject.roles.origin
         bonded = origin in consent.stored.get(holder, ()) or origin in consent.entries.get(holder, ())
         return bonded or consent.signatures.get(holder, frame.entered) < frame.entered

@@ -39,9 +39,7 @@ class InstantReward(Detector):
             for account in sorted(trip.depositors):
                 entries = subject.records.get((trip.holder, account), ())
                 stake = any(
-                    entry.came_and_went
-                    and entry.before == 0
-                    and abs(entry.peak - trip.paid_in) <= EXACT * trip.paid_in
+                    entry.came_and_went and entry.before == 0 and abs(entry.peak - trip.paid_in) <= EXACT * trip.paid_in
                     for entry in entries
                 )
                 if stake and not any(entry.before for entry in entries):

@@ -26,7 +26,7 @@ class Memory:
     created: tuple[Address, ...] = ()
     """contracts that its transactions created, oldest first"""
     codes: tuple[tuple[Address, bytes], ...] = ()
-    """(created contract, SHA-256 of its code at that time), oldest first"""
+    """(created contract, `code_key` of what it became), oldest first; also of those that destroyed themselves at once"""
     claimed: tuple[Address, ...] = ()
     """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
     signatures: tuple[bytes, ...] = ()
@@ -40,14 +40,18 @@ def remember(memory: Memory, transaction: Transaction, simulation: SimulationRes
     """`memory` after `transaction`; what failed in simulation leaves nothing."""
     if not simulation.succeeded:
         return memory
-    codes = tuple((address, code_key(code)) for address in simulation.created if (code := _code(simulation, address)))
+    codes = tuple(
+        (frame.to, code_key(frame.output))
+        for frame in simulation.trace.frames
+        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None and not frame.reverted
+    )
     signatures = tuple(
         signature_key(frame.input)
         for frame in simulation.trace.frames
         if frame.to == ECRECOVER and not frame.reverted and any(frame.output)
     )
     claimed = _claimed(memory, transaction, simulation)
-    if not (simulation.created or codes or signatures or claimed):
+    if not (codes or signatures or claimed):
         return memory
     return Memory(
         created=_merge(memory.created, simulation.created, CREATED_LIMIT),
@@ -69,14 +73,6 @@ def code_key(code: bytes) -> bytes:
 
 def _merge(known: tuple[Entry, ...], fresh: tuple[Entry, ...], limit: int) -> tuple[Entry, ...]:
     return tuple(dict.fromkeys((*known, *fresh)))[-limit:]
-
-
-def _code(simulation: SimulationResult, address: Address) -> bytes:
-    """The code that was put at `address`, also if it destroyed itself again before the end."""
-    for frame in reversed(simulation.trace.frames):
-        if frame.to == address and frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted:
-            return frame.output
-    return b""
 
 
 def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationResult) -> tuple[Address, ...]:
