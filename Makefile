@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: test-slow setup demo up test lint fmt types check bench contracts fixtures clean
+.PHONY: test-slow setup demo up test lint fmt types check bench contracts fixtures catalogue clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -69,6 +69,10 @@ contracts: setup
 
 fixtures: contracts
 	@$(BIN)/python -m fixtures.record && $(BIN)/python -m fixtures.playbill
+
+# The page on the detectors is made from their classes; a test compares the two.
+catalogue: setup
+	@$(BIN)/python -m gateway.inspection.catalogue > detectors/README.md
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

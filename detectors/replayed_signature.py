@@ -25,7 +25,7 @@ class ReplayedSignature(Detector):
     """The same signature moved its signer's tokens a second time.
 
     A signed order has to be spent by its use: a nonce goes up, a fill is recorded, an identifier is crossed out.
-    Here digest and signature are the very ones that an earlier transaction brought, the signer's tokens went to somebody
+    Here digest and signature are those that an earlier transaction brought, the signer's tokens went to somebody
     else again, and the contract that checked the signature wrote nothing that is not a balance. Whoever has seen the
     signature can repeat it until the signer owns nothing. Orders that are filled in parts record each fill.
     """
