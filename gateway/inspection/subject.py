@@ -9,11 +9,13 @@ from functools import cached_property
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.conjured import Conjured, conjured
 from gateway.inspection.consent import Consent, gather, path
+from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
+from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import Reentry, Return, StaleView, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
@@ -129,6 +131,16 @@ class Inspection:
     def conjured(self) -> tuple[Conjured, ...]:
         """Balances that grew out of nothing."""
         return conjured(self.facts, self.ledger, self.simulation)
+
+    @cached_property
+    def records(self) -> Records:
+        """What contracts wrote down about members of the ordering side."""
+        return records(self.simulation, self.roles.cluster)
+
+    @cached_property
+    def round_trips(self) -> tuple[RoundTrip, ...]:
+        """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
