@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test test-slow lint fmt types check bench bench-state bench-dashboard contracts fixtures screenshots clean
+.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-state bench-dashboard contracts fixtures screenshots clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -52,6 +52,10 @@ test: setup
 # The long loops: kill -9 sixty times on each database, and the like.
 test-slow: setup
 	@$(BIN)/pytest -m slow $(ARGS)
+
+# Every state test, every real block and every recorded attack on the native engine; minutes.
+test-conformance: setup
+	@$(BIN)/pytest -m "slow or not slow" tests/gateway/evm/test_conformance.py tests/gateway/evm/test_revm.py tests/gateway/evm/test_geth_fixtures.py $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

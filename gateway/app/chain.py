@@ -12,7 +12,7 @@ import structlog
 
 from gateway.app.engine import open_simulator
 from gateway.app.readiness import Readiness
-from gateway.decoding.envelope import decode_transaction
+from gateway.decoding.native import decode_transaction
 from gateway.errors import ConfigurationError, UpstreamError
 from gateway.evm.simulator import Simulator
 from gateway.live.codes import CodeStore

@@ -237,6 +237,14 @@ class _NativeTrace(Trace):
             made = self._made["preimages"] = self._outcome.preimages()
         return made
 
+    @property
+    def codes(self) -> Mapping[Hash32, bytes]:
+        """Code hash -> the code of every frame that ran code."""
+        made: Mapping[Hash32, bytes] | None = self._made.get("codes")
+        if made is None:
+            made = self._made["codes"] = {Hash32(key): code for key, code in self._outcome.codes().items()}
+        return made
+
 
 class _Addresses(dict[bytes, Address]):
     """One object for each address of a trace; a look-up is far cheaper than a construction."""

@@ -79,29 +79,38 @@ def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]
     return chain
 
 
-def gather(transaction: Transaction, simulation: SimulationResult) -> Consent:
-    """Read consent out of a trace; linear in storage accesses and frames."""
+def gather(
+    transaction: Transaction,
+    simulation: SimulationResult,
+    but: Set[tuple[Address, int]] = frozenset(),
+) -> Consent:
+    """Read consent out of a trace; linear in storage accesses and frames.
+
+    `but`: (contract, slot) of records that do not count, for the ordering side had them written lately.
+    """
     trace = simulation.trace
     parties = {transaction.sender}
     for frame in trace.frames:
         parties.add(frame.from_)
         if frame.to is not None:
             parties.add(frame.to)
-    stored, entries, allowances = _storage(trace, parties)
+    stored, entries, allowances = _storage(trace, parties, but)
     return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
 
 
 Entries = dict[Address, set[Address]]
 
 
-def _storage(trace: Trace, parties: Set[Address]) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
+def _storage(
+    trace: Trace, parties: Set[Address], but: Set[tuple[Address, int]]
+) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
     stored: Entries = defaultdict(set)
     entries: Entries = defaultdict(set)
     allowances: set[tuple[Address, Address, Address]] = set()
     preimages = trace.preimages or {}
     for use in trace.slots or ():
         value = use.before
-        if not value:
+        if not value or (use.address, use.slot) in but:
             continue
         if value >> 80:
             _match_words(value, parties, stored[use.address])
@@ -127,6 +136,13 @@ def _match_words(value: int, parties: Set[Address], into: set[Address]) -> None:
         candidate = word[offset : offset + 20]
         if candidate in parties:
             into.add(Address(candidate))
+
+
+def holds_party(value: int, parties: Set[Address]) -> bool:
+    """True if the word `value` holds the address of one of `parties` at any place."""
+    found: set[Address] = set()
+    _match_words(value, parties, found)
+    return bool(found)
 
 
 def _signatures(trace: Trace) -> dict[Address, int]:

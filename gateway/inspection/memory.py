@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -18,6 +19,10 @@ class Memory:
 
     created: tuple[Address, ...] = ()
     """contracts that its transactions created, oldest first"""
+    acquainted: frozenset[tuple[Address, int]] = frozenset()
+    """(contract, slot) of the entries and owner records by which contracts got to know its side only lately"""
+    dealt: Mapping[tuple[Address, int | None], int] = field(default_factory=dict)
+    """(token, item) -> units that its side gained (negative: gave) in the transactions that touched these contracts"""
 
 
 EMPTY_MEMORY = Memory()
@@ -28,4 +33,4 @@ def remember(memory: Memory, transaction: Transaction, simulation: SimulationRes
     if not simulation.succeeded or not simulation.created:
         return memory
     fresh = tuple(address for address in simulation.created if address not in memory.created)
-    return Memory(created=(memory.created + fresh)[-CREATED_LIMIT:])
+    return replace(memory, created=(memory.created + fresh)[-CREATED_LIMIT:])
