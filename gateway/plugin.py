@@ -3,13 +3,14 @@
 from gateway.inspection.detector import Detector, Family
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
+from gateway.inspection.memory import code_key, signature_key
 from gateway.inspection.pool import Pair
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, StorageAccess, Trace
+from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, SlotUse, StorageAccess, Trace
 from gateway.model.transaction import Transaction
 
 __all__ = [
@@ -33,11 +34,14 @@ __all__ = [
     "Reentry",
     "Severity",
     "SimulationResult",
+    "SlotUse",
     "StaleView",
     "StorageAccess",
     "TokenStandard",
     "Trace",
     "Transaction",
     "Transfer",
+    "code_key",
     "describe_loss",
+    "signature_key",
 ]

@@ -10,6 +10,7 @@ mod input;
 mod instruction;
 mod python;
 mod recorder;
+mod slot;
 mod spec;
 mod word;
 mod world;

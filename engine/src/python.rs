@@ -336,6 +336,18 @@ impl Outcome {
         Ok(list)
     }
 
+    /// One tuple per touched slot in the order of the gateway's `SlotUse`.
+    fn slots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for slot in self.inner.trace.slots() {
+            let address = bytes(py, slot.address.as_slice());
+            let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+            let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
+            list.append((address, number, before, slot.written, frame, sequence))?;
+        }
+        Ok(list)
+    }
+
     /// (frame, opcode, count) of reads of the block environment.
     fn environment(&self) -> Vec<(usize, &'static str, u32)> {
         let frames = self.inner.trace.frames.iter().enumerate();

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth.chains.base import MiningChain
 from eth.consensus.applier import ConsensusApplier
 from eth.consensus.noproof import NoProofConsensus
 from eth.db.atomic import AtomicDB
-from eth.exceptions import Revert, VMError
+from eth.exceptions import PyEVMError, Revert
 from eth.vm.forks.prague import PragueVM
 from eth.vm.spoof import SpoofTransaction
 from eth_utils.crypto import keccak
@@ -210,7 +210,7 @@ class DevChain:
             transaction = self._chain.get_vm().get_transaction_builder().decode(raw)
             transaction.validate()
             transaction.check_signature_validity()
-        except (RLPException, ValidationError, VMError, ValueError, TypeError) as error:
+        except (RLPException, ValidationError, PyEVMError, ValueError, TypeError) as error:
             raise DecodingError(f"not a transaction of this chain: {error}") from error
         if transaction.chain_id not in (None, CHAIN_ID):
             raise DecodingError(f"invalid chain id: have {transaction.chain_id} want {CHAIN_ID}")
@@ -289,17 +289,24 @@ class DevChain:
         Raises:
             ExecutionFailed: it fails with all the gas of a block.
         """
-        low, high = 20_999, call.gas
+        low, high = 21_000, call.gas
         self.call(call, header)
+        if self._suffices(call, low, header):
+            return low
         while high - low > high // 64:
             middle = (low + high) // 2
-            try:
-                self.call(Call(call.sender, call.to, call.value, call.data, middle), header)
-            except (ExecutionFailed, Unexecutable):
-                low = middle
-            else:
+            if self._suffices(call, middle, header):
                 high = middle
+            else:
+                low = middle
         return high
+
+    def _suffices(self, call: Call, gas: int, header: Any) -> bool:
+        try:
+            self.call(replace(call, gas=gas), header)
+        except (ExecutionFailed, Unexecutable):
+            return False
+        return True
 
     def logs(self, first: int, last: int) -> Iterator[tuple[Mined, int, Any]]:
         """(transaction, index in its block, py-evm's log) of a range of blocks."""

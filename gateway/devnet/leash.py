@@ -6,6 +6,7 @@ the command is stopped; no other portable way keeps a chain from outliving a kil
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def main(command: list[str]) -> int:
         child.terminate()
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        # not sys.stdin: a thread inside its lock would abort the interpreter's shutdown
+        while os.read(0, 4096):
             pass
         stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -13,6 +14,10 @@ from gateway.devnet.methods import Methods
 
 BODY = 8 * 1024 * 1024
 """bytes of one request"""
+
+DEPTH = 64
+"""levels of nesting in one request"""
+_BRACKET_OR_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -41,12 +46,25 @@ class App:
     def answer(self, body: bytes) -> bytes:
         """The answer to the body of one request; empty if nothing is to be said."""
         try:
+            _check_depth(body)
             request = json.loads(body)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             broken = {"code": -32700, "message": f"parse error: {error}"}
             return json.dumps({"jsonrpc": "2.0", "id": None, "error": broken}).encode()
         answered = self._methods.respond(request)
         return b"" if answered is None else json.dumps(answered).encode()
+
+
+def _check_depth(body: bytes) -> None:
+    """py-evm raises Python's recursion limit beyond what the stack holds, so a parser cannot guard itself."""
+    depth = 0
+    for found in _BRACKET_OR_STRING.finditer(body):
+        if found[0][:1] in b"[{":
+            depth += 1
+        elif found[0] in b"]}":
+            depth -= 1
+        if depth > DEPTH:
+            raise ValueError(f"nested more than {DEPTH} deep")
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -207,6 +207,8 @@ class _Worker:
         self.runs = 0
         self._stopped = False
         self._loop.add_reader(self._descriptor, self._receive)
+        # uvloop makes what it watches non-blocking; an answer larger than the socket's buffer is read by waiting.
+        os.set_blocking(self._descriptor, True)
         self._timer = self._loop.call_later(_START_SECONDS, self.stop, f"it was not ready after {_START_SECONDS:.0f} s")
 
     async def run(

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
 from gateway.model.facts import Facts
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
@@ -39,7 +40,12 @@ class Roles:
 
 
 def assign(
-    transaction: Transaction, simulation: SimulationResult, facts: Facts, ledger: Ledger, memory: Memory
+    transaction: Transaction,
+    simulation: SimulationResult,
+    facts: Facts,
+    ledger: Ledger,
+    memory: Memory,
+    consent: Consent | None = None,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers."""
     cluster = {transaction.sender, *memory.created}
@@ -53,6 +59,8 @@ def assign(
     if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
         cluster.add(entry)
         _adopt_created(simulation, cluster)
+    if consent is not None:
+        _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
     wrapped = wrappers(facts)
     sums: dict[Asset, int] = defaultdict(int)
@@ -68,6 +76,9 @@ def assign(
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
             sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
+    sums[NATIVE] += sum(
+        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
+    )  # coin sent to the zero address is thrown away, and pays nobody
     gave = {
         asset: -amount
         for asset, amount in sums.items()
@@ -87,6 +98,21 @@ def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
         created = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
         if created and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
+
+
+def _adopt_servants(
+    simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
+) -> None:
+    """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
+    payers = {move.from_ for move in facts.transfers if move.to in cluster}
+    for frame in simulation.trace.frames:
+        servant = frame.to
+        if servant is None or frame.from_ not in cluster or servant in cluster or servant not in payers:
+            continue
+        if frame.kind is not FrameKind.CALL or ledger.net.get(servant):
+            continue
+        if consent.knows(servant, frame.from_):
+            cluster.add(servant)
 
 
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:

@@ -124,6 +124,12 @@ class HeadState:
                     await self._ready.wait()
         return self.present()
 
+    async def settled(self, within: float) -> None:
+        """Wait up to `within` seconds for a view that is being made: only it can be loaded with new state."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._ready.wait()
+
     def present(self) -> View:
         """The present view, also while the next one is being made. Raises HeadUnknown."""
         if self.view is None:

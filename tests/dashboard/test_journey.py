@@ -112,13 +112,16 @@ async def test_pages_fit_and_are_accessible(stage: tuple[str, Room, Browser], th
     await seed_cases(room, utc_now())
     size = {"width": width, "height": 800}
     page = await sign_in(browser, address, room, "otto", viewport=size, color_scheme=theme, bypass_csp=True)
+    problems: list[str] = []
     for path in ("/queue", "/queue?view=groups", "/cases/c-000001", "/cases/c-000010", "/cases/c-000001/trace",
                  "/overview", "/detectors", "/health", "/audit", "/users", "/account"):  # fmt: skip
         await page.goto(address + path)
-        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} is too wide"
+        if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            problems.append(f"{path} is too wide")
         await page.add_script_tag(path=str(AXE))
-        found = await page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
-            ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html).join(' | ')))"
+        problems += await page.evaluate(
+            "path => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+            ".then(r => r.violations.map(v => [path, v.id, ...v.nodes.slice(0, 3).map(n => n.html)].join(' | ')))",
+            path,
         )
-        assert found == [], f"{path}: {found}"
+    assert problems == []

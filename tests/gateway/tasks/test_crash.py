@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,6 +148,13 @@ async def check(data_dir: Path, url: str, sequencer: Sequencer, said: Said) -> N
     await queue.close()
     server.close()
     await database.close()
+
+
+@pytest.fixture(autouse=True)
+def no_server_stays(tmp_path: Path) -> Iterator[None]:
+    """A test that fails leaves its Valkey without a user."""
+    yield
+    kill_valkey(tmp_path)
 
 
 async def test_nothing_is_lost_and_nothing_is_sent_twice(database_url: str, tmp_path: Path) -> None:
