@@ -74,9 +74,7 @@ class Native:
     def inside(self, times: int, *, traced: bool) -> list[float]:
         """Seconds of runs inside the engine."""
         at = self._scenario
-        measured: list[float] = self.world.native.measure(
-            at.transaction, at.block, PATIENT, at.checks, times, traced
-        )
+        measured: list[float] = self.world.native.measure(at.transaction, at.block, PATIENT, at.checks, times, traced)
         return measured
 
     def compare(self) -> tuple[float, float]:
@@ -241,7 +239,7 @@ def run(names: frozenset[str]) -> dict[str, Any]:
     found["frame_us"] = per_frame()
     found["warm_erc20_inspection_ms"] = warm_inspection(made["erc20"])
     command = [sys.executable, "-m", "bench.engine", "--memory"]
-    found["memory_mb"] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603
+    found["memory_mb"] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found
 
 

@@ -1,5 +1,6 @@
 //! The Python face: inputs are copied first, execution runs without the GIL, results are built on demand.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -262,18 +263,18 @@ impl Outcome {
     /// Addresses of contracts that were created and still stand.
     #[getter]
     fn created<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let stands =
-            |address: &Address| !self.inner.changes.iter().any(|change| change.destroyed && change.address == *address);
-        let mut seen = Vec::new();
+        let gone: HashSet<Address> =
+            self.inner.changes.iter().filter(|change| change.destroyed).map(|change| change.address).collect();
+        let (mut made, mut seen) = (Vec::new(), HashSet::new());
         for frame in &self.inner.trace.frames {
             if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
-                && stands(&address)
-                && !seen.contains(&address)
+                && !gone.contains(&address)
+                && seen.insert(address)
             {
-                seen.push(address);
+                made.push(address);
             }
         }
-        seen.iter().map(|address| bytes(py, address.as_slice())).collect()
+        made.iter().map(|address| bytes(py, address.as_slice())).collect()
     }
 
     /// Addresses of accounts that were removed.
