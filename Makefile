@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: test-slow setup demo up test lint fmt types check bench contracts fixtures catalogue clean
+.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-state bench-dashboard contracts fixtures catalogue screenshots clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -53,6 +53,10 @@ test: setup
 test-slow: setup
 	@$(BIN)/pytest -m slow $(ARGS)
 
+# Every state test, every real block and every recorded attack on the native engine; minutes.
+test-conformance: setup
+	@$(BIN)/pytest -m "slow or not slow" tests/gateway/evm/test_conformance.py tests/gateway/evm/test_revm.py tests/gateway/evm/test_geth_fixtures.py $(ARGS)
+
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
@@ -62,7 +66,14 @@ fmt: setup
 types: setup
 	@$(BIN)/mypy
 
+# Freshness, round trips and rightness of the state verdicts are given on; ARGS=--json for machines.
+bench-state: setup
+	@$(BIN)/python -m bench.state $(ARGS)
+
 check: lint types test
+
+bench: setup
+	@$(BIN)/python -m bench.edge $(ARGS)
 
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact
@@ -73,6 +84,13 @@ fixtures: contracts
 # The page on the detectors is made from their classes; a test compares the two.
 catalogue: setup
 	@$(BIN)/python -m gateway.inspection.catalogue > detectors/README.md
+
+# Needs Chromium (Debian package: chromium). Pictures of every page at two sizes, light and dark.
+screenshots: setup
+	@$(BIN)/python -m tests.dashboard.screenshots docs/screenshots $(ARGS)
+
+bench-dashboard: setup
+	@$(BIN)/python -m bench.dashboard $(ARGS)
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 from dashboard.settings import DashboardSettings
 from gateway.model.case import CaseDetail
 from gateway.model.quarantine import QuarantineEntry
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database, sqlite_url
-from gateway.store.desk import Desk
+from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.migrate import migrate
 from gateway.store.people import People
@@ -22,6 +23,8 @@ from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.sign_in import SignIn
+
+T = TypeVar("T")
 
 _DETAILS_KEPT = 16
 _FRAMES_KEPT = 30_000
@@ -56,6 +59,20 @@ class DetailCache:
         return sum(len(kept.simulation.trace.frames) for kept in self._kept.values() if kept.simulation)
 
 
+class Remembered(Generic[T]):
+    """An answer that many pages ask for, asked at most every `seconds`."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], now: Callable[[], datetime], seconds: float = 10.0) -> None:
+        self._ask, self._now, self._lasts = ask, now, timedelta(seconds=seconds)
+        self._answer: tuple[datetime, T] | None = None
+
+    async def get(self) -> T:
+        """The answer, at most `seconds` old."""
+        if self._answer is None or self._now() >= self._answer[0] + self._lasts:
+            self._answer = (self._now(), await self._ask())
+        return self._answer[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """The stores and settings of one dashboard process."""
@@ -68,6 +85,8 @@ class Room:
     desk: Desk
     audit: AuditLog
     details: DetailCache
+    figures: Remembered[Figures]
+    detectors: Remembered[Sequence[DetectorFigures]]
     now: Callable[[], datetime] = _utc_now
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """how many password hashes are computed at once"""
@@ -94,15 +113,17 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             redis_url = embedded.url
         queue = RedisQueue(redis_url)
         stack.push_async_callback(queue.close)
-        record = SqlRecord(database, now=now)
+        record, desk = SqlRecord(database, now=now), Desk(database, now=now)
         yield Room(
             settings=settings,
             record=record,
             queue=queue,
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
-            desk=Desk(database, now=now),
+            desk=desk,
             audit=AuditLog(database),
             details=DetailCache(record),
+            figures=Remembered(desk.figures, now),
+            detectors=Remembered(desk.detectors, now),
             now=now,
         )

@@ -8,6 +8,8 @@ from typing import ClassVar
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity
 
 GRAVE_KEPT = 0.97
+GIFT_KEPT = 0.985
+"""the same where the ordering side gained and gave nothing; honest pairs that we measured keep 0.999 and more"""
 
 
 class BrokenPair(Detector):
@@ -36,9 +38,10 @@ class BrokenPair(Detector):
         """One finding per pair that lost worth while the ordering side gained."""
         if not subject.roles.gained:
             return
+        limit = GIFT_KEPT if subject.gained_for_little else GRAVE_KEPT
         for pair in subject.market.pairs.values():
             kept = pair.worth_kept
-            if kept is None or kept >= GRAVE_KEPT:
+            if kept is None or kept >= limit:
                 continue
             yield self.finding(
                 f"A share of pair {pair.address} is worth {1 - kept:.1%} less than before, which no swap can do.",

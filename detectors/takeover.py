@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Severity, StorageAccess
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Severity, SlotUse
 
 # EIP-1967, and the two slots that OpenZeppelin used before it (zos-lib)
 _SLOTS = {
@@ -44,14 +44,10 @@ class Takeover(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract and kind of change."""
         created = frozenset(subject.simulation.created)
-        told: set[tuple[Address, str]] = set()
-        for access in subject.simulation.trace.accesses or ():
-            what = _SLOTS.get(access.slot)
-            if what is None or access.value == access.previous or not access.value:
-                continue
-            if access.address not in created and (access.address, what) not in told:
-                told.add((access.address, what))
-                yield from self._replaced(subject, access, what)
+        for use in subject.simulation.trace.slots or ():
+            what = _SLOTS.get(use.slot)
+            if what is not None and use.frame >= 0 and use.address not in created:
+                yield from self._replaced(subject, use, what)
         for log in subject.simulation.trace.logs:
             if (
                 log.topics
@@ -61,17 +57,19 @@ class Takeover(Detector):
             ):
                 yield from self._owned(subject, log)
 
-    def _replaced(self, subject: Inspection, access: StorageAccess, what: str) -> Iterator[Finding]:
-        stranger = subject.stranger(access.address, access.frame, access.sequence)
-        if stranger is None or subject.simulation.trace.frames[access.frame].reverted:
+    def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:
+        change = subject.simulation.state_diff.get(use.address)
+        after = change.storage.get(use.slot, (0, 0))[1] if change is not None else 0
+        stranger = subject.stranger(use.address, use.frame, use.sequence)
+        if not after or stranger is None:
             return
-        new = Address((access.value & (2**160 - 1)).to_bytes(20, "big"))
+        new = Address((after & (2**160 - 1)).to_bytes(20, "big"))
         yield self.finding(
-            f"The {what} of {access.address} was set to {new} by {stranger}, whom it did not know.",
-            victim=access.address,
+            f"The {what} of {use.address} was set to {new} by {stranger}, whom it did not know.",
+            victim=use.address,
             attacker=subject.roles.origin,
-            frames=(access.frame,),
-            evidence={"before": f"{access.previous:#x}", "after": f"{access.value:#x}", "slot": f"{access.slot:#x}"},
+            frames=(use.frame,),
+            evidence={"before": f"{use.before:#x}", "after": f"{after:#x}", "slot": f"{use.slot:#x}"},
         )
 
     def _owned(self, subject: Inspection, log: Log) -> Iterator[Finding]:

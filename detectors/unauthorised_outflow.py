@@ -11,6 +11,9 @@ GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which a drained contract is a curiosity"""
+EMPTIED_SHARE = 0.95
+EMPTIED_HOLDERS = 3
+"""so many contracts emptied for one stranger are no redemption, whatever the stranger gave"""
 
 
 class UnauthorisedOutflow(Detector):
@@ -39,7 +42,7 @@ class UnauthorisedOutflow(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per drained holder and asset."""
-        if not subject.gained_for_little:
+        if not subject.gained_for_little and not self._emptied(subject):
             return
         for loss in subject.losses:
             if loss.acted and not loss.compensated and self._is_grave(loss) and subject.unexplained(loss):
@@ -53,6 +56,16 @@ class UnauthorisedOutflow(Detector):
                     evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
                     confidence=sure,
                 )
+
+    def _emptied(self, subject: Inspection) -> bool:
+        """Several contracts that did not know the caller are left with nothing: no price explains that."""
+        emptied = {
+            loss.holder
+            for loss in subject.losses
+            if loss.acted and not loss.compensated and loss.to_cluster and subject.unexplained(loss)
+            if (loss.share or 0.0) >= EMPTIED_SHARE and self._is_grave(loss)
+        }
+        return len(emptied) >= EMPTIED_HOLDERS
 
     def _is_grave(self, loss: Loss) -> bool:
         if loss.asset.item is not None or loss.share is None or loss.share < GRAVE_SHARE:

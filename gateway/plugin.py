@@ -10,7 +10,7 @@ from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, StorageAccess, Trace
+from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, SlotUse, StorageAccess, Trace
 from gateway.model.transaction import Transaction
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Reentry",
     "Severity",
     "SimulationResult",
+    "SlotUse",
     "StaleView",
     "StorageAccess",
     "TokenStandard",

@@ -60,6 +60,10 @@ class Metrics:
             "stopgate_submissions_unsettled_total", "Submissions whose fate at the upstream stayed open",
             registry=self.registry,
         )  # fmt: skip
+        self.pending_turned = Counter(
+            "stopgate_pending_turned_total", "Forwarded transactions that would not be forwarded now", ["clause"],
+            registry=self.registry,
+        )  # fmt: skip
         self.task_failures = Counter(
             "stopgate_task_failures_total", "Background tasks that failed and were started again", ["task"],
             registry=self.registry,

@@ -33,6 +33,11 @@ class GatewayProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return (self.data_dir / "gateway.log").read_text("utf-8", "replace")
 

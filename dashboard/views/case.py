@@ -59,7 +59,7 @@ async def trace(request: Request, room: TheRoom, me: Me, case_id: str, frame: in
         raise HTTPException(404, f"This trace has frames 0 to {len(executed.frames) - 1}.")
     search = q.strip()[:200]
     found = find_frames(executed, search, detail.labels) if search else ()
-    focus = {index for finding in detail.report.findings for index in finding.frames} | {frame}
+    focus = {index for finding in detail.report.findings for index in finding.frames}
     steps = tree_steps(executed, root=frame, focus=focus, labels=detail.labels, native=native, most=FRAMES_ON_TRACE)
     context = TracePage(
         entry=entry,

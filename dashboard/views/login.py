@@ -49,13 +49,13 @@ async def login(
     return response
 
 
-@routes.get("/login/link")
+@routes.get("/login/token")
 async def show_link(request: Request, room: TheRoom, token: str = "") -> Response:
     """A one-time link: the visit alone spends nothing, so that a preview of the link does no harm."""
     return page(request, "login.html", LoginPage("/", token=token[:200]))
 
 
-@routes.post("/login/link")
+@routes.post("/login/token")
 async def use_link(request: Request, room: TheRoom, token: _Text) -> Response:
     """Spend a one-time link."""
     account = await room.sign_in.use_login_token(token)

@@ -25,7 +25,7 @@ _LINKS = 100
 @routes.get("/overview")
 async def overview(request: Request, room: TheRoom, me: Overseer) -> Response:
     """The numbers of the last day."""
-    figures = await room.desk.figures()
+    figures = await room.figures.get()
     soonest = await room.record.cases(CaseQuery(states=frozenset({CaseState.HELD}), order=CaseOrder.EXPIRY, limit=1))
     context = OverviewPage(
         figures=figures,
@@ -35,7 +35,7 @@ async def overview(request: Request, room: TheRoom, me: Overseer) -> Response:
             "arrived": figures.arrived_by_hour,
             "held": figures.held_by_hour,
         },
-        detectors=(await room.desk.detectors())[:6],
+        detectors=(await room.detectors.get())[:6],
         next_expiry=soonest.entries[0] if soonest.entries else None,
     )
     return page(request, "overview.html", context)
@@ -44,7 +44,7 @@ async def overview(request: Request, room: TheRoom, me: Overseer) -> Response:
 @routes.get("/detectors")
 async def detectors(request: Request, room: TheRoom, me: Overseer) -> Response:
     """What speaks, how often, how often overruled."""
-    return page(request, "detectors.html", DetectorsPage(await room.desk.detectors()))
+    return page(request, "detectors.html", DetectorsPage(await room.detectors.get()))
 
 
 @routes.get("/health")

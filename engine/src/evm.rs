@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use revm::Journal;
+use revm::bytecode::opcode as op;
 use revm::context::result::{EVMError, ExecutionResult};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, JournalTr, LocalContext, TxEnv};
 use revm::context_interface::context::ContextError;
@@ -17,7 +18,7 @@ use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::interpreter_action::FrameInit;
 use revm::interpreter::interpreter_types::Jumps;
 use revm::interpreter::{
-    CallInputs, CallScheme, CreateInputs, CreateScheme, FrameInput, InstructionResult, InterpreterAction,
+    CallInputs, CallScheme, CreateInputs, CreateScheme, FrameInput, InstructionResult, InterpreterAction, STACK_LIMIT,
 };
 use revm::primitives::{Address, Bytes, TxKind, U256};
 
@@ -234,6 +235,7 @@ impl Traced {
             to: Some(to),
             code_address: Some(delegate.unwrap_or(inputs.bytecode_address)),
             code_hash: (!code.is_empty()).then_some(*hash),
+            code: (!code.is_empty()).then(|| code.clone()),
             value: inputs.value.get(),
             gas: inputs.gas_limit,
             input: inputs.input.bytes(&self.inner.ctx),
@@ -250,6 +252,7 @@ impl Traced {
             Detail::CodeDeposit if outcome.result == InstructionResult::OutOfGas => {
                 Some(Cow::Borrowed("contract creation code storage out of gas"))
             }
+            Detail::ShortStack => word::frame_error(InstructionResult::StackUnderflow, None),
             Detail::Opcode(opcode) => word::frame_error(outcome.result, Some(opcode)),
             _ => word::frame_error(outcome.result, None),
         };
@@ -263,6 +266,8 @@ enum Detail {
     None,
     /// The opcode at which the frame halted.
     Opcode(u8),
+    /// A DUP reached below the bottom of the stack.
+    ShortStack,
     /// The creation's own code ended well.
     CodeDeposit,
 }
@@ -316,6 +321,10 @@ impl EvmTr for Traced {
         match ended {
             None => Ok(ItemOrResult::Item(self.inner.frame_stack.get())),
             Some(result) => {
+                // Refused, a precompile, or nothing to run: whatever code lies there did not run.
+                if let Some(frame) = self.inner.ctx.chain.frame() {
+                    (frame.code_hash, frame.code) = (None, None);
+                }
                 self.leave(&result, Detail::None)?;
                 Ok(ItemOrResult::Result(result))
             }
@@ -337,7 +346,18 @@ impl EvmTr for Traced {
             InterpreterAction::Return(result) if result.result.is_halt() => {
                 let code = frame.interpreter.bytecode.bytes_slice();
                 let at = frame.interpreter.bytecode.pc().saturating_sub(1);
-                code.get(at).map_or(Detail::None, |opcode| Detail::Opcode(*opcode))
+                let opcode = code.get(at).copied();
+                match opcode {
+                    // revm calls a DUP without enough below it an overflow
+                    Some(op::DUP1..=op::DUP16)
+                        if result.result == InstructionResult::StackOverflow
+                            && frame.interpreter.stack.len() < STACK_LIMIT =>
+                    {
+                        Detail::ShortStack
+                    }
+                    Some(opcode) => Detail::Opcode(opcode),
+                    None => Detail::None,
+                }
             }
             InterpreterAction::Return(result) if result.is_ok() && matches!(frame.data, FrameData::Create(_)) => {
                 Detail::CodeDeposit

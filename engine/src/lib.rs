@@ -1,12 +1,14 @@
 //! The native EVM of stopgate: revm, a recorder that sees every frame, and a world that is cheap to fork.
 //!
-//! The Python side sees `World`, `Outcome` and `Wanted`; everything else stays here.
+//! The Python side sees `World`, `Outcome`, `Wanted` and `decode`; everything else stays here.
 
+mod decode;
 mod diff;
 mod evm;
 mod instruction;
 mod python;
 mod recorder;
+mod slot;
 mod spec;
 mod word;
 mod world;
@@ -20,6 +22,7 @@ fn stopgate_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ENVIRONMENT", recorder::ENVIRONMENT.to_vec())?;
     module.add("Refused", module.py().get_type::<python::Refused>())?;
     module.add("Broken", module.py().get_type::<python::Broken>())?;
+    module.add_function(wrap_pyfunction!(decode::decode_python, module)?)?;
     module.add_class::<python::World>()?;
     module.add_class::<python::Outcome>()?;
     module.add_class::<python::Wanted>()?;

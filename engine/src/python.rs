@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyTuple};
+use revm::bytecode::Bytecode;
 use revm::context::either::Either;
 use revm::context::transaction::{
     AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization,
@@ -313,6 +314,18 @@ impl Outcome {
         Ok(list)
     }
 
+    /// One tuple per touched slot in the order of the gateway's `SlotUse`.
+    fn slots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for slot in self.inner.trace.slots() {
+            let address = bytes(py, slot.address.as_slice());
+            let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+            let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
+            list.append((address, number, before, slot.written, frame, sequence))?;
+        }
+        Ok(list)
+    }
+
     /// (frame, opcode, count) of reads of the block environment.
     fn environment(&self) -> Vec<(usize, &'static str, u32)> {
         let frames = self.inner.trace.frames.iter().enumerate();
@@ -329,6 +342,20 @@ impl Outcome {
         let found = PyDict::new(py);
         for (hash, preimage) in &self.inner.trace.preimages {
             found.set_item(int(py, U256::from_be_bytes(hash.0))?, bytes(py, preimage))?;
+        }
+        Ok(found)
+    }
+
+    /// Code hash -> code of every frame that ran code.
+    fn codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let found = PyDict::new(py);
+        for frame in &self.inner.trace.frames {
+            let Some(hash) = frame.code_hash else { continue };
+            let hash = bytes(py, hash.as_slice());
+            if !found.contains(&hash)? {
+                let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
+                found.set_item(hash, bytes(py, code))?;
+            }
         }
         Ok(found)
     }
@@ -415,6 +442,11 @@ fn to_limits(limits: &Bound<'_, PyAny>) -> PyResult<Limits> {
     })
 }
 
+/// Blobs that one transaction may carry: EIP-4844, EIP-7691 (as many as a block), EIP-7594.
+fn max_blobs(spec: SpecId) -> u64 {
+    if spec == SpecId::PRAGUE { 9 } else { 6 }
+}
+
 fn to_block(block: &Bound<'_, PyAny>) -> PyResult<(BlockEnv, CfgEnv, HashMap<u64, B256>)> {
     let py = block.py();
     let fork = block.getattr(intern!(py, "fork"))?;
@@ -423,6 +455,7 @@ fn to_block(block: &Bound<'_, PyAny>) -> PyResult<(BlockEnv, CfgEnv, HashMap<u64
     let mut cfg = CfgEnv::new_with_spec(spec);
     cfg.chain_id = block.getattr(intern!(py, "chain_id"))?.extract()?;
     cfg.memory_limit = MEMORY_LIMIT;
+    cfg.max_blobs_per_tx = Some(max_blobs(spec));
     let randao = to_hash(&block.getattr(intern!(py, "prev_randao"))?)?;
     let merged = spec.is_enabled_in(SpecId::MERGE);
     let env = BlockEnv {

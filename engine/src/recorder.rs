@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use revm::bytecode::Bytecode;
 use revm::interpreter::InstructionResult;
 use revm::primitives::{Address, B256, Bytes, Log, U256};
 
@@ -48,6 +49,8 @@ pub struct Frame {
     pub to: Option<Address>,
     pub code_address: Option<Address>,
     pub code_hash: Option<B256>,
+    /// The code that ran, a delegation followed; for a creation it is the input.
+    pub code: Option<Bytecode>,
     pub value: U256,
     pub gas: u64,
     pub gas_used: u64,
@@ -312,6 +315,7 @@ impl Frame {
             to: None,
             code_address: None,
             code_hash: None,
+            code: None,
             value: U256::ZERO,
             gas: 0,
             gas_used: 0,

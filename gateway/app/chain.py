@@ -12,14 +12,14 @@ import structlog
 
 from gateway.app.engine import open_simulator
 from gateway.app.readiness import Readiness
-from gateway.decoding.envelope import decode_transaction
+from gateway.decoding.native import decode_transaction
 from gateway.errors import ConfigurationError, UpstreamError
 from gateway.evm.simulator import Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.pending import PendingLog
 from gateway.live.state import LiveSettings, LiveState
 from gateway.model.chain import ChainProfile
-from gateway.model.profiles import DEVELOPMENT, PROFILES
+from gateway.model.profiles import DEVELOPMENT, PROFILES, profile_for
 from gateway.model.transaction import RawTransaction, Transaction
 from gateway.settings import Settings, UpstreamSettings
 from gateway.upstream.aiohttp import HttpUpstream
@@ -98,10 +98,9 @@ def chain_profile(number: int, name: str = "") -> ChainProfile:
                 return replace(profile, chain_id=number)
         known = ", ".join(profile.name for profile in PROFILES.values())
         raise ConfigurationError(f"there is no chain profile {name!r}; known: {known}")
-    profile = PROFILES.get(number, replace(DEVELOPMENT, name=f"chain {number}", chain_id=number))
     if number not in PROFILES:
         log.warning("chain.unknown", chain_id=number, using="Ethereum's present rules; set STOPGATE_UPSTREAM__PROFILE")
-    return profile
+    return profile_for(number)
 
 
 async def open_chain(

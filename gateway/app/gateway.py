@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
 from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
-from gateway.errors import ConfigurationError, QueueUnavailable, StopgateError, UpstreamError
+from gateway.errors import ConfigurationError, QueueUnavailable, StopgateError, Unexecutable, UpstreamError
 from gateway.inspection import registry
 from gateway.inspection.registry import Ruleset
 from gateway.jsonrpc.message import MessageLimits
 from gateway.jsonrpc.methods import unknown_extras
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
+from gateway.model.transaction import Transaction
+from gateway.model.verdict import Action
 from gateway.pipeline import Pipeline
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
@@ -178,7 +181,7 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
     start("head", chain.follower.run)
-    start("live", lambda: _maintain(chain))
+    start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))
     start("deferred", deferred.run)
     start("parked", parked.run)
@@ -264,13 +267,26 @@ def _watch(base: _Base) -> None:
         base.supervisor.start("upstreams", base.upstream.watch)
 
 
-async def _maintain(chain: Chain) -> None:
+async def _maintain(chain: Chain, pipeline: Pipeline, metrics: Metrics) -> None:
     while True:
         await asyncio.sleep(_UPKEEP)
         try:
             await chain.live.maintain()
+            for transaction in chain.live.take_turned():
+                await _judge_again(transaction, pipeline, metrics)
         except (QueueUnavailable, UpstreamError) as error:
             log.warning("live.waiting", error=str(error))
+
+
+async def _judge_again(transaction: Transaction, pipeline: Pipeline, metrics: Metrics) -> None:
+    """A forwarded transaction does something else now. It cannot be called back, but somebody has to know."""
+    try:
+        verdict = (await pipeline.judge(transaction, time.monotonic() + _UPKEEP)).verdict
+    except Unexecutable:
+        return  # it will not be mined at all
+    if verdict.action is not Action.FORWARD or verdict.observed:
+        metrics.pending_turned.labels(verdict.clause).inc()
+        log.critical("pending.turned", hash=str(transaction.hash), clause=verdict.clause, reason=verdict.reason)
 
 
 async def _drain(writer: AuditWriter) -> None:

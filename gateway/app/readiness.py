@@ -37,7 +37,7 @@ class Readiness:
         return None
 
     async def watch(self, part: str, probe: Callable[[], Awaitable[object]]) -> None:
-        """Probe `part` every two seconds for ever, and more often until it works; errors and silence are its problem."""
+        """Probe `part` every two seconds for ever, more often until it works. Errors and silence are its problem."""
         worked = False
         while True:
             try:

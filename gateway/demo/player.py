@@ -17,8 +17,6 @@ from gateway.errors import UpstreamError
 HELD_CODE = -32003
 WAITING = frozenset({"HELD", "DEFERRED", "PARKED"})
 """statuses under which a transaction may still be forwarded"""
-_MINED = 30.0
-"""seconds to wait for a receipt of an accepted transaction, or for a deferred one to be forwarded"""
 _LOOK = 0.05
 """seconds between two looks"""
 _REQUEST = 60.0
@@ -91,7 +89,13 @@ Event = Prepared | Sending | Answered | Finished
 
 
 async def play(
-    rpc_url: str, chain_url: str, items: Sequence[Setup | Act] | None = None, *, settle: float = 0.5
+    rpc_url: str,
+    chain_url: str,
+    items: Sequence[Setup | Act] | None = None,
+    *,
+    settle: float = 0.5,
+    patience: float = 30.0,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Event]:
     """Play `items` (default: the playbill) and tell what happens.
 
@@ -100,13 +104,15 @@ async def play(
         chain_url: the chain behind it; setup goes here, and receipts are read here.
         items: what to play.
         settle: seconds between setup and the next act, for the gateway to see the new head.
+        patience: seconds to wait for the receipt of an accepted transaction, or for a deferred one to be forwarded.
+        transport: takes the place of the network.
 
     Raises:
         UpstreamError: the chain refused or lost a setup transaction, or a server did not answer JSON-RPC.
     """
     prepared = 0
-    async with httpx.AsyncClient(timeout=_REQUEST) as client:
-        gateway, chain = _Rpc(client, rpc_url), _Rpc(client, chain_url)
+    async with httpx.AsyncClient(timeout=_REQUEST, transport=transport) as client:
+        gateway, chain = _Rpc(client, rpc_url, patience), _Rpc(client, chain_url, patience)
         for item in load() if items is None else items:
             if isinstance(item, Setup):
                 await _set_up(chain, item.line)
@@ -164,7 +170,7 @@ async def _mined(chain: _Rpc, line: Line) -> Outcome:
 
 
 async def _receipt(chain: _Rpc, digest: str) -> dict[str, Any] | None:
-    until = time.monotonic() + _MINED
+    until = time.monotonic() + chain.patience
     while time.monotonic() < until:
         receipt: dict[str, Any] | None = (await chain.call("eth_getTransactionReceipt", digest)).get("result")
         if receipt:
@@ -176,8 +182,8 @@ async def _receipt(chain: _Rpc, digest: str) -> dict[str, Any] | None:
 class _Rpc:
     """One JSON-RPC server."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
-        self._client, self._url = client, url
+    def __init__(self, client: httpx.AsyncClient, url: str, patience: float) -> None:
+        self._client, self._url, self.patience = client, url, patience
 
     async def call(self, method: str, *params: str) -> dict[str, Any]:
         """The whole answer object, error or not."""

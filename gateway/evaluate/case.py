@@ -15,6 +15,7 @@ from gateway.evaluate.dataset import address, octets, quantity, read_document, w
 from gateway.model.block import BlockContext, Fork
 from gateway.model.chain import ChainProfile
 from gateway.model.primitive import EMPTY_CODE_HASH, Address
+from gateway.model.profiles import profile_for
 from gateway.model.state import AccountState, StateBatch
 from gateway.model.transaction import Authorization, RawTransaction, Transaction, TransactionType
 
@@ -133,8 +134,10 @@ def _moves(document: Mapping[str, Any]) -> Iterator[Move]:
 
 
 def _transaction(row: Mapping[str, Any], gas: int, block: BlockContext) -> Transaction:
-    """The fields as the file gives them; they run without admission checks, so the envelope does not matter."""
+    """The fields as the file gives them; without admission checks only the envelope of type 4 says more."""
     raw = octets(row.get("raw") or "0x")
+    if raw[:1] == bytes([TransactionType.SET_CODE]):
+        return decode_transaction(raw, profile_for(block.chain_id), replay=True)
     sender, data = address(row["from"]), octets(row.get("input") or "0x")
     permissions = _authorizations(raw, block)
     stand_in = raw or sender + (row.get("to") or "").encode() + data + gas.to_bytes(32, "big")

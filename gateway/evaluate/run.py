@@ -12,7 +12,7 @@ from gateway.evaluate.benign import BenignSet, BlockRow, RecordedBlock
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
-from gateway.inspection.memory import EMPTY_MEMORY, Memory, remember
+from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
@@ -112,7 +112,7 @@ class Judge:
         subject = Inspection(transaction, result, memory)
         verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
         spent = time.perf_counter() - started
-        self._memories[transaction.sender] = remember(memory, transaction, result)
+        self._memories[transaction.sender] = subject.after
         return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)
 
 

@@ -284,6 +284,7 @@ class _Run:
             and frame.kind in (FrameKind.CREATE, FrameKind.CREATE2)
             and frame.error is None
             and not packed
+            and frame.to not in self.destroyed
         )
         keep_new_empty = not self.fork.at_least(Fork.SPURIOUS_DRAGON)
         return SimulationResult(

@@ -26,7 +26,6 @@ _ENVIRONMENT = {
     opcode_values.BLOCKHASH: "BLOCKHASH",
     opcode_values.ORIGIN: "ORIGIN",
     opcode_values.SELFBALANCE: "SELFBALANCE",
-    opcode_values.BALANCE: "BALANCE",
 }
 
 _CALLS = {
@@ -37,8 +36,8 @@ _CALLS = {
 }
 
 _JUMPDEST = opcode_values.JUMPDEST
-_MAX_PREIMAGE = 128
-"""bytes; a mapping's key and slot are 64, an array's slot is 32"""
+_PREIMAGES = (32, 64)
+"""bytes; an array's slot, and a mapping's key with its slot"""
 
 
 def hooked(opcodes: Mapping[int, Opcode]) -> tuple[Opcode, ...]:
@@ -47,6 +46,7 @@ def hooked(opcodes: Mapping[int, Opcode]) -> tuple[Opcode, ...]:
     for value, name in _ENVIRONMENT.items():
         if value in opcodes:
             table[value] = _environment(opcodes[value], name)
+    table[opcode_values.BALANCE] = _balance(opcodes[opcode_values.BALANCE])
     for value, kind in _CALLS.items():
         if value in opcodes:
             table[value] = _call(opcodes[value], kind)
@@ -79,6 +79,19 @@ def _environment(opcode: Opcode, name: str) -> Opcode:
     def run(computation: Any) -> None:
         opcode(computation)
         computation.state.recorder.read_environment(name)
+
+    return run
+
+
+def _balance(opcode: Opcode) -> Opcode:
+    """Only the coinbase's balance says something of the surroundings: a simulation may have another one."""
+
+    def run(computation: Any) -> None:
+        stack = computation._stack.values
+        address = as_address(stack[-1]) if stack else b""
+        opcode(computation)
+        if address == computation.state.block.coinbase:
+            computation.state.recorder.read_environment("BALANCE")
 
     return run
 
@@ -120,7 +133,7 @@ def _keccak(opcode: Opcode) -> Opcode:
         offset, size = stack[-2:][::-1] if len(stack) > 1 else (0, 0)
         opcode(computation)
         length = as_number(size)
-        if 0 < length <= _MAX_PREIMAGE:
+        if length in _PREIMAGES:
             data = computation.memory_read_bytes(as_number(offset), length)
             computation.state.recorder.hashed(as_number(stack[-1]), data)
 

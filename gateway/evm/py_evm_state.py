@@ -303,7 +303,9 @@ def _enter_creation(state: Any, message: Any) -> Frame:
     frame = recorder.enter(message.depth)
     frame.from_ = message.sender
     frame.to = frame.code_address = message.storage_address
-    frame.code_hash = keccak256(message.code)
+    if message.code:
+        frame.code_hash = keccak256(message.code)
+        recorder.codes[frame.code_hash] = message.code
     frame.value, frame.gas, frame.input = message.value, message.gas, bytes(message.code)
     recorder.keep(len(frame.input))
     return frame

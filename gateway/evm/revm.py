@@ -25,6 +25,7 @@ from gateway.model.trace import (
     Log,
     SimulationResult,
     SimulationStatus,
+    SlotUse,
     StateDiff,
     StorageAccess,
     Trace,
@@ -174,13 +175,14 @@ class _NativeTrace(Trace):
     def __init__(self, outcome: Any, codes: Mapping[Hash32, bytes]) -> None:
         self._outcome, self._codes = outcome, codes
         self._made: dict[str, Any] = {}
+        self._addresses = _Addresses()
 
     @property
     def frames(self) -> tuple[CallFrame, ...]:
         """All frames in the order of entry; `frames[0]` is the transaction itself."""
         made: tuple[CallFrame, ...] | None = self._made.get("frames")
         if made is None:
-            made = self._made["frames"] = tuple(map(_frame, self._outcome.frames()))
+            made = self._made["frames"] = tuple([_frame(fields, self._addresses) for fields in self._outcome.frames()])
         return made
 
     @property
@@ -188,9 +190,12 @@ class _NativeTrace(Trace):
         """All events in order, those of undone frames included and marked."""
         made: tuple[Log, ...] | None = self._made.get("logs")
         if made is None:
+            known = self._addresses
             made = self._made["logs"] = tuple(
-                Log(sequence, frame, Address(address), topics, data, reverted)
-                for sequence, frame, address, topics, data, reverted in self._outcome.logs()
+                [
+                    Log(sequence, frame, known[address], topics, data, reverted)
+                    for sequence, frame, address, topics, data, reverted in self._outcome.logs()
+                ]
             )
         return made
 
@@ -199,9 +204,23 @@ class _NativeTrace(Trace):
         """Storage opcodes in order."""
         made: tuple[StorageAccess, ...] | None = self._made.get("accesses")
         if made is None:
+            known = self._addresses
             made = self._made["accesses"] = tuple(
-                StorageAccess(sequence, frame, _ACCESSES[kind], Address(address), slot, value, previous)
-                for sequence, frame, kind, address, slot, value, previous in self._outcome.accesses()
+                [
+                    StorageAccess(sequence, frame, _ACCESSES[kind], known[address], slot, value, previous)
+                    for sequence, frame, kind, address, slot, value, previous in self._outcome.accesses()
+                ]
+            )
+        return made
+
+    @property
+    def slots(self) -> tuple[SlotUse, ...]:
+        """Each touched slot once, folded by the engine."""
+        made: tuple[SlotUse, ...] | None = self._made.get("slots")
+        if made is None:
+            known = self._addresses
+            made = self._made["slots"] = tuple(
+                [SlotUse(known[address], *row) for address, *row in self._outcome.slots()]
             )
         return made
 
@@ -218,17 +237,33 @@ class _NativeTrace(Trace):
             made = self._made["preimages"] = self._outcome.preimages()
         return made
 
+    @property
+    def codes(self) -> Mapping[Hash32, bytes]:
+        """Code hash -> the code of every frame that ran code."""
+        made: Mapping[Hash32, bytes] | None = self._made.get("codes")
+        if made is None:
+            made = self._made["codes"] = {Hash32(key): code for key, code in self._outcome.codes().items()}
+        return made
 
-def _frame(fields: tuple[Any, ...]) -> CallFrame:
+
+class _Addresses(dict[bytes, Address]):
+    """One object for each address of a trace; a look-up is far cheaper than a construction."""
+
+    def __missing__(self, raw: bytes) -> Address:
+        made = self[raw] = Address(raw)
+        return made
+
+
+def _frame(fields: tuple[Any, ...], known: _Addresses) -> CallFrame:
     index, parent, depth, kind, sender, to, code_address, code_hash, *rest = fields
     return CallFrame(
         index,
         parent,
         depth,
         _KINDS[kind],
-        Address(sender),
-        None if to is None else Address(to),
-        None if code_address is None else Address(code_address),
+        known[sender],
+        None if to is None else known[to],
+        None if code_address is None else known[code_address],
         None if code_hash is None else Hash32(code_hash),
         *rest,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import AccessKind, CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -79,48 +79,52 @@ def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]
     return chain
 
 
-def gather(transaction: Transaction, simulation: SimulationResult) -> Consent:
-    """Read consent out of a trace; linear in storage accesses and frames."""
+def gather(
+    transaction: Transaction,
+    simulation: SimulationResult,
+    but: Set[tuple[Address, int]] = frozenset(),
+) -> Consent:
+    """Read consent out of a trace; linear in storage accesses and frames.
+
+    `but`: (contract, slot) of records that do not count, for the ordering side had them written lately.
+    """
     trace = simulation.trace
     parties = {transaction.sender}
     for frame in trace.frames:
         parties.add(frame.from_)
         if frame.to is not None:
             parties.add(frame.to)
-    stored, entries, allowances = _storage(trace, parties)
+    stored, entries, allowances = _storage(trace, parties, but)
     return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
 
 
 Entries = dict[Address, set[Address]]
 
 
-def _storage(trace: Trace, parties: Set[Address]) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
+def _storage(
+    trace: Trace, parties: Set[Address], but: Set[tuple[Address, int]]
+) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
     stored: Entries = defaultdict(set)
     entries: Entries = defaultdict(set)
     allowances: set[tuple[Address, Address, Address]] = set()
-    seen: set[tuple[Address, int]] = set()
     preimages = trace.preimages or {}
-    for access in trace.accesses or ():
-        key = (access.address, access.slot)
-        if key in seen or access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
-            continue
-        seen.add(key)
-        value = access.previous
-        if not value:
+    for use in trace.slots or ():
+        value = use.before
+        if not value or (use.address, use.slot) in but:
             continue
         if value >> 80:
-            _match_words(value, parties, stored[access.address])
+            _match_words(value, parties, stored[use.address])
         for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(access.slot - offset)
+            preimage = preimages.get(use.slot - offset)
             if preimage is None:
                 continue
             for at in range(0, len(preimage), 32):
                 word = preimage[at : at + 32]
                 if not any(word[:12]) and word[12:] in parties:
-                    entries[access.address].add(Address(word[12:]))
+                    entries[use.address].add(Address(word[12:]))
             inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
             if inner is not None and len(inner) == 64:
-                allowances.add((access.address, Address(inner[12:32]), Address(preimage[12:32])))
+                allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
             break
     return dict(stored), dict(entries), allowances
 
@@ -132,6 +136,13 @@ def _match_words(value: int, parties: Set[Address], into: set[Address]) -> None:
         candidate = word[offset : offset + 20]
         if candidate in parties:
             into.add(Address(candidate))
+
+
+def holds_party(value: int, parties: Set[Address]) -> bool:
+    """True if the word `value` holds the address of one of `parties` at any place."""
+    found: set[Address] = set()
+    _match_words(value, parties, found)
+    return bool(found)
 
 
 def _signatures(trace: Trace) -> dict[Address, int]:

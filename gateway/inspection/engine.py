@@ -54,7 +54,7 @@ def unsimulated(ruleset: Ruleset, error: SimulationError) -> InspectionReport:
 def _run(
     detector: Detector, subject: Inspection, started: float, clock: Callable[[], float]
 ) -> tuple[tuple[Finding, ...], DetectorOutcome]:
-    if detector.needs_accesses and subject.simulation.trace.accesses is None:
+    if detector.needs_accesses and subject.simulation.trace.slots is None:
         reason = f"engine {subject.simulation.engine} supplies no storage accesses"
         return (), DetectorOutcome(detector.id, OutcomeStatus.UNSUPPORTED, 0.0, reason)
     try:

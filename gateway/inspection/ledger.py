@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import AccessKind, SimulationResult
+from gateway.model.trace import SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
 BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Address(b"\0" * 19 + b"\x01")})
@@ -109,17 +109,13 @@ def _stocks(
 def _from_storage(net: Mapping[Address, Mapping[Asset, int]], simulation: SimulationResult) -> dict[Holding, int]:
     """A balance is the mapping entry keyed by the holder that changed by exactly what the transfers say."""
     preimages = simulation.trace.preimages
-    if preimages is None or simulation.trace.accesses is None:
+    slots = simulation.trace.slots
+    if preimages is None or slots is None:
         return {}
-    first: dict[tuple[Address, int], int] = {}
-    last: dict[tuple[Address, int], int] = {}
-    for access in simulation.trace.accesses:
-        if access.kind is AccessKind.SSTORE:
-            key = (access.address, access.slot)
-            first.setdefault(key, access.previous)
-            last[key] = access.value
     stocks: dict[Holding, int] = {}
-    for (token, slot), before in first.items():
+    for token, slot, before, written, *_ in slots:
+        if not written:
+            continue
         preimage = preimages.get(slot)
         if preimage is None or len(preimage) != 64:
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gateway.inspection.consent import ECRECOVER, gather
@@ -31,6 +32,10 @@ class Memory:
     """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
     signatures: tuple[bytes, ...] = ()
     """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
+    acquainted: frozenset[tuple[Address, int]] = frozenset()
+    """(contract, slot) of the entries and owner records by which contracts got to know its side only lately"""
+    dealt: Mapping[tuple[Address, int | None], int] = field(default_factory=dict)
+    """(token, item) -> units that its side gained (negative: gave) in the transactions that touched these contracts"""
 
 
 EMPTY_MEMORY = Memory()
@@ -53,7 +58,8 @@ def remember(memory: Memory, transaction: Transaction, simulation: SimulationRes
     claimed = _claimed(memory, transaction, simulation)
     if not (codes or signatures or claimed):
         return memory
-    return Memory(
+    return replace(
+        memory,
         created=_merge(memory.created, simulation.created, CREATED_LIMIT),
         codes=_merge(memory.codes, codes, CREATED_LIMIT),
         claimed=_merge(memory.claimed, claimed, CLAIMED_LIMIT),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import Address
-from gateway.model.trace import AccessKind, SimulationResult
+from gateway.model.trace import SimulationResult
 
 SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
 V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
@@ -131,9 +131,9 @@ def _edge(tokens: tuple[Asset, Asset], reserves: tuple[int, int]) -> Edge:
 
 def _concentrated_edges(swaps: Mapping[Address, int], ledger: Ledger, simulation: SimulationResult) -> list[Edge]:
     first: dict[Address, int] = {}
-    for access in simulation.trace.accesses or ():
-        if access.slot == 0 and access.address in swaps and access.kind is AccessKind.SLOAD:
-            first.setdefault(access.address, access.value & MASK_160)
+    for use in simulation.trace.slots or ():
+        if use.slot == 0 and use.address in swaps:
+            first[use.address] = use.before & MASK_160
     edges = []
     for pool, later in swaps.items():
         tokens = sorted(asset for asset in ledger.net.get(pool, {}) if asset.item is None and asset != NATIVE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -56,9 +56,12 @@ class StaleView:
     """value when the open call was done"""
 
 
-def reentries(trace: Trace, cluster: Set[Address]) -> Iterator[Reentry]:
+Return = tuple[CallFrame, CallFrame, Address]
+"""(outermost open frame, returning frame, member of the ordering side between them)"""
+
+
+def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
     """Returns that changed a slot which the open call also used; needs storage accesses."""
-    returns = list(_returns(trace.frames, cluster))
     if not returns:
         return
     slots, writes = _by_slot(trace), _writes(trace)
@@ -75,13 +78,9 @@ def reentries(trace: Trace, cluster: Set[Address]) -> Iterator[Reentry]:
                 yield Reentry(account, outer.index, inner.index, through, slot, *found)
 
 
-def stale_views(trace: Trace, cluster: Set[Address]) -> Iterator[StaleView]:
+def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) -> Iterator[StaleView]:
     """Answers to outsiders that rest on a slot which the open call then changed; needs storage accesses."""
-    views = [
-        (outer, view)
-        for outer, view, _ in _returns(trace.frames, cluster)
-        if view.from_ not in cluster and view.from_ != view.context
-    ]
+    views = [(outer, view) for outer, view, _ in returns if view.from_ not in cluster and view.from_ != view.context]
     if not views:
         return
     slots = _by_slot(trace)
@@ -102,8 +101,8 @@ def stale_views(trace: Trace, cluster: Set[Address]) -> Iterator[StaleView]:
                 break
 
 
-def _returns(frames: tuple[CallFrame, ...], cluster: Set[Address]) -> Iterator[tuple[CallFrame, CallFrame, Address]]:
-    """(outermost open frame, returning frame, member of the ordering side between them); one pass with a stack."""
+def returns(frames: tuple[CallFrame, ...], cluster: Set[Address]) -> Iterator[Return]:
+    """Frames that came back into an open contract through the ordering side; one pass with a stack."""
     stack: list[CallFrame] = []
     open_at: dict[Address, list[int]] = defaultdict(list)
     members: list[int] = []

@@ -10,7 +10,7 @@ from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
 from gateway.model.facts import Facts
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
@@ -68,6 +68,9 @@ def assign(
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
             sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
+    sums[NATIVE] += sum(
+        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
+    )  # coin sent to the zero address is thrown away, and pays nobody
     gave = {
         asset: -amount
         for asset, amount in sums.items()

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
-from gateway.inspection.ledger import Ledger, keep
+from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.record import Records, records
-from gateway.inspection.reentry import Reentry, StaleView, reentries, stale_views
+from gateway.inspection.reentry import Reentry, Return, StaleView, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
@@ -24,6 +25,8 @@ from gateway.model.transaction import Transaction
 
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
+CRUMBS = 100
+"""smallest units of a token without a price up to which it is no payment"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -75,14 +78,48 @@ class Inspection:
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
+    def _returns(self) -> tuple[Return, ...]:
+        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+
+    @cached_property
+    def losses_to_newcomer(self) -> tuple[Loss, ...]:
+        """What outsiders lost, where records that the sender had written lately count as no consent."""
+        if not self.memory.acquainted:
+            return ()
+        consent = gather(self.transaction, self.simulation, self.memory.acquainted)
+        return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation)
+
+    @cached_property
+    def gained_since_met(self) -> Mapping[Asset, int]:
+        """What this transaction brought beyond all that the sender gave since contracts got to know it."""
+        dealt = {Asset(*asset): amount for asset, amount in self.memory.dealt.items()}
+        sums = {asset: min(amount, amount + dealt.get(asset, 0)) for asset, amount in self.roles.gained.items()}
+        return {asset: amount for asset, amount in sums.items() if amount > 0}
+
+    @cached_property
+    def gave_since_met(self) -> Mapping[Asset, int]:
+        """What the sender gave, on balance, since contracts got to know it."""
+        sums = {Asset(*asset): amount for asset, amount in self.memory.dealt.items()}
+        for asset, amount in self.roles.gained.items():
+            sums[asset] = sums.get(asset, 0) + amount
+        for asset, amount in self.roles.gave.items():
+            sums[asset] = sums.get(asset, 0) - amount
+        return {asset: -amount for asset, amount in sums.items() if amount < 0}
+
+    @cached_property
+    def after(self) -> Memory:
+        """What is to be remembered of the sender from here on."""
+        return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent)
+
+    @cached_property
     def reentries(self) -> tuple[Reentry, ...]:
         """Returns through the ordering side into a contract that was not done."""
-        return tuple(reentries(self.simulation.trace, self.roles.cluster))
+        return tuple(reentries(self.simulation.trace, self._returns))
 
     @cached_property
     def stale_views(self) -> tuple[StaleView, ...]:
         """Answers that outsiders got from a contract that was not done."""
-        return tuple(stale_views(self.simulation.trace, self.roles.cluster))
+        return tuple(stale_views(self.simulation.trace, self._returns, self.roles.cluster))
 
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
@@ -110,8 +147,20 @@ class Inspection:
         if not self.roles.gave:
             return 0.0
         gained, _ = self.market.value(self.roles.gained)
-        gave, complete = self.market.value(self.roles.gave)
+        gave, complete = self.market.value(self._paid)
+        if not self._paid:
+            return 0.0
         return gave / gained if complete and gained > 0.0 else None
+
+    @property
+    def _paid(self) -> Mapping[Asset, int]:
+        """What was given, without a few smallest units of tokens that have no price; items always count."""
+        prices = self.market.prices
+        return {
+            asset: amount
+            for asset, amount in self.roles.gave.items()
+            if amount > CRUMBS or asset.item is not None or asset in prices
+        }
 
     @property
     def gained_for_little(self) -> bool:

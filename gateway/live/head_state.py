@@ -125,7 +125,7 @@ class HeadState:
         return self.present()
 
     async def settled(self, within: float) -> None:
-        """Wait until no view is being made, or for `within` seconds."""
+        """Wait up to `within` seconds for a view that is being made: only it can be loaded with new state."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._ready.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import StateDiff
 from gateway.model.transaction import RawTransaction, Transaction
 
+MAX_TURNED = 256
 KEEP_SPENT_HEADS = 64
 """heads for which a mined transaction is remembered: a reorg may bring it back"""
 
@@ -36,6 +38,8 @@ class OverlayStatistics:
     """transactions forwarded while the shared order was away"""
     reinjected: int = 0
     """mined transactions that a reorg made pending again"""
+    turned: int = 0
+    """forwarded transactions that failed when they were judged, and would succeed on a later head"""
     dropped: int = 0
     """forwarded transactions that the upstream no longer knew"""
 
@@ -59,9 +63,14 @@ class Overlay:
         self._limits = limits
         self._now = now
         self._unshared: list[tuple[PendingEntry, Footprint]] = []
-        self.reinjected: list[Transaction] = []
-        """taken by whoever re-inspects them; bounded by what was forwarded"""
+        self._turned: deque[Transaction] = deque(maxlen=MAX_TURNED)
         self.statistics = OverlayStatistics()
+
+    def take_turned(self) -> list[Transaction]:
+        """Forwarded transactions that now do something else than what they were judged for, each told once."""
+        turned = list(self._turned)
+        self._turned.clear()
+        return turned
 
     async def restack(self, view: View, old: View | None) -> None:
         """Put what stood on `old` on `view`; see `HeadState.advance`. Raises UpstreamError."""
@@ -74,7 +83,10 @@ class Overlay:
             await self._place(view, view.top, kept)
             if was_spent is not None and kept.spent_since is None:
                 self.statistics.reinjected += 1
-                self.reinjected.append(kept.transaction)
+                self._turned.append(kept.transaction)
+            elif item.mark.succeeded is False and kept.mark.succeeded:
+                self.statistics.turned += 1
+                self._turned.append(kept.transaction)
             view.standing.append(kept)
 
     async def stack(self, view: View, entries: Iterable[PendingEntry]) -> None:

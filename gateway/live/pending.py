@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.live.block_trace import Key
 from gateway.model.pending import PendingEntry, PendingNews
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import AccessKind, SimulationResult, StateDiff
+from gateway.model.trace import SimulationResult, StateDiff
 from gateway.model.transaction import Transaction
 
 ANY = ":"
@@ -57,6 +57,8 @@ class Footprint:
     writes: frozenset[Key]
     creates: bool
     """True: it changed the code of an account"""
+    succeeded: bool | None = None
+    """how it ended; None if it was not simulated"""
 
     def meets(self, written: Collection[Key]) -> bool:
         """True if what was read may have been written since."""
@@ -99,19 +101,16 @@ def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
             accounts.add(frame.to)
         if frame.code_address is not None:
             accounts.add(frame.code_address)
-    accesses, environment = result.trace.accesses, result.trace.environment
-    slots: set[Key] = {
-        (access.address, access.slot)
-        for access in accesses or ()
-        if access.kind in (AccessKind.SLOAD, AccessKind.SSTORE)
-    }
+    uses, environment = result.trace.slots, result.trace.environment
+    slots: set[Key] = {(use.address, use.slot) for use in uses or ()}
     writes, creates = _written(result.state_diff, result.block.coinbase)
     return Footprint(
         reads=frozenset({*slots, *((address, None) for address in accounts), *writes}),
         any_account=environment is None or any(read.opcode == "BALANCE" for read in environment),
-        any_slot=accesses is None,
+        any_slot=uses is None,
         writes=writes,
         creates=creates,
+        succeeded=result.succeeded,
     )
 
 

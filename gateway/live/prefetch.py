@@ -10,7 +10,7 @@ from sha3 import keccak_256
 
 from gateway.model.primitive import Address
 from gateway.model.state import StateKeys
-from gateway.model.trace import AccessKind, SimulationResult
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 MAX_KINDS: Final = 4096
@@ -109,16 +109,9 @@ class Prefetcher:
                 continue
             item = by_value.get(int.from_bytes(address, "big"), address)
             kind.accounts[item] = kind.accounts.get(item, 0) + 1
-        seen: set[tuple[Address, int]] = set()
-        for access in result.trace.accesses or ():
-            key = (access.address, access.slot)
-            if access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE) or key in seen or access.address in created:
-                continue
-            seen.add(key)
-            if len(seen) > MAX_TEMPLATES:
-                break
-            template = self._template(access.slot, result, by_value, MAX_DEPTH)
-            kind.slots[(access.address, template)] = kind.slots.get((access.address, template), 0) + 1
+        for use in [use for use in result.trace.slots or () if use.address not in created][:MAX_TEMPLATES]:
+            template = self._template(use.slot, result, by_value, MAX_DEPTH)
+            kind.slots[(use.address, template)] = kind.slots.get((use.address, template), 0) + 1
         self._trim(kind)
 
     def _template(self, slot: int, result: SimulationResult, by_value: dict[int, Word], depth: int) -> SlotTemplate:

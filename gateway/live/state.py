@@ -214,6 +214,13 @@ class LiveState:
             if self.head_state.view is not None:
                 await self.overlay.withdraw(self.head_state.view, transaction)
 
+    def take_turned(self) -> list[Transaction]:
+        """Forwarded, unmined transactions to judge again: a reorg brought them back, or they would no longer fail.
+
+        They cannot be called back. A verdict that is not FORWARD is an alarm.
+        """
+        return self.overlay.take_turned()
+
     async def maintain(self) -> None:
         """One round of upkeep, for a loop of about a second.
 
@@ -251,7 +258,7 @@ class LiveState:
         limits = replace(self._settings.limits, wall_clock=min(self._settings.limits.wall_clock, seconds))
         replaced = view.occupant(transaction.sender, transaction.nonce)
         seen, whole = view.seen, not view.incomplete
-        if replaced is None or replaced.entry.hash == transaction.hash:
+        if replaced is None:
 
             def top() -> World:
                 # What is laid on top while state is fetched is in the next fork, and only then counts as seen.
@@ -260,8 +267,8 @@ class LiveState:
                 return view.top.world.fork()
 
             ran = await self.head_state.run(view, transaction, top, limits=limits, checks=ADMISSION)
-            replaced = None
         else:
+            # Also what is forwarded already is run as if it were not, to see what it would do now.
             with view.another_stack() as stack:
                 await self.overlay.stack_without(view, stack, [replaced])
                 ran = await self.head_state.run(

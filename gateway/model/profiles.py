@@ -1,8 +1,8 @@
-"""The chains this gateway knows, as data.
+"""The chains this gateway knows, as data; for any other chain of a family, name one of these in the settings.
 
-A fact marked [U] was not checked against the chain itself when it was written down; `stopgate doctor`
-compares chain id and base fee with the upstream. Activation times of Ethereum are those of the
-execution-specs (https://github.com/ethereum/execution-specs, README, "Hardforks").
+Activation times of Ethereum are those of https://github.com/ethereum/execution-specs (README, "Hardforks").
+A fact marked [U] could not be checked against the chain's own documentation when it was written down. Extra fees
+(`fee_rule`) are named here and not yet part of the balance check: the sequencer makes that check itself.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from gateway.model.block import Fork
 from gateway.model.chain import ChainProfile, FeeRule
 
-# https://specs.optimism.io/protocol/deposits.html: "a new EIP-2718 transaction type with the prefix 0x7E"
+# https://specs.optimism.io/protocol/deposits.html#the-deposited-transaction-type; op-alloy's OpTxEnvelope has the same
 _OP_NATIVE = {0x7E: "a deposit transaction"}
 
-# https://github.com/OffchainLabs/go-ethereum, core/types/transaction.go [U]
+# https://github.com/OffchainLabs/go-ethereum, core/types/transaction.go: ArbitrumDepositTxType and its neighbours
 _NITRO_NATIVE = {
     0x64: "an Arbitrum deposit (ArbitrumDepositTx)",
     0x65: "an unsigned Arbitrum transaction (ArbitrumUnsignedTx)",
@@ -26,11 +26,11 @@ _NITRO_NATIVE = {
     0x78: "a legacy Arbitrum transaction (ArbitrumLegacyTx)",
 }
 
-# https://docs.scroll.io/en/technology/chain/transactions/ [U]
+# https://docs.scroll.io/en/technology/chain/transactions/
 _SCROLL_NATIVE = {0x7E: "an L1 message transaction"}
 
-# https://docs.zksync.io/zksync-protocol/rollup/transaction-lifecycle [U]. 0x71 is signed by users, yet refused:
-# no local engine executes EraVM, and its fields (paymaster, factory dependencies) are not decoded here.
+# Constants of matter-labs/era-contracts, TransactionHelper.sol (0x71, 0xFF; 0xFE [U]). 0x71 is signed by users, yet
+# refused: no local engine executes EraVM, and its fields (paymaster, factory dependencies) are not decoded here.
 _ZKSYNC_NATIVE = {
     0x71: "an EIP-712 transaction",
     0xFE: "a protocol upgrade transaction",
@@ -83,9 +83,10 @@ ARBITRUM_ONE = ChainProfile(
 SCROLL = ChainProfile(
     name="scroll",
     chain_id=534352,
-    # Darwin/Curie bring London to Cancun piecewise, Euclid Prague's authorizations [U]; SELFDESTRUCT and
-    # several precompiles stay disabled, which no local engine here knows: cross-check with `node`.
-    forks=((0, Fork.SHANGHAI), (1_720_000_000, Fork.CANCUN), (1_745_305_200, Fork.PRAGUE)),
+    # https://docs.scroll.io/en/developers/ethereum-and-scroll-differences: the Cancun target; Euclid brought EIP-7702,
+    # its time here is [U]. SELFDESTRUCT reverts and some precompiles are off there, which no local engine knows:
+    # the `node` engine is the one to believe.
+    forks=((0, Fork.CANCUN), (1_745_305_200, Fork.PRAGUE)),
     native_types=_SCROLL_NATIVE,
     p256=True,
 )
@@ -108,18 +109,6 @@ PROFILES: Mapping[int, ChainProfile] = {
     profile.chain_id: profile for profile in (ETHEREUM, OP_MAINNET, BASE, ARBITRUM_ONE, SCROLL, ZKSYNC_ERA, DEVELOPMENT)
 }
 """chain id -> built-in profile"""
-
-
-def op_stack(name: str, chain_id: int) -> ChainProfile:
-    """A profile for any other OP Stack chain that follows the standard upgrades."""
-    return ChainProfile(
-        name=name,
-        chain_id=chain_id,
-        forks=((0, Fork.PRAGUE),),
-        native_types=_OP_NATIVE,
-        fee_rule=FeeRule.OP_STACK,
-        p256=True,
-    )
 
 
 def profile_for(chain_id: int) -> ChainProfile:

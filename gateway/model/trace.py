@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.model.block import BlockContext
 from gateway.model.primitive import Address, Hash32
@@ -26,11 +26,14 @@ class FrameKind(StrEnum):
     SELFDESTRUCT = "SELFDESTRUCT"
 
 
-@dataclass(frozen=True, slots=True)
-class CallFrame:
-    """One call or creation. Frames lie flat, in the order they were entered; `parent` links them to a tree."""
+class CallFrame(NamedTuple):
+    """One call or creation. Frames lie flat, in the order they were entered; `parent` links them to a tree.
 
-    index: int
+    Frames, logs and accesses are named tuples: a trace has up to a million of them, and a tuple is made five times
+    faster than a frozen dataclass.
+    """
+
+    index: int  # type: ignore[assignment]  # the position hides tuple.index, which nobody needs here
     parent: int
     """index of the calling frame; -1 for the root"""
     depth: int
@@ -67,8 +70,7 @@ class CallFrame:
         return self.from_ if self.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE) else self.to
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """One event, also of a frame that was undone later."""
 
     sequence: int
@@ -88,8 +90,7 @@ class AccessKind(StrEnum):
     TSTORE = "TSTORE"
 
 
-@dataclass(frozen=True, slots=True)
-class StorageAccess:
+class StorageAccess(NamedTuple):
     """One storage opcode."""
 
     sequence: int
@@ -101,6 +102,21 @@ class StorageAccess:
     """what was read, or what was written"""
     previous: int
     """the value before; equals `value` for a read"""
+
+
+class SlotUse(NamedTuple):
+    """All that became of one storage slot, transient storage aside; a hundred times fewer than accesses."""
+
+    address: Address
+    slot: int
+    before: int
+    """value when the transaction first touched it"""
+    written: bool
+    """an SSTORE touched it, if only with the value it had, and if only in a frame that was undone"""
+    frame: int
+    """frame of the last SSTORE that changed the value and stood; -1 if there is none"""
+    sequence: int
+    """sequence number of that SSTORE; -1 if there is none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,11 @@ class Trace:
         return self._accesses
 
     @property
+    def slots(self) -> tuple[SlotUse, ...] | None:
+        """Each touched slot once, in the order of first touch; None if this engine cannot supply accesses."""
+        return None if self.accesses is None else slot_uses(self.accesses, self.frames)
+
+    @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:
         """Reads of the block environment; None if this engine cannot supply them."""
         return self._environment
@@ -160,6 +181,23 @@ class Trace:
     def codes(self) -> Mapping[Hash32, bytes] | None:
         """Code hash -> code, for at least every frame that ran deployed code; None if not supplied."""
         return self._codes
+
+
+def slot_uses(accesses: Iterable[StorageAccess], frames: Sequence[CallFrame]) -> tuple[SlotUse, ...]:
+    """Fold accesses to one row a slot; engines that do it themselves give the same rows."""
+    rows: dict[tuple[Address, int], SlotUse] = {}
+    for access in accesses:
+        if access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
+            continue
+        key = (access.address, access.slot)
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = SlotUse(access.address, access.slot, access.previous, False, -1, -1)
+        if access.kind is AccessKind.SSTORE:
+            changed = access.value != access.previous and not frames[access.frame].reverted
+            place = (access.frame, access.sequence) if changed else (row.frame, row.sequence)
+            rows[key] = SlotUse(row.address, row.slot, row.before, True, *place)
+    return tuple(rows.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,11 @@ class CaseReader:
         )
         async with self._database.read() as session:
             found = []
-            for group, size, _ in (await session.execute(folded)).all():
+            for group, size, newest_at in (await session.execute(folded)).all():
                 newest_case = (
                     select(CaseRow)
-                    .where(matching(query), key == group)
-                    .order_by(col(CaseRow.held_at).desc(), col(CaseRow.case_id))
+                    .where(matching(query), key == group, col(CaseRow.held_at) == newest_at)
+                    .order_by(col(CaseRow.case_id))
                     .limit(1)
                 )
                 found.append(CaseGroup(group, size, entry_of((await session.execute(newest_case)).scalar_one())))

@@ -68,7 +68,7 @@ async def sign_in(browser: Browser, address: str, room: Room, name: str, **optio
     context = await browser.new_context(**options)  # type: ignore[arg-type]
     page = await context.new_page()
     token = await room.sign_in.issue_login_token(name)
-    await page.goto(f"{address}/login/link?token={token}")
+    await page.goto(f"{address}/login/token?token={token}")
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url("**/queue")
     return page

@@ -74,7 +74,7 @@ class Desk:
         """By a one-time link: a password costs half a second of hashing."""
         visitor = self.visitor()
         token = await self.room.sign_in.issue_login_token(name)
-        answer = await visitor.post("/login/link", token=token)
+        answer = await visitor.post("/login/token", token=token)
         assert answer.status_code == 303, answer.text
         await visitor.get("/account")
         return visitor

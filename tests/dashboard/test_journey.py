@@ -121,7 +121,7 @@ async def test_pages_fit_and_are_accessible(stage: tuple[str, Room, Browser], th
         await page.add_script_tag(path=str(AXE))
         problems += await page.evaluate(
             "path => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
-            ".then(r => r.violations.map(v => path + ' ' + v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html).join(' | ')))",
+            ".then(r => r.violations.map(v => [path, v.id, ...v.nodes.slice(0, 3).map(n => n.html)].join(' | ')))",
             path,
         )
     assert problems == []

@@ -61,21 +61,21 @@ async def test_a_planted_session_id_is_not_taken_over(desk: Desk) -> None:
     victim = desk.visitor()
     victim.client.cookies.set("stopgate_session", planted, domain="127.0.0.1")
     token = await desk.room.sign_in.issue_login_token("lena")
-    await victim.post("/login/link", token=token)
+    await victim.post("/login/token", token=token)
     assert victim.client.cookies["stopgate_session"] != planted
     assert (await attacker.get("/queue")).status_code == 303  # what was planted is ended
 
 
 async def test_a_one_time_link_works_once_and_a_visit_spends_nothing(desk: Desk) -> None:
     token = await desk.room.sign_in.issue_login_token("lena")
-    assert (await desk.visitor().get(f"/login/link?token={token}")).status_code == 200
-    assert (await desk.visitor().post("/login/link", token=token)).status_code == 303
-    assert (await desk.visitor().post("/login/link", token=token)).status_code == 401
+    assert (await desk.visitor().get(f"/login/token?token={token}")).status_code == 200
+    assert (await desk.visitor().post("/login/token", token=token)).status_code == 303
+    assert (await desk.visitor().post("/login/token", token=token)).status_code == 401
 
 
 async def test_an_old_link_is_refused(desk: Desk) -> None:
     token = await desk.room.sign_in.issue_login_token("lena", lasts=timedelta(seconds=-1))
-    assert (await desk.visitor().post("/login/link", token=token)).status_code == 401
+    assert (await desk.visitor().post("/login/token", token=token)).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -115,11 +115,10 @@ def assert_same_part(change: AccountDiff, after: Mapping[str, Any], *, code: boo
         assert left == {number(slot): number(value) for slot, value in after.get("storage", {}).items()}
 
 
-@pytest.mark.parametrize("document", cases("prestate_tracer_with_diff_mode"))
-def test_the_state_diff_is_geths(document: Mapping[str, Any]) -> None:
+def assert_same_diff(result: SimulationResult, document: Mapping[str, Any]) -> None:
+    """Compare the net state difference with what geth's prestateTracer gives in diffMode."""
     options = document.get("tracerConfig", {})
     code, storage = not options.get("disableCode"), not options.get("disableStorage")
-    result = run(document)
     diff = visible(result, code=code, storage=storage)
     post, pre = document["result"]["post"], document["result"]["pre"]
     gone = set(pre) - set(post)  # destroyed, or its code was cleared and nothing else is left
@@ -134,6 +133,11 @@ def test_the_state_diff_is_geths(document: Mapping[str, Any]) -> None:
             changed = {slot: pair[0] for slot, pair in change.storage.items() if pair[0]}
             recorded = {number(slot): number(value) for slot, value in before.get("storage", {}).items()}
             assert changed == {slot: value for slot, value in recorded.items() if value}
+
+
+@pytest.mark.parametrize("document", cases("prestate_tracer_with_diff_mode"))
+def test_the_state_diff_is_geths(document: Mapping[str, Any]) -> None:
+    assert_same_diff(run(document), document)
 
 
 def test_a_refused_call_is_a_frame_as_in_geth() -> None:

@@ -251,8 +251,9 @@ def test_self_destruct_destroys_until_cancun() -> None:
 
 def test_a_contract_made_in_the_transaction_may_still_destroy_itself() -> None:
     result = execute(world(), transaction(None, data=push(OTHER) + b"\xff", value=9), block(Fork.PRAGUE))
-    assert result.created == result.destroyed
-    assert result.created[0] not in result.state_diff
+    assert result.created == ()
+    assert result.destroyed == (result.trace.frames[0].to,)
+    assert result.destroyed[0] not in result.state_diff
     assert result.state_diff[OTHER].balance == (0, 9)
 
 
@@ -366,6 +367,12 @@ def test_the_block_is_what_the_opcodes_see() -> None:
     assert names == dict.fromkeys(
         ("TIMESTAMP", "NUMBER", "COINBASE", "PREVRANDAO", "BASEFEE", "GASPRICE", "GASLIMIT"), 1
     )
+
+
+def test_reading_the_coinbases_balance_is_a_read_of_the_environment() -> None:
+    code = push(COINBASE) + b"\x31" + push(OTHER) + b"\x31" + STOP
+    reads = execute(world(code), transaction(), block()).trace.environment or ()
+    assert [(read.opcode, read.count) for read in reads] == [("BALANCE", 1)]
 
 
 def test_short_hashes_are_explained() -> None:

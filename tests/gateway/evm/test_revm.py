@@ -18,7 +18,7 @@ from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import EMPTY_CODE_HASH, Address, Hash32
 from gateway.model.state import AccountState, StateBatch
-from gateway.model.trace import AccessKind, FrameKind, SimulationResult, SimulationStatus, StateDiff
+from gateway.model.trace import AccessKind, FrameKind, SimulationResult, SimulationStatus, StateDiff, slot_uses
 from gateway.model.transaction import Authorization, RawTransaction, Transaction, TransactionType
 
 pytest.importorskip("stopgate_engine", reason="the native engine is not built (make setup with cargo)")
@@ -502,3 +502,18 @@ def test_a_world_of_another_engine_is_refused(engine: RevmSimulator) -> None:
 
     with pytest.raises(SimulationError, match="make worlds with this engine"):
         engine.run(Foreign(), transaction(), block(), checks=ADMISSION)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the exploit corpus is not beside the project")
+def test_slots_folded_by_the_engine_are_the_accesses_folded(engine: RevmSimulator) -> None:
+    """The recorded attacks touch slots in every order, undone frames included."""
+    for row in [row for row in corpus_rows() if row.verified][::7]:
+        case = read_case(row.path)
+        state = engine.world(complete=True)
+        state.load(case.prestate)
+        for step in case.steps:
+            state.load(step.patch)
+            result = engine.run(state, step.transaction, step.block, checks=REPLAY)
+            state.apply(result.state_diff)
+            assert result.trace.slots == slot_uses(result.trace.accesses or (), result.trace.frames)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from gateway.errors import Unexecutable, UpstreamError, UpstreamRefused
+from gateway.live.change import Invalidation
 from gateway.live.fetch import Call
 from gateway.live.state import LiveSettings
 from gateway.model.pending import Admission
@@ -115,7 +116,8 @@ async def test_mined_transactions_leave_and_a_reorg_brings_them_back(chain: Anvi
     assert gateway.follower.statistics.reorgs == 1
     strike = signed(1, 0, vault)
     assert gains(await gateway.simulate(strike), strike.sender) > 0
-    assert [item.hash for item in gateway.live.overlay.reinjected] == [stage.hash]
+    assert gateway.live.take_turned() == [stage]
+    assert gateway.live.take_turned() == []
     chain.mine()
     await gateway.follower.refresh()
     assert gains(await gateway.simulate(strike), strike.sender) > 0
@@ -182,6 +184,25 @@ async def test_a_transaction_the_upstream_dropped_loses_its_effects(chain: Anvil
     await gateway.live.maintain()
     assert gateway.live.overlay.statistics.dropped == 1
     assert gains(await gateway.simulate(strike), strike.sender) < 0
+
+
+async def test_a_transaction_that_failed_and_would_now_succeed_is_told(chain: Anvil, upstream: HttpUpstream) -> None:
+    # Reverts unless slot 0 is set, then sends all coins to the caller.
+    guarded = deploy(chain, "600054600a57600080fd5b600060006000600047335af100", value=COINS)
+    gateway = Gateway(upstream)
+    await gateway.follower.refresh()
+    strike = signed(1, 0, guarded)
+    failing = await gateway.forward(strike, upstream)
+    assert failing.status is SimulationStatus.REVERTED
+    # The stage goes around this gateway: the node changes by itself. anvil_setStorageAt is in no trace, so it is read.
+    chain.rpc("anvil_dropTransaction", str(strike.hash))
+    chain.rpc("anvil_setStorageAt", guarded, "0x" + "00" * 32, f"0x{1:064x}")
+    gateway.live.head_state.carrier.invalidation = Invalidation.DROP
+    chain.mine()
+    await gateway.follower.refresh()
+    assert gateway.live.take_turned() == [strike]
+    again = await gateway.simulate(strike)
+    assert gains(again, strike.sender) > COINS // 2
 
 
 async def test_two_replicas_in_the_same_millisecond(chain: Anvil, upstream: HttpUpstream) -> None:

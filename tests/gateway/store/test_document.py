@@ -55,7 +55,7 @@ def test_a_cut_detail_stored_again_keeps_its_marks() -> None:
 
 def test_the_whole_document_is_bounded() -> None:
     huge = dataclasses.replace(simulation(400))
-    frames = tuple(dataclasses.replace(frame, input=bytes(100_000)) for frame in huge.trace.frames)
+    frames = tuple(frame._replace(input=bytes(100_000)) for frame in huge.trace.frames)
     data = encode_detail(detail(simulation=dataclasses.replace(huge, trace=Trace(frames))), Bounds(total_bytes=10_000))
     kept = decode_detail(data).simulation
     assert kept is not None

@@ -1,0 +1,119 @@
+"""The desk with a hundred thousand cases: server time and size of its pages. `python -m bench.dashboard [--json]`.
+
+One live case has 10,000 call frames. The others are copies of one recorded case with their own hash, sender, loss and
+group, written straight into the database: holding each of them properly would take many minutes and measure the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+
+from dashboard.app import create_app
+from tests.dashboard.scene import case, hold, many_frames, seed_people, settings_at, utc_now
+
+CASES, FRAMES, ROUNDS = 100_000, 10_000, 30
+PAGES = {
+    "queue": "/queue",
+    "queue, page 100": "/queue?offset=5000",
+    "queue, all states": "/queue?tab=all",
+    "queue, search": "/queue?q={hash}",
+    "look-alikes": "/queue?view=groups",
+    "case of 10,000 frames": "/cases/c-000001",
+    "its call tree": "/cases/c-000001/trace",
+    "search in its calls": "/cases/c-000001/trace?q=transfer",
+    "overview": "/overview",
+    "detectors": "/detectors",
+}
+
+
+def multiply(file: Path) -> str:
+    """Copy case 2 until there are CASES; gives one of the new hashes."""
+    with sqlite3.connect(file) as database:
+        names = [row[1] for row in database.execute("PRAGMA table_info(cases)")]
+        values = database.execute("SELECT * FROM cases WHERE case_id = 'c-000002'").fetchone()
+        template = dict(zip(names, values, strict=True))
+        spelled = ", ".join(f'"{name}"' for name in names)
+        insert = f"INSERT INTO cases ({spelled}) VALUES ({', '.join('?' * len(names))})"
+        for number in range(3, CASES + 1):
+            digest = hashlib.sha256(str(number).encode()).hexdigest()
+            loss = float(int(digest[:6], 16) % 100_000)
+            row = template | {
+                "case_id": f"c-{number:06d}",
+                "hash": "0x" + digest,
+                "sender": "0x" + digest[:38] + f"{number % 100:02d}",
+                "estimated_loss": loss,
+                "rank": -template["score"] * (1 + loss),
+                "group_key": f"{number % 300:016x}",
+                "state": ("HELD", "REJECTED", "FORWARDED")[0 if number % 10 < 8 else number % 2 + 1],
+            }
+            database.execute(insert, [row[name] for name in names])
+            terms = {row["case_id"], row["hash"], row["sender"], "price-manipulation"}
+            database.executemany(
+                "INSERT INTO case_terms (term, case_id) VALUES (?, ?)", [(term, row["case_id"]) for term in terms]
+            )
+    return "0x" + digest
+
+
+async def measure(folder: Path) -> list[dict[str, object]]:
+    """Ask for each page ROUNDS times after a first one."""
+    app = create_app(settings_at(folder))
+    async with app.router.lifespan_context(app):
+        room = app.state.room
+        await seed_people(room)
+        await hold(room, case(1, utc_now(), trace=many_frames(FRAMES)))
+        await hold(room, case(2, utc_now(), left=timedelta(hours=9)))
+        some_hash = await asyncio.to_thread(multiply, folder / "stopgate.sqlite3")
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8081") as client:
+            token = await room.sign_in.issue_login_token("otto")
+            await client.post("/login/token", data={"token": token})
+            return [await _page(client, name, path.format(hash=some_hash)) for name, path in PAGES.items()]
+
+
+async def _page(client: httpx.AsyncClient, name: str, path: str) -> dict[str, object]:
+    began = time.perf_counter()
+    answer = await client.get(path)
+    first = time.perf_counter() - began
+    assert answer.status_code == 200, answer.text
+    times, spent = [], time.process_time()
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        await client.get(path)
+        times.append(time.perf_counter() - began)
+    spent = (time.process_time() - spent) / ROUNDS
+    times.sort()
+    return {
+        "page": name,
+        "first_ms": round(first * 1e3, 1),
+        "p50_ms": round(times[len(times) // 2] * 1e3, 1),
+        "p95_ms": round(times[int(len(times) * 0.95)] * 1e3, 1),
+        "cpu_ms": round(spent * 1e3, 1),
+        "html_kb": round(len(answer.content) / 1000, 1),
+    }
+
+
+def main() -> None:
+    """Print a table, or with --json one object as the last line."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = asyncio.run(measure(Path(folder)))
+    print(f"{'page':24}{'first ms':>10}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>9}{'HTML kB':>9}")
+    for row in rows:
+        print(
+            f"{row['page']:24}{row['first_ms']:>10}{row['p50_ms']:>9}{row['p95_ms']:>9}{row['cpu_ms']:>9}{row['html_kb']:>9}"
+        )
+    if "--json" in sys.argv[1:]:
+        print(json.dumps({"cases": CASES, "frames": FRAMES, "rounds": ROUNDS, "pages": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+//! Storage accesses folded to one row a slot: what detectors ask of storage without a Python object for each opcode.
+
+use std::collections::hash_map::Entry;
+
+use revm::primitives::{Address, HashMap, U256};
+
+use crate::recorder::Recorder;
+
+/// `kind` of an `Access`: SLOAD, SSTORE; beyond lies transient storage.
+const SSTORE: u8 = 1;
+
+/// All that became of one slot, as the gateway's `SlotUse`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotUse {
+    /// Whose storage.
+    pub address: Address,
+    /// Which slot.
+    pub slot: U256,
+    /// Value when the transaction first touched it.
+    pub before: U256,
+    /// An SSTORE touched it, whatever became of it.
+    pub written: bool,
+    /// Frame and sequence number of the last SSTORE that changed the value and stood.
+    pub changed: Option<(u32, u32)>,
+}
+
+impl Recorder {
+    /// Each touched slot once, in the order of first touch; one pass.
+    pub fn slots(&self) -> Vec<SlotUse> {
+        let mut rows: Vec<SlotUse> = Vec::new();
+        let mut places: HashMap<(Address, U256), usize> = HashMap::default();
+        for access in self.accesses.iter().filter(|access| access.kind <= SSTORE) {
+            let place = match places.entry((access.address, access.slot)) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => {
+                    rows.push(SlotUse {
+                        address: access.address,
+                        slot: access.slot,
+                        before: access.previous,
+                        written: false,
+                        changed: None,
+                    });
+                    *unknown.insert(rows.len() - 1)
+                }
+            };
+            if access.kind == SSTORE {
+                let row = &mut rows[place];
+                row.written = true;
+                if access.value != access.previous && !self.frames[access.frame as usize].reverted {
+                    row.changed = Some((access.frame, access.sequence));
+                }
+            }
+        }
+        rows
+    }
+}

@@ -1,0 +1,78 @@
+"""Who got to know the ordering side only lately: entries and owner records that its own transactions wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import replace
+
+from gateway.inspection.consent import STRUCT_SPAN, Consent, holds_party
+from gateway.inspection.memory import Memory, remember
+from gateway.inspection.roles import Roles
+from gateway.model.primitive import Address
+from gateway.model.trace import SimulationResult
+from gateway.model.transaction import Transaction
+
+SLOTS_LIMIT = 512
+"""records remembered per sender; beyond it new ones count as old, which errs on the side of trust"""
+ASSETS_LIMIT = 64
+SLOTS_EXAMINED = 4096
+"""changed slots looked at in one transaction"""
+
+
+def learn(
+    memory: Memory, transaction: Transaction, simulation: SimulationResult, roles: Roles, consent: Consent
+) -> Memory:
+    """`memory` after `transaction`: what was created, who was met for the first time, and what was given meanwhile.
+
+    A contract that had a record of the ordering side before is an old acquaintance; new records there do not count,
+    for a withdrawal request or a claim made from an old deposit is no new acquaintance. Linear in changed slots.
+    """
+    memory = remember(memory, transaction, simulation)
+    if not simulation.succeeded:
+        return memory
+    met = _met(simulation, roles, consent, {contract for contract, _ in memory.acquainted})
+    acquainted = memory.acquainted
+    if len(acquainted) + len(met) <= SLOTS_LIMIT:
+        acquainted |= met
+    if not any(contract in simulation.state_diff for contract in {contract for contract, _ in acquainted}):
+        return memory
+    dealt = dict(memory.dealt)
+    for asset, amount in (*roles.gained.items(), *((asset, -amount) for asset, amount in roles.gave.items())):
+        if asset in dealt or len(dealt) < ASSETS_LIMIT:
+            dealt[asset] = dealt.get(asset, 0) + amount
+    return replace(memory, acquainted=acquainted, dealt=dealt)
+
+
+def _met(
+    simulation: SimulationResult, roles: Roles, consent: Consent, lately: Set[Address]
+) -> frozenset[tuple[Address, int]]:
+    preimages = simulation.trace.preimages or {}
+    found: set[tuple[Address, int]] = set()
+    examined = 0
+    for contract, diff in simulation.state_diff.items():
+        if contract in roles.cluster or (contract not in lately and _is_old(contract, roles, consent)):
+            continue
+        for slot, (before, after) in diff.storage.items():
+            examined += 1
+            if examined > SLOTS_EXAMINED:
+                return frozenset(found)
+            if not after:
+                continue
+            names = after >> 80 and holds_party(after, roles.cluster) and not holds_party(before, roles.cluster)
+            if names or (not before and _is_keyed(slot, preimages, roles.cluster)):
+                found.add((contract, slot))
+    return frozenset(found)
+
+
+def _is_old(contract: Address, roles: Roles, consent: Consent) -> bool:
+    known = (consent.stored, consent.entries, consent.embedded)
+    return any(not roles.cluster.isdisjoint(kind.get(contract, ())) for kind in known)
+
+
+def _is_keyed(slot: int, preimages: Mapping[int, bytes], parties: Set[Address]) -> bool:
+    for offset in range(STRUCT_SPAN):
+        preimage = preimages.get(slot - offset)
+        if preimage is not None:
+            words = [preimage[at : at + 32] for at in range(0, len(preimage), 32)]
+            return any(not any(word[:12]) and Address(word[12:]) in parties for word in words if len(word) == 32)
+    return False
