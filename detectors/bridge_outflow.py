@@ -87,10 +87,10 @@ class BridgeOutflow(Detector):
 
     def _zero_accepted(self, subject: Inspection, loss: Loss) -> bool:
         preimages = subject.simulation.trace.preimages or {}
-        for access in subject.simulation.trace.accesses or ():
-            if access.address != loss.holder or not access.previous:
+        for use in subject.simulation.trace.slots or ():
+            if use.address != loss.holder or not use.before:
                 continue
-            preimage = preimages.get(access.slot)
+            preimage = preimages.get(use.slot)
             if preimage is not None and len(preimage) == 64 and not any(preimage[:32]):
                 return True
         return False

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gateway.inspection.consent import ECRECOVER, gather
 from gateway.model.primitive import Address
-from gateway.model.trace import AccessKind, FrameKind, SimulationResult
+from gateway.model.trace import FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 CREATED_LIMIT = 256
@@ -27,7 +27,7 @@ class Memory:
     created: tuple[Address, ...] = ()
     """contracts that its transactions created, oldest first"""
     codes: tuple[tuple[Address, bytes], ...] = ()
-    """(created contract, `code_key` of what it became), oldest first; also of those that destroyed themselves at once"""
+    """(created contract, `code_key` of what it became), oldest first; also what destroyed itself at once"""
     claimed: tuple[Address, ...] = ()
     """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
     signatures: tuple[bytes, ...] = ()
@@ -85,12 +85,18 @@ def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationRes
     """Contracts in whose plain slots the sender's address was put, though they had not known it nor been paid."""
     sender = int.from_bytes(transaction.sender, "big")
     preimages, frames = simulation.trace.preimages or {}, simulation.trace.frames
+    named = {
+        (contract, slot)
+        for contract, diff in simulation.state_diff.items()
+        for slot, (before, after) in diff.storage.items()
+        if _names(after, sender) and not _names(before, sender) and slot not in preimages
+    }
+    if not named:
+        return ()
     found: dict[Address, int] = {}
-    for access in simulation.trace.accesses or ():
-        if access.kind is not AccessKind.SSTORE or not _names(access.value, sender) or access.slot in preimages:
-            continue
-        if not _names(access.previous, sender) and not frames[access.frame].reverted:
-            found.setdefault(access.address, access.sequence)
+    for use in simulation.trace.slots or ():
+        if (use.address, use.slot) in named:
+            found.setdefault(use.address, use.sequence)
     for own in (*memory.created, *simulation.created):
         found.pop(own, None)
     if not found:
