@@ -11,7 +11,6 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("reentrancy.bank-reentry", 1),
-        ("reentrancy.cross-function-reentry", 4),
         ("callback-reentrancy.token-hook-reentry", 1),
     ],
 )
