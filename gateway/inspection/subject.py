@@ -160,12 +160,18 @@ class Inspection:
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
-        """What was given, without a few smallest units of tokens that have no price; items always count."""
-        prices = self.market.prices
+        """What was given, without a few smallest units of tokens that have no price.
+
+        Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
+        """
+        prices, supply = self.market.prices, self.ledger.supply
         return {
             asset: amount
             for asset, amount in self.roles.gave.items()
-            if amount > CRUMBS or asset.item is not None or asset in prices
+            if amount > CRUMBS
+            or asset.item is not None
+            or asset in prices
+            or amount * 1000 > supply.get(asset, amount * 1000)
         }
 
     @property
