@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
-from gateway.inspection.conjured import Conjured, conjured
+from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Asset, Ledger, keep
@@ -148,12 +148,12 @@ class Inspection:
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
-        """What was given, without a few smallest units of tokens that have no price; items always count."""
-        prices = self.market.prices
+        """What was given, without crumbs of tokens that have no price, and without what it made itself."""
+        prices, selfmade = self.market.prices, overspent(self.ledger, self.roles.cluster)
         return {
             asset: amount
             for asset, amount in self.roles.gave.items()
-            if amount > CRUMBS or asset.item is not None or asset in prices
+            if (amount > CRUMBS or asset.item is not None or asset in prices) and asset not in selfmade
         }
 
     @property
