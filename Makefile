@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-state bench-dashboard contracts fixtures catalogue screenshots clean
+.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-state bench-dashboard contracts fixtures screenshots catalogue clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -81,16 +81,16 @@ contracts: setup
 fixtures: contracts
 	@$(BIN)/python -m fixtures.record && $(BIN)/python -m fixtures.playbill
 
-# The page on the detectors is made from their classes; a test compares the two.
-catalogue: setup
-	@$(BIN)/python -m gateway.inspection.catalogue > detectors/README.md
-
 # Needs Chromium (Debian package: chromium). Pictures of every page at two sizes, light and dark.
 screenshots: setup
 	@$(BIN)/python -m tests.dashboard.screenshots docs/screenshots $(ARGS)
 
 bench-dashboard: setup
 	@$(BIN)/python -m bench.dashboard $(ARGS)
+
+# The page on the detectors is made from their classes; a test compares the two.
+catalogue: setup
+	@$(BIN)/python -m gateway.inspection.catalogue > detectors/README.md
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

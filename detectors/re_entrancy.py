@@ -9,6 +9,7 @@ from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Re
 
 GRAVE_SHARE = 0.05
 """part of the contract's stock whose loss is grave whatever came in return"""
+EMPTIED_SHARE = 0.95
 FAIR = 0.5
 """who gave at least this part of what it got traded, whatever way the calls took"""
 
@@ -71,4 +72,16 @@ class ReEntrancy(Detector):
             lost = (loss.share or 0.0 for loss in subject.losses if loss.holder == reentry.account)
             if subject.gained_for_little or max(lost, default=0.0) >= GRAVE_SHARE:
                 return Severity.HIGH
+        if reentry.read_before and self._robbed(subject, known=bool(known)):
+            return Severity.HIGH
         return Severity.MEDIUM
+
+    def _robbed(self, subject: Inspection, *, known: bool) -> bool:
+        """Outsiders lost to the ordering side: two emptied whatever was agreed, one where the caller was a stranger."""
+        taken = [loss for loss in subject.losses if loss.to_cluster and not loss.compensated]
+        if len({loss.holder for loss in taken if (loss.share or 0.0) >= EMPTIED_SHARE}) >= 2:
+            return True
+        return not known and any(
+            subject.unexplained(loss) and (loss.asset.item is not None or (loss.share or 0.0) >= GRAVE_SHARE)
+            for loss in taken
+        )

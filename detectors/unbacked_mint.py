@@ -39,6 +39,15 @@ class UnbackedMint(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per token."""
+        for made in subject.conjured:
+            how = "by a transfer to itself" if made.to_itself else "by a transfer of more than it had"
+            yield self.finding(
+                f"{made.amount} units of {made.token} came out of nothing at {made.holder}, {how}.",
+                victim=made.token,
+                attacker=subject.roles.origin,
+                frames=(made.frame,),
+                evidence={"token": str(made.token), "amount": str(made.amount)},
+            )
         for issue in subject.issues:
             if self._is_unbacked(subject, issue) or self._is_absurd(subject, issue):
                 yield self.finding(

@@ -16,7 +16,7 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
-from gateway.pipeline import Further, Inspected, Pipeline
+from gateway.pipeline import Further, Inspected, Judged, Pipeline
 from gateway.settings import PolicySettings
 
 _LARGE_GAS = 2_000_000
@@ -28,8 +28,8 @@ def policy_of(settings: PolicySettings) -> Policy:
     return replace(DEFAULT_POLICY, **{name: getattr(settings, name) for name in PolicySettings.model_fields})
 
 
-def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
-    """The pipeline of one chain."""
+def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judged | None = None) -> Pipeline:
+    """The pipeline of one chain; `judged` is told of every judgement."""
 
     async def look(transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
         def run() -> Inspected:
@@ -58,5 +58,6 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
         inspect=look,
         decide=verdict,
         look_again=look_again,
+        judged=judged,
         ruleset_hash=ruleset.hash,
     )

@@ -136,7 +136,7 @@ def _logs(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[s
 
 
 def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[str, Any, Any]]:
-    unchanged = AccountDiff()
+    unchanged, destroyed = AccountDiff(), set(first.destroyed)
     for address in sorted(first.state_diff.keys() | second.state_diff.keys()):
         left = first.state_diff.get(address, unchanged)
         right = second.state_diff.get(address, unchanged)
@@ -144,8 +144,8 @@ def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
         yield f"{name}.balance", left.balance, right.balance
         yield f"{name}.nonce", left.nonce, right.nonce
         yield f"{name}.code", left.code, right.code
-        if address in first.destroyed:
-            continue  # all its storage is gone; engines list of it what they happened to know
+        if address in destroyed:
+            continue  # all its slots are gone; which of them an engine lists depends on what it knew
         for slot in sorted(left.storage.keys() | right.storage.keys()):
             yield f"{name}.storage[{slot:#x}]", left.storage.get(slot), right.storage.get(slot)
 

@@ -39,23 +39,22 @@ Records = Mapping[tuple[Address, Address], tuple[Record, ...]]
 def records(simulation: SimulationResult, accounts: Set[Address]) -> Records:
     """Entries of simple mappings that are keyed by one of `accounts`; one pass over the writes that stood."""
     preimages, frames = simulation.trace.preimages or {}, simulation.trace.frames
-    owners: dict[tuple[Address, int], Address | None] = {}
+    owners: dict[tuple[Address, int], Address] = {}
     written: dict[tuple[Address, int], list[int]] = {}
-    for access in simulation.trace.accesses or ():
-        if access.kind is not AccessKind.SSTORE or frames[access.frame].reverted:
-            continue
-        key = (access.address, access.slot)
-        if key not in owners:
-            owners[key] = _keyed_by(preimages, access.slot, accounts)
-            if owners[key] is not None:
-                written[key] = [access.previous, access.previous, access.previous]
-        row = written.get(key)
-        if row is not None:
+    for use in simulation.trace.slots or ():
+        owner = _keyed_by(preimages, use.slot, accounts) if use.written else None
+        if owner is not None:
+            owners[use.address, use.slot] = owner
+            written[use.address, use.slot] = [use.before, use.before, use.before]
+    # the peak lies between first and last touch, so it takes every write; only where an entry is worth it
+    for access in (simulation.trace.accesses or ()) if written else ():
+        row = written.get((access.address, access.slot))
+        if row is not None and access.kind is AccessKind.SSTORE and not frames[access.frame].reverted:
             row[1], row[2] = max(row[1], access.value), access.value
     found: dict[tuple[Address, Address], list[Record]] = defaultdict(list)
     for (contract, slot), (before, peak, after) in written.items():
         owner = owners[contract, slot]
-        if owner is not None and owner != contract:
+        if owner != contract:
             found[contract, owner].append(Record(slot, before, peak, after))
     return {key: tuple(rows) for key, rows in found.items()}
 

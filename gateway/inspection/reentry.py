@@ -102,15 +102,17 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
     if not views:
         return
     slots = _by_slot(trace)
-    reads: dict[int, list[StorageAccess]] = defaultdict(list)
+    reads: dict[Address, list[StorageAccess]] = defaultdict(list)
     for access in trace.accesses or ():
         if access.kind is AccessKind.SLOAD:
-            reads[access.frame].append(access)
+            reads[access.address].append(access)  # also by code that it borrows: proxies answer that way
     for outer, view in views:
         account = view.context
         if account is None:
             continue
-        for read in reads.get(view.index, ())[:WRITES_EXAMINED]:
+        made = reads.get(account, [])
+        first = bisect_left(made, view.entered, key=_SEQUENCE)
+        for read in made[first : min(first + WRITES_EXAMINED, bisect_right(made, view.left, key=_SEQUENCE))]:
             history = slots[account, read.slot]
             after = history[bisect_right(history, view.left, key=_SEQUENCE) :]
             later = [write for write in after if write.sequence <= outer.left and write.value != write.previous]

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
@@ -39,7 +40,12 @@ class Roles:
 
 
 def assign(
-    transaction: Transaction, simulation: SimulationResult, facts: Facts, ledger: Ledger, memory: Memory
+    transaction: Transaction,
+    simulation: SimulationResult,
+    facts: Facts,
+    ledger: Ledger,
+    memory: Memory,
+    consent: Consent | None = None,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers."""
     cluster = {transaction.sender, *memory.created}
@@ -53,6 +59,8 @@ def assign(
     if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
         cluster.add(entry)
         _adopt_created(simulation, cluster)
+    if consent is not None:
+        _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
     wrapped = wrappers(facts)
     sums: dict[Asset, int] = defaultdict(int)
@@ -90,6 +98,21 @@ def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
         created = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
         if created and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
+
+
+def _adopt_servants(
+    simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
+) -> None:
+    """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
+    payers = {move.from_ for move in facts.transfers if move.to in cluster}
+    for frame in simulation.trace.frames:
+        servant = frame.to
+        if servant is None or frame.from_ not in cluster or servant in cluster or servant not in payers:
+            continue
+        if frame.kind is not FrameKind.CALL or ledger.net.get(servant):
+            continue
+        if consent.knows(servant, frame.from_):
+            cluster.add(servant)
 
 
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
+from gateway.inspection.conjured import Conjured, conjured
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
@@ -55,7 +56,7 @@ class Inspection:
     @cached_property
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
-        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory)
+        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent)
 
     @cached_property
     def consent(self) -> Consent:
@@ -130,6 +131,11 @@ class Inspection:
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
         return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+
+    @cached_property
+    def conjured(self) -> tuple[Conjured, ...]:
+        """Balances that grew out of nothing."""
+        return conjured(self.facts, self.ledger, self.simulation)
 
     @cached_property
     def records(self) -> Records:

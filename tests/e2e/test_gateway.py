@@ -48,10 +48,13 @@ def exploit(chain: Anvil, gateway: GatewayProcess) -> Line:
     for item in load():
         if isinstance(item, Setup):
             chain.rpc("eth_sendRawTransaction", item.line.raw)
+            until(functools.partial(chain.rpc, "eth_getTransactionReceipt", item.line.hash))
             continue
         assert isinstance(item, Act)
         for line in item.lines if item.honest else item.lines[:-1]:
-            gateway.call("eth_sendRawTransaction", line.raw)
+            answer = gateway.call("eth_sendRawTransaction", line.raw)
+            if "error" in answer:
+                assert answer["error"]["data"]["status"] == "PARKED", (item.name, line.note, answer)
             # A gap that the gateway sees because it has not seen the newest head yet closes by itself.
             until(functools.partial(chain.rpc, "eth_getTransactionReceipt", line.hash))
         if not item.honest:

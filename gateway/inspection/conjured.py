@@ -1,0 +1,70 @@
+"""Balances that grew without anybody paying: transfers to oneself that add, and amounts that nobody can have had."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.inspection.ledger import Asset, Ledger
+from gateway.model.facts import Facts, TokenStandard
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.trace import SimulationResult
+
+ABSURD_AMOUNT = 1 << 240
+"""units beyond which an amount is an overflow, or a token without meaning"""
+WORD = 1 << 256
+
+
+@dataclass(frozen=True, slots=True)
+class Conjured:
+    """A balance that grew out of nothing."""
+
+    token: Address
+    holder: Address
+    """who has more than the transfers explain, or who is said to have sent what it never had"""
+    amount: int
+    frame: int
+    to_itself: bool
+    """True: by a transfer to oneself; False: by a transfer of more than the sender had"""
+
+
+def conjured(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> tuple[Conjured, ...]:
+    """Find them; linear in transfers and in the changed slots of the tokens concerned."""
+    own: dict[tuple[Address, Address], list[int]] = defaultdict(list)
+    sent: dict[tuple[Address, Address], int] = defaultdict(int)
+    frames: dict[tuple[Address, Address], int] = {}
+    for move in facts.transfers:
+        if move.standard is not TokenStandard.ERC20 or move.from_ == ZERO_ADDRESS or not move.amount:
+            continue
+        key = (move.token, move.from_)
+        if move.from_ == move.to:
+            own[key].append(move.amount)
+            frames.setdefault(key, move.frame)
+        else:
+            sent[key] += move.amount
+            if sent[key] >= ABSURD_AMOUNT:
+                frames.setdefault(key, move.frame)
+    found = []
+    for (token, holder), amounts in own.items():
+        grown = _growth(simulation, token, holder)
+        net = ledger.net.get(holder, {}).get(Asset(token), 0)
+        made = sum(amounts)
+        if net + made in grown or any(net + amount in grown for amount in amounts):
+            found.append(Conjured(token, holder, made, frames[token, holder], to_itself=True))
+    for (token, holder), amount in sent.items():
+        if amount >= ABSURD_AMOUNT and -amount % WORD not in _growth(simulation, token, holder):
+            found.append(Conjured(token, holder, amount, frames[token, holder], to_itself=False))
+    return tuple(found)
+
+
+def _growth(simulation: SimulationResult, token: Address, holder: Address) -> set[int]:
+    """By how much each changed mapping entry of the token that is keyed by the holder grew, modulo a word."""
+    diff = simulation.state_diff.get(token)
+    preimages: Mapping[int, bytes] = simulation.trace.preimages or {}
+    grown = set()
+    for slot, (before, after) in diff.storage.items() if diff is not None else ():
+        preimage = preimages.get(slot)
+        if preimage is not None and holder in (preimage[12:32], preimage[44:64]):
+            grown.add((after - before) % WORD)
+    return grown
