@@ -26,16 +26,16 @@ class Memory:
 
     created: tuple[Address, ...] = ()
     """contracts that its transactions created, oldest first"""
-    codes: tuple[tuple[Address, bytes], ...] = ()
-    """(created contract, `code_key` of what it became), oldest first; also what destroyed itself at once"""
-    claimed: tuple[Address, ...] = ()
-    """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
-    signatures: tuple[bytes, ...] = ()
-    """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
     acquainted: frozenset[tuple[Address, int]] = frozenset()
     """(contract, slot) of the entries and owner records by which contracts got to know its side only lately"""
     dealt: Mapping[tuple[Address, int | None], int] = field(default_factory=dict)
     """(token, item) -> units that its side gained (negative: gave) in the transactions that touched these contracts"""
+    codes: tuple[tuple[Address, bytes], ...] = ()
+    """(created contract, `code_key` of what it became), oldest first, destroyed ones included"""
+    claimed: tuple[Address, ...] = ()
+    """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
+    signatures: tuple[bytes, ...] = ()
+    """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
 
 
 EMPTY_MEMORY = Memory()

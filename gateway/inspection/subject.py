@@ -16,7 +16,7 @@ from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.record import Records, records
-from gateway.inspection.reentry import Reentry, Return, StaleView, reentries, returns, stale_views
+from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
@@ -121,6 +121,11 @@ class Inspection:
     def stale_views(self) -> tuple[StaleView, ...]:
         """Answers that outsiders got from a contract that was not done."""
         return tuple(stale_views(self.simulation.trace, self._returns, self.roles.cluster))
+
+    @cached_property
+    def half_paid(self) -> tuple[HalfPaid, ...]:
+        """Answers that outsiders got by a balance that was about to be paid out."""
+        return tuple(half_paid(self.simulation.trace, self.facts.transfers, self._returns, self.roles.cluster))
 
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
