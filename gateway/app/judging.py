@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import replace
 
 from gateway.app.chain import Chain
+from gateway.app.recollection import Recollection
 from gateway.inspection.engine import inspect
+from gateway.inspection.memory import Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
@@ -30,13 +32,18 @@ def policy_of(settings: PolicySettings) -> Policy:
 
 def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judged | None = None) -> Pipeline:
     """The pipeline of one chain; `judged` is told of every judgement."""
+    recollection = Recollection()
 
     async def look(transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
-        def run() -> Inspected:
-            subject = Inspection(transaction, simulation)
-            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts)
+        before = recollection.before(transaction.sender, transaction.hash)
 
-        return await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
+        def run() -> tuple[Inspected, Memory]:
+            subject = Inspection(transaction, simulation, before)
+            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts), subject.after
+
+        inspected, after = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
+        recollection.keep(transaction.sender, transaction.hash, before, after)
+        return inspected
 
     async def look_again(
         transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool

@@ -85,12 +85,17 @@ def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationRes
     """Contracts in whose plain slots the sender's address was put, though they had not known it nor been paid."""
     sender = int.from_bytes(transaction.sender, "big")
     preimages, frames = simulation.trace.preimages or {}, simulation.trace.frames
+    named = {
+        (contract, slot)
+        for contract, diff in simulation.state_diff.items()
+        for slot, (before, after) in diff.storage.items()
+        if _names(after, sender) and not _names(before, sender) and slot not in preimages
+    }
+    if not named:
+        return ()
     found: dict[Address, int] = {}
     for use in simulation.trace.slots or ():
-        if use.frame < 0 or use.slot in preimages or _names(use.before, sender):
-            continue
-        change = simulation.state_diff.get(use.address)
-        if change is not None and _names(change.storage.get(use.slot, (0, 0))[1], sender):
+        if (use.address, use.slot) in named:
             found.setdefault(use.address, use.sequence)
     for own in (*memory.created, *simulation.created):
         found.pop(own, None)
