@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.render import quantity, text
+from dashboard.render.summary import readable
 from dashboard.room import Room
 from gateway.model.account import Permission
 from gateway.model.finding import Confidence, Severity
@@ -61,6 +63,7 @@ def page(
         "ago": lambda at: quantity.moment_text(at, now),
         "loss": lambda amount: quantity.loss_text(amount, room.settings.loss_unit),
         "path": request.url.path,
+        "readable": partial(readable, native=room.settings.native_symbol),
     }
     printed = request.app.state.templates.get_template(template).render(values)
     return HTMLResponse(printed, status, headers=dict(headers or {}))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+
+GRAVE_SHARE = 0.1
+"""part of the reader's stock from which on a loss on a passing answer is grave"""
 
 
 class ReadOnlyReEntrancy(Detector):
@@ -31,6 +34,7 @@ class ReadOnlyReEntrancy(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract whose passing state was used."""
+        yield from self._counted_too_much(subject)
         grave = subject.gained_for_little
         told = set()
         for view in subject.stale_views:
@@ -47,3 +51,21 @@ class ReadOnlyReEntrancy(Detector):
                 evidence={"slot": hex(view.slot), "seen": str(view.seen), "final": str(view.final)},
                 severity=self.severity if grave else Severity.LOW,
             )
+
+    def _counted_too_much(self, subject: Inspection) -> Iterator[Finding]:
+        """A lender believed a balance that was leaving, and paid for it."""
+        for view in subject.half_paid:
+            lost = [loss for loss in subject.losses if loss.holder == view.reader and loss.to_cluster]
+            worst = max(lost, key=lambda loss: loss.share or 0.0, default=None)
+            if worst is None or worst.signed or (worst.share or 0.0) < GRAVE_SHARE:
+                continue
+            yield self.finding(
+                f"{view.reader} asked {view.account} while {view.amount} units of {view.token} were about to leave "
+                f"it, and lost {describe_loss(worst)} on the answer.",
+                victim=view.reader,
+                attacker=subject.roles.origin,
+                instrument=view.account,
+                frames=(view.outer, view.view, *worst.frames),
+                evidence={"token": str(view.token), "leaving": str(view.amount)},
+            )
+            return

@@ -78,6 +78,10 @@ class Judgement:
     """stage -> seconds"""
 
 
+Judged = Callable[[Judgement], None]
+"""Told of every judgement, before anybody acts on it; must neither wait nor raise."""
+
+
 class Pipeline:
     """Judges one transaction at a time; safe to share between tasks."""
 
@@ -88,11 +92,12 @@ class Pipeline:
         inspect: Inspect,
         decide: Decide,
         look_again: LookAgain | None = None,
+        judged: Judged | None = None,
         ruleset_hash: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._simulate, self._inspect, self._decide = simulate, inspect, decide
-        self._look_again = look_again
+        self._look_again, self._judged = look_again, judged
         self._ruleset_hash, self._clock = ruleset_hash, clock
 
     async def judge(self, transaction: Transaction, deadline: float) -> Judgement:
@@ -131,7 +136,10 @@ class Pipeline:
                 verdict = self._decide(report, transaction.sender)
             timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
-        return Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+        judgement = Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+        if self._judged is not None:
+            self._judged(judgement)
+        return judgement
 
     async def _further(
         self, transaction: Transaction, simulation: SimulationResult, report: InspectionReport, deadline: float

@@ -3,6 +3,7 @@
 from gateway.inspection.detector import Detector, Family
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
+from gateway.inspection.memory import code_key, signature_key
 from gateway.inspection.pool import Pair
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
@@ -40,5 +41,7 @@ __all__ = [
     "Trace",
     "Transaction",
     "Transfer",
+    "code_key",
     "describe_loss",
+    "signature_key",
 ]

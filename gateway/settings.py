@@ -107,6 +107,8 @@ class InspectionSettings(_Group):
     """py-evm processes; 0: one for each processor, two at least"""
     budget_ms: int = Field(default=1000, ge=10)
     """from receipt to verdict; what takes longer is deferred"""
+    verify_sample: float = Field(default=0.01, ge=0, le=1)
+    """share of the forwarded transactions that run again on the other engine, off the hot path; held ones always do"""
     disabled_detectors: Annotated[frozenset[str], NoDecode] = frozenset()
     """detector ids, separated by commas"""
 

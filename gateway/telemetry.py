@@ -64,6 +64,10 @@ class Metrics:
             "stopgate_pending_turned_total", "Forwarded transactions that would not be forwarded now", ["clause"],
             registry=self.registry,
         )  # fmt: skip
+        self.verifications = Counter(
+            "stopgate_verifications_total", "Transactions run again on the other engine, by outcome", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.task_failures = Counter(
             "stopgate_task_failures_total", "Background tasks that failed and were started again", ["task"],
             registry=self.registry,

@@ -18,6 +18,7 @@ from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
+from gateway.app.second_opinion import build_verifier
 from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
 from gateway.errors import ConfigurationError, QueueUnavailable, StopgateError, Unexecutable, UpstreamError
@@ -173,7 +174,8 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     number = await chain_id(base.upstream, base.readiness)
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy)
+    verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
+    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
     conclusion = Conclusion(base.stores.record, base.stores.queue)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
@@ -186,6 +188,10 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     start("deferred", deferred.run)
     start("parked", parked.run)
     start("releaser", releaser.run)
+    if verifier is None:
+        log.warning("verifier.off", reason="no second engine is installed")
+    else:
+        start("verifier", verifier.run)
     endpoint.service = service
     base.readiness.set("chain", None)
     log.info("chain.open", chain_id=number, profile=chain.profile.name, engine=chain.simulator.name)

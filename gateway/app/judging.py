@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import replace
 
 from gateway.app.chain import Chain
+from gateway.app.recollection import Recollection
 from gateway.inspection.engine import inspect
+from gateway.inspection.memory import Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
@@ -16,7 +18,7 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
-from gateway.pipeline import Further, Inspected, Pipeline
+from gateway.pipeline import Further, Inspected, Judged, Pipeline
 from gateway.settings import PolicySettings
 
 _LARGE_GAS = 2_000_000
@@ -28,15 +30,20 @@ def policy_of(settings: PolicySettings) -> Policy:
     return replace(DEFAULT_POLICY, **{name: getattr(settings, name) for name in PolicySettings.model_fields})
 
 
-def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
-    """The pipeline of one chain."""
+def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judged | None = None) -> Pipeline:
+    """The pipeline of one chain; `judged` is told of every judgement."""
+    recollection = Recollection()
 
     async def look(transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
-        def run() -> Inspected:
-            subject = Inspection(transaction, simulation)
-            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts)
+        before = recollection.before(transaction.sender, transaction.hash)
 
-        return await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
+        def run() -> tuple[Inspected, Memory]:
+            subject = Inspection(transaction, simulation, before)
+            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts), subject.after
+
+        inspected, after = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
+        recollection.keep(transaction.sender, transaction.hash, before, after)
+        return inspected
 
     async def look_again(
         transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool
@@ -58,5 +65,6 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy) -> Pipeline:
         inspect=look,
         decide=verdict,
         look_again=look_again,
+        judged=judged,
         ruleset_hash=ruleset.hash,
     )

@@ -13,10 +13,11 @@ from gateway.decoding.keccak import keccak256
 from gateway.errors import ConfigurationError
 from gateway.evaluate.dataset import address, octets, quantity, read_document, word
 from gateway.model.block import BlockContext, Fork
+from gateway.model.chain import ChainProfile
 from gateway.model.primitive import EMPTY_CODE_HASH, Address
 from gateway.model.profiles import profile_for
 from gateway.model.state import AccountState, StateBatch
-from gateway.model.transaction import RawTransaction, Transaction, TransactionType
+from gateway.model.transaction import Authorization, RawTransaction, Transaction, TransactionType
 
 HONEST = "honest"
 
@@ -138,10 +139,11 @@ def _transaction(row: Mapping[str, Any], gas: int, block: BlockContext) -> Trans
     if raw[:1] == bytes([TransactionType.SET_CODE]):
         return decode_transaction(raw, profile_for(block.chain_id), replay=True)
     sender, data = address(row["from"]), octets(row.get("input") or "0x")
+    permissions = _authorizations(raw, block)
     stand_in = raw or sender + (row.get("to") or "").encode() + data + gas.to_bytes(32, "big")
     return Transaction(
         raw=RawTransaction(raw, keccak256(stand_in)),
-        type=TransactionType.LEGACY,
+        type=TransactionType.SET_CODE if permissions else TransactionType.LEGACY,
         chain_id=block.chain_id,
         sender=sender,
         nonce=quantity(row.get("nonce") or 0),
@@ -151,4 +153,13 @@ def _transaction(row: Mapping[str, Any], gas: int, block: BlockContext) -> Trans
         gas_limit=gas,
         max_fee_per_gas=block.base_fee,
         max_priority_fee_per_gas=0,
+        authorization_list=permissions,
     )
+
+
+def _authorizations(raw: bytes, block: BlockContext) -> tuple[Authorization, ...]:
+    """What accounts signed to delegate to; only the signed bytes carry it."""
+    if raw[:1] != bytes((TransactionType.SET_CODE,)):
+        return ()
+    profile = ChainProfile("recorded", block.chain_id, ((0, block.fork),))
+    return decode_transaction(raw, profile, replay=True).authorization_list

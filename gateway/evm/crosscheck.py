@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from gateway.evm.tracer import PRECOMPILE_FAILED
 from gateway.model.block import Fork
 from gateway.model.primitive import Address
 from gateway.model.trace import AccountDiff, CallFrame, FrameKind, SimulationResult
@@ -46,36 +45,25 @@ class Difference:
 
 
 _SHOWN: Final = 120
-# geth puts figures into some of these texts, other engines do not; the class of the error is what must agree
-_FAMILIES: Final = (
+# These leave the frame's gas or its output behind. Every other error is an exceptional halt: all gas gone, nothing
+# returned, everything undone. Which of two broken rules an engine names first is its own affair and no rule of the
+# chain (revm calls DUP on a short stack an overflow, and charges for an opcode before it finds it unknown).
+_CONSEQUENCES: Final = (
     "execution reverted",
     "execution aborted",
-    "invalid opcode",
-    "invalid jump destination",
-    "invalid code",
-    "write protection",
-    "return data out of bounds",
     "max call depth exceeded",
-    "max code size exceeded",
     "insufficient balance for transfer",
-    "contract address collision",
     "nonce uint64 overflow",
 )
-_STACK: Final = ("stack underflow", "stack limit reached")  # revm names DUP on a short stack an overflow
-_OUT_OF_GAS: Final = (
-    "gas uint64 overflow",
-    "contract creation code storage out of gas",
-    "max initcode size exceeded",  # for CREATE inside a frame py-evm charges it as gas nobody has
-    "out of gas",
-)
+_HALT: Final = "exceptional halt"
 
 
 def compare(first: SimulationResult, second: SimulationResult) -> Difference | None:
     """None if the two agree on everything that both supply.
 
     Compared: status, gas, output, created and destroyed accounts, events that stand, every child frame (kind, ends,
-    value, gas used, output, error class), and the net state. Not compared: durations, storage accesses (the node
-    has none), the root frame's gas (engines count intrinsic gas differently) and the sequence numbers.
+    value, gas used, output, what an error entails), and the net state. Not compared: durations, storage accesses
+    (the node has none), the root frame's gas (engines count intrinsic gas differently) and the sequence numbers.
     """
     for field, left, right in _pairs(first, second):
         if left != right:
@@ -99,7 +87,7 @@ def _pairs(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
     """Field, value of the first, value of the second; the cheapest and most telling come first."""
     yield "truncated", first.truncated, second.truncated
     yield "status", first.status.value, second.status.value
-    yield "error", _family(first.error), _family(second.error)
+    yield "error", _consequence(first.error), _consequence(second.error)
     yield "gas_used", first.gas_used, second.gas_used
     yield "output", first.output, second.output
     yield "created", set(first.created), set(second.created)
@@ -132,7 +120,7 @@ _FRAME_FIELDS: Final[tuple[tuple[str, Callable[[CallFrame], object]], ...]] = (
     ("to", _recipient),
     ("value", lambda frame: frame.value),
     ("input", lambda frame: frame.input),
-    ("error", lambda frame: _family(frame.error)),
+    ("error", lambda frame: _consequence(frame.error)),
     ("gas_used", lambda frame: frame.gas_used),
     ("output", lambda frame: frame.output),
 )
@@ -148,7 +136,7 @@ def _logs(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[s
 
 
 def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[str, Any, Any]]:
-    unchanged = AccountDiff()
+    unchanged, destroyed = AccountDiff(), set(first.destroyed)
     for address in sorted(first.state_diff.keys() | second.state_diff.keys()):
         left = first.state_diff.get(address, unchanged)
         right = second.state_diff.get(address, unchanged)
@@ -156,20 +144,16 @@ def _state(first: SimulationResult, second: SimulationResult) -> Iterator[tuple[
         yield f"{name}.balance", left.balance, right.balance
         yield f"{name}.nonce", left.nonce, right.nonce
         yield f"{name}.code", left.code, right.code
-        if address in first.destroyed:
-            continue  # all its storage is gone; engines list of it what they happened to know
+        if address in destroyed:
+            continue  # all its slots are gone; which of them an engine lists depends on what it knew
         for slot in sorted(left.storage.keys() | right.storage.keys()):
             yield f"{name}.storage[{slot:#x}]", left.storage.get(slot), right.storage.get(slot)
 
 
-def _family(error: str | None) -> str | None:
+def _consequence(error: str | None) -> str | None:
     if error is None:
         return None
-    if error.startswith(_OUT_OF_GAS):
-        return "out of gas"
-    if error.startswith(_STACK):
-        return "stack"
-    return next((family for family in _FAMILIES if error.startswith(family)), PRECOMPILE_FAILED)
+    return next((known for known in _CONSEQUENCES if error.startswith(known)), _HALT)
 
 
 def _short(value: object) -> str:

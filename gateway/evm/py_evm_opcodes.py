@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eth.constants import STACK_DEPTH_LIMIT
-from eth.exceptions import Halt, InvalidJumpDestination
+from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas
 from eth.vm import mnemonics, opcode_values
 from eth.vm.logic.invalid import InvalidOpcode
 
+from gateway.evm.admission import MAX_INITCODE
+from gateway.model.block import Fork
 from gateway.model.trace import AccessKind, FrameKind
 
 Opcode = Callable[[Any], Any]
@@ -180,6 +182,8 @@ def _create(opcode: Opcode, kind: FrameKind) -> Opcode:
     def run(computation: Any) -> None:
         recorder = computation.state.recorder
         arguments = computation._stack.values[-3:][::-1]
+        if len(arguments) == 3 and as_number(arguments[2]) > MAX_INITCODE and _limits_init_code(computation):
+            raise OutOfGas("init code exceeds the limit of EIP-3860")  # py-evm says so in a frame that no node has
         frames = len(recorder.frames)
         recorder.kind = kind
         recorder.target = None
@@ -188,6 +192,10 @@ def _create(opcode: Opcode, kind: FrameKind) -> Opcode:
             _refused_creation(computation, recorder, kind, [as_number(argument) for argument in arguments])
 
     return run
+
+
+def _limits_init_code(computation: Any) -> bool:
+    return computation.state.block.fork.at_least(Fork.SHANGHAI) and not computation.msg.is_static
 
 
 def _refused_creation(computation: Any, recorder: Any, kind: FrameKind, arguments: list[int]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
+from gateway.inspection.ledger import BALANCE_OF
+from gateway.model.facts import Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import AccessKind, CallFrame, StorageAccess, Trace
 
@@ -17,6 +19,7 @@ WRITES_EXAMINED = 64
 """slots compared for each return"""
 
 _SEQUENCE = attrgetter("sequence")
+_ENTERED = attrgetter("entered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,21 @@ class StaleView:
     """value at the time of the answer"""
     final: int
     """value when the open call was done"""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfPaid:
+    """A contract answered somebody by a balance of its own that it was about to pay out."""
+
+    account: Address
+    outer: int
+    view: int
+    """frame of the answer"""
+    reader: Address
+    """who asked, outside the ordering side"""
+    token: Address
+    amount: int
+    """what left, or came, after the answer and before the open call was done"""
 
 
 Return = tuple[CallFrame, CallFrame, Address]
@@ -100,6 +118,34 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
             later = [write for write in after if write.sequence <= outer.left and write.value != write.previous]
             if later and later[-1].value != read.value:
                 yield StaleView(account, outer.index, view.index, view.from_, read.slot, read.value, later[-1].value)
+                break
+
+
+def half_paid(
+    trace: Trace, transfers: Sequence[Transfer], returns: Sequence[Return], cluster: Set[Address]
+) -> Iterator[HalfPaid]:
+    """Answers to outsiders that asked a token for a balance which the open call then changed."""
+    for outer, view, _ in returns:
+        account = view.context
+        if view.from_ in cluster or view.from_ == account or account is None:
+            continue
+        inner = bisect_right(trace.frames, view.entered, key=_ENTERED)
+        for frame in trace.frames[inner : inner + WRITES_EXAMINED]:
+            if frame.entered > view.left:
+                break
+            token = frame.to
+            if token is None or frame.input[:4] != BALANCE_OF or frame.input[16:36] != account:
+                continue
+            later = sum(
+                move.amount if move.from_ == account else -move.amount
+                for move in transfers
+                if move.token == token
+                and view.left < move.sequence < outer.left
+                and account in (move.from_, move.to)
+                and trace.frames[move.frame].from_ == account
+            )
+            if later > 0:
+                yield HalfPaid(account, outer.index, view.index, view.from_, token, later)
                 break
 
 

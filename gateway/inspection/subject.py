@@ -9,12 +9,14 @@ from functools import cached_property
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
+from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey
-from gateway.inspection.reentry import Reentry, Return, StaleView, reentries, returns, stale_views
+from gateway.inspection.record import Records, records
+from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
@@ -121,6 +123,11 @@ class Inspection:
         return tuple(stale_views(self.simulation.trace, self._returns, self.roles.cluster))
 
     @cached_property
+    def half_paid(self) -> tuple[HalfPaid, ...]:
+        """Answers that outsiders got by a balance that was about to be paid out."""
+        return tuple(half_paid(self.simulation.trace, self.facts.transfers, self._returns, self.roles.cluster))
+
+    @cached_property
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
         return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
@@ -129,6 +136,16 @@ class Inspection:
     def conjured(self) -> tuple[Conjured, ...]:
         """Balances that grew out of nothing."""
         return conjured(self.facts, self.ledger, self.simulation)
+
+    @cached_property
+    def records(self) -> Records:
+        """What contracts wrote down about members of the ordering side."""
+        return records(self.simulation, self.roles.cluster)
+
+    @cached_property
+    def round_trips(self) -> tuple[RoundTrip, ...]:
+        """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
@@ -148,12 +165,22 @@ class Inspection:
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
-        """What was given, without crumbs of tokens that have no price, and without what it made itself."""
-        prices, selfmade = self.market.prices, overspent(self.ledger, self.roles.cluster)
+        """What was given: not what it made itself, nor a few smallest units of tokens that have no price.
+
+        Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
+        """
+        prices, supply = self.market.prices, self.ledger.supply
+        selfmade = overspent(self.ledger, self.roles.cluster)
         return {
             asset: amount
             for asset, amount in self.roles.gave.items()
-            if (amount > CRUMBS or asset.item is not None or asset in prices) and asset not in selfmade
+            if asset not in selfmade
+            and (
+                amount > CRUMBS
+                or asset.item is not None
+                or asset in prices
+                or amount * 1000 > supply.get(asset, amount * 1000)
+            )
         }
 
     @property

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import SimulationError
 from gateway.evm.crosscheck import compare
 from gateway.evm.simulator import Limits
-from gateway.evm.workers import LocalPyEvm
+from gateway.evm.workers import PyEvmPool
 from gateway.model.block import Fork
 from gateway.model.state import AccountState, StateBatch
 from gateway.model.trace import SimulationResult
@@ -31,6 +34,8 @@ from tests.gateway.evm.scenes import (
 )
 
 revm = pytest.importorskip("gateway.evm.revm", reason="the native engine is not installed (no cargo)")
+
+NATIVE = revm.RevmSimulator()
 
 ADDRESSES = st.sampled_from([CONTRACT, OTHER, SENDER, COINBASE])
 NUMBERS = st.one_of(st.integers(0, 70), st.sampled_from([2**160 - 1, 2**255, 2**256 - 1, 1024, 31337]))
@@ -89,21 +94,33 @@ def state(first: bytes, second: bytes) -> StateBatch:
     return StateBatch(accounts, {(CONTRACT, 0): 1, (OTHER, 0): 2, (OTHER, 1): 1})  # type: ignore[arg-type]
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[PyEvmPool]:
+    """In a process of its own, for hypothesis lowers the recursion limit of this one."""
+    made = PyEvmPool(size=1)
+    await made.start()
+    yield made
+    await made.close()
+
+
 @settings(max_examples=250, deadline=None)
 @given(first=PROGRAMS, second=PROGRAMS, fork=FORKS, data=st.binary(max_size=40), create=st.booleans())
-async def test_two_engines_see_the_same(first: bytes, second: bytes, fork: Fork, data: bytes, create: bool) -> None:
+async def test_two_engines_see_the_same(
+    pool: PyEvmPool, first: bytes, second: bytes, fork: Fork, data: bytes, create: bool
+) -> None:
     results: list[SimulationResult] = []
     kind = None if fork.at_least(Fork.LONDON) else 0
     run = transaction(None if create else CONTRACT, data=first if create else data, gas=400_000, kind=kind)  # type: ignore[arg-type]
-    for engine in (LocalPyEvm(), revm.RevmSimulator()):
+    for engine in (pool, NATIVE):
         world = engine.world(complete=True)
         world.load(state(first, second))
         try:
             results.append(await engine.simulate(world, run, block(fork), limits=Limits(wall_clock=30)))
         except SimulationError as error:
             pytest.fail(f"{engine.name} failed: {error}")
-        finally:
-            await engine.close()
     ours, native = results
     difference = compare(ours, native)
     assert difference is None, str(difference)

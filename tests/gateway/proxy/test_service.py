@@ -61,7 +61,7 @@ async def test_a_rejected_transaction_disappears(edge: Edge, wallet: Wallet) -> 
 
 async def test_a_mined_transaction_is_the_upstreams(edge: Edge, wallet: Wallet, chain: Anvil) -> None:
     raw = wallet.sign()
-    await edge.send(raw)
+    await edge.call("eth_sendRawTransactionSync", raw)
     for method in ("eth_getTransactionByHash", "eth_getTransactionReceipt"):
         assert (await edge.call(method, hash_of(raw)))["result"] == chain.rpc(method, hash_of(raw))
 

@@ -1,0 +1,115 @@
+"""A signature that says nothing is taken for the owner's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Address, CallFrame, Confidence, Detector, Family, Finding, Inspection, Severity, Transfer
+
+_PERMITS = frozenset(
+    bytes.fromhex(selector)
+    for selector in (
+        "d505accf",  # permit(address,address,uint256,uint256,uint8,bytes32,bytes32), EIP-2612
+        "8fcbaf0c",  # permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32), DAI
+    )
+)
+_APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
+_IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
+_ECRECOVER = Address(b"\0" * 19 + b"\x01")
+
+
+class HollowSignature(Detector):
+    """An empty signature moved somebody else's tokens.
+
+    Two ways to take silence for consent. A token that has no `permit` swallows the call in its fallback, and a
+    router that takes the return for an approval spends the old allowance of whoever the caller names. And
+    `ecrecover` answers nothing for a signature that is none: code that compares this with an owner who is not set
+    lets everybody in. In both the tokens of an outsider go to the ordering side, and no signature was recovered.
+    """
+
+    id = "hollow-signature"
+    family = Family.SIGNATURE
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://eips.ethereum.org/EIPS/eip-2612",
+        "https://swcregistry.io/docs/SWC-117",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A relayer that pays itself out of an allowance and calls a permit which the token does not have.",
+    )
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per robbed owner."""
+        told: set[Address] = set()
+        for frame in subject.simulation.trace.frames:
+            if frame.reverted:
+                continue
+            if frame.input[:4] in _PERMITS and len(frame.input) >= 68 and not self._granted(subject, frame):
+                theft = self._taken(subject, frame, Address(frame.input[16:36]), frame.to)
+                how = f"the permit that {frame.to} was asked for granted nothing"
+            elif frame.to == _ECRECOVER and not any(frame.output) and frame.parent >= 0:
+                theft = self._let_in(subject, frame)
+                how = "the signature that was shown is nobody's"
+            else:
+                continue
+            if theft is not None and theft.from_ not in told:
+                told.add(theft.from_)
+                yield self.finding(
+                    f"{theft.amount} units of {theft.token} went from {theft.from_} to {theft.to}, though {how}.",
+                    victim=theft.from_,
+                    attacker=subject.roles.origin,
+                    frames=(frame.index, theft.frame),
+                    evidence={"token": str(theft.token), "amount": str(theft.amount)},
+                )
+
+    def _granted(self, subject: Inspection, permit: CallFrame) -> bool:
+        """True if the token checked anything or announced an allowance while it handled the permit."""
+        trace = subject.simulation.trace
+        if any(
+            log.topics and log.topics[0] == _APPROVAL and permit.entered < log.sequence < permit.left
+            for log in trace.logs
+        ):
+            return True
+        return any(
+            frame.to == _ECRECOVER or frame.input[:4] == _IS_VALID_SIGNATURE
+            for frame in trace.frames
+            if permit.entered < frame.entered < permit.left
+        )
+
+    def _taken(self, subject: Inspection, after: CallFrame, owner: Address, token: Address | None) -> Transfer | None:
+        """The movement of the owner's tokens to the ordering side after a frame, if the owner did not sign at all."""
+        if owner in subject.roles.cluster or self._signed(subject, owner):
+            return None
+        for move in subject.facts.transfers:
+            mine = move.from_ == owner and move.token == token and move.sequence > after.left
+            if mine and move.amount and move.to in subject.roles.cluster:
+                return move
+        return None
+
+    def _let_in(self, subject: Inspection, check: CallFrame) -> Transfer | None:
+        """The theft under the contract that took an unrecovered signature, if nothing else vouches for it."""
+        frames = subject.simulation.trace.frames
+        asker = frames[check.parent]
+        while asker.parent >= 0 and asker.from_ not in subject.roles.cluster:
+            asker = frames[asker.parent]
+        if any(
+            frame.input[:4] == _IS_VALID_SIGNATURE or (frame.to == _ECRECOVER and any(frame.output)) for frame in frames
+        ):
+            return None
+        for loss in subject.losses:
+            if loss.compensated or loss.agreed or loss.signed or not loss.to_cluster:
+                continue
+            for move in subject.ledger.outflows[loss.holder, loss.asset]:
+                if check.left < move.sequence < asker.left and move.to in subject.roles.cluster:
+                    return move
+        return None
+
+    def _signed(self, subject: Inspection, owner: Address) -> bool:
+        """True if any signature of the owner was recovered or confirmed by its own contract."""
+        return any(
+            (frame.to == _ECRECOVER and frame.output[12:32] == owner)
+            or (frame.to == owner and frame.input[:4] == _IS_VALID_SIGNATURE)
+            for frame in subject.simulation.trace.frames
+        )

@@ -1,0 +1,55 @@
+"""A stake that lives for one transaction collects what was earned before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+
+GRAVE_SHARE = 0.02
+"""part of the reward stock from which on the payout is grave"""
+EXACT = 0.01
+
+
+class InstantReward(Detector):
+    """A stake of one transaction collected rewards.
+
+    Rewards are earned over time. Here an account that had no entry in the farm put tokens in, the farm wrote the
+    stake down, paid another asset out, and gave the stake back, all within one transaction. No time passed, so
+    nothing was earned: the accounting paid the rewards of somebody else, or of a time before the stake began. The
+    stake is often borrowed for the purpose, but need not be.
+    """
+
+    id = "instant-reward"
+    family = Family.REWARD
+    severity = Severity.HIGH
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = ("https://github.com/SunWeb3Sec/DeFiHackLabs",)
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A giveaway that pays whoever holds a stake at the moment of asking, as it was announced.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per farm."""
+        for trip in subject.round_trips:
+            if (trip.loss.share or 0.0) < GRAVE_SHARE or trip.loss.signed or not subject.gain_covers(trip.loss):
+                continue
+            for account in sorted(trip.depositors):
+                entries = subject.records.get((trip.holder, account), ())
+                stake = any(
+                    entry.came_and_went and entry.before == 0 and abs(entry.peak - trip.paid_in) <= EXACT * trip.paid_in
+                    for entry in entries
+                )
+                if stake and not any(entry.before for entry in entries):
+                    yield self.finding(
+                        f"{account} put {trip.paid_in} units of {trip.asset.token} into {trip.holder} and took them "
+                        f"out again; meanwhile {trip.holder} lost {describe_loss(trip.loss)} as a reward.",
+                        victim=trip.holder,
+                        attacker=subject.roles.origin,
+                        instrument=account,
+                        frames=trip.loss.frames,
+                        evidence={"stake": str(trip.paid_in), "reward": str(trip.loss.amount)},
+                    )
+                    break

@@ -1,0 +1,76 @@
+"""A signature that was used before is good again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import (
+    Address,
+    CallFrame,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Severity,
+    Transfer,
+    signature_key,
+)
+
+_ECRECOVER = Address(b"\0" * 19 + b"\x01")
+
+
+class ReplayedSignature(Detector):
+    """The same signature moved its signer's tokens a second time.
+
+    A signed order has to be spent by its use: a nonce goes up, a fill is recorded, an identifier is crossed out.
+    Here digest and signature are those that an earlier transaction brought, the signer's tokens went to somebody
+    else again, and the contract that checked the signature wrote nothing that is not a balance. Whoever has seen the
+    signature can repeat it until the signer owns nothing. Orders that are filled in parts record each fill.
+    """
+
+    id = "replayed-signature"
+    family = Family.SIGNATURE
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = ("https://swcregistry.io/docs/SWC-121",)
+    false_positives: ClassVar[tuple[str, ...]] = ("A standing order that its signer meant to be used many times.",)
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per signature."""
+        seen = frozenset(subject.memory.signatures)
+        told: set[bytes] = set()
+        for frame in subject.simulation.trace.frames:
+            if frame.to != _ECRECOVER or frame.reverted or not any(frame.output):
+                continue
+            key, signer = signature_key(frame.input), Address(frame.output[12:32])
+            # twice in one transaction is how settlements check and then use one order
+            if key not in seen or key in told:
+                continue
+            told.add(key)
+            theft = self._moved(subject, signer, frame)
+            if theft is not None and signer not in subject.roles.cluster and not self._spent(subject, frame):
+                yield self.finding(
+                    f"{theft.amount} units of {theft.token} went from {signer} to {theft.to} on a signature "
+                    f"that had been used before; {frame.from_} keeps no record of its use.",
+                    victim=signer,
+                    attacker=subject.roles.origin,
+                    instrument=frame.from_,
+                    frames=(frame.index, theft.frame),
+                    evidence={"digest": frame.input[:32].hex()},
+                )
+
+    def _moved(self, subject: Inspection, signer: Address, check: CallFrame) -> Transfer | None:
+        for move in subject.facts.transfers:
+            if move.from_ == signer and move.sequence > check.left and move.amount:
+                return move
+        return None
+
+    def _spent(self, subject: Inspection, check: CallFrame) -> bool:
+        """True if the checking contract changed anything else than balances of the tokens that moved."""
+        diff = subject.simulation.state_diff.get(check.from_)
+        amounts = {abs(amount) for changes in subject.ledger.net.values() for amount in changes.values()}
+        changes = diff.storage.values() if diff is not None else ()
+        return any(abs(after - before) not in amounts for before, after in changes)

@@ -1,0 +1,82 @@
+"""Work or state far above any use is put on the sequencer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Severity
+
+# calls of one precompile: (worth a note, beyond any use)
+_CALLS = {
+    5: ("modular exponentiation", 200, 1_500),
+    6: ("curve addition", 2_000, 20_000),
+    7: ("curve multiplication", 1_000, 5_000),
+    8: ("pairing check", 50, 400),
+    9: ("BLAKE2 compression", 1_000, 10_000),
+    10: ("point evaluation", 20, 200),
+}
+SLOTS_NOTED = 200
+SLOTS_EXTREME = 500
+
+
+class ResourceBurn(Detector):
+    """A transaction burns proving work or state without any use.
+
+    Some work is cheap in gas and dear to those who must prove or store it: thousands of calls of one precompile, or
+    hundreds of slots filled with one and the same word while no event, payment or reader has any use for them. Sent
+    at the least fee it slows a rollup down for everybody. A note below, grave beyond what any known use needs.
+    """
+
+    id = "resource-burn"
+    family = Family.RESOURCE
+    severity = Severity.LOW
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = ("https://cwe.mitre.org/data/definitions/400.html",)
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A verifier of delay functions or of very many proofs at once.",
+        "A stock of storage kept for gas refunds, as was the custom before EIP-3529.",
+    )
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per precompile and per contract that is filled."""
+        calls: Counter[int] = Counter()
+        for frame in subject.simulation.trace.frames:
+            if frame.to is not None and frame.to[:19] == bytes(19):
+                calls[frame.to[19]] += 1
+        for number, count in calls.items():
+            name, noted, extreme = _CALLS.get(number, ("", 0, 0))
+            if name and count >= noted:
+                yield self.finding(
+                    f"{count} calls of {name} in one transaction.",
+                    attacker=subject.roles.origin,
+                    instrument=subject.transaction.to,
+                    evidence={"precompile": str(number), "calls": str(count), "gas": str(subject.simulation.gas_used)},
+                    severity=Severity.HIGH if count >= extreme else Severity.LOW,
+                )
+        yield from self._filled(subject)
+
+    def _filled(self, subject: Inspection) -> Iterator[Finding]:
+        preimages = subject.simulation.trace.preimages
+        if subject.simulation.trace.logs or subject.facts.transfers or preimages is None:
+            return
+        created = frozenset(subject.simulation.created)
+        for address, diff in subject.simulation.state_diff.items():
+            if len(diff.storage) < SLOTS_NOTED or address in created:
+                continue
+            words: Counter[int] = Counter(
+                after for slot, (before, after) in diff.storage.items() if not before and slot not in preimages
+            )
+            if words and words.most_common(1)[0][1] >= SLOTS_NOTED:
+                yield self._slots(subject, address, *words.most_common(1)[0])
+
+    def _slots(self, subject: Inspection, address: Address, word: int, count: int) -> Finding:
+        return self.finding(
+            f"{count} new slots of {address} were filled with the same word, and nothing else happened.",
+            attacker=subject.roles.origin,
+            victim=None,
+            instrument=address,
+            evidence={"slots": str(count), "word": hex(word), "gas": str(subject.simulation.gas_used)},
+            severity=Severity.HIGH if count >= SLOTS_EXTREME else Severity.LOW,
+        )

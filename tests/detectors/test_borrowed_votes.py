@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from detectors.borrowed_votes import BorrowedVotes
+from gateway.model.finding import Severity
+from tests.detectors.acts import act, findings, first_held
+
+
+@pytest.mark.parametrize(
+    ("exploit", "held_at"),
+    [
+        ("governance.borrowed-votes", 2),
+    ],
+)
+def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
+    found = findings(exploit, BorrowedVotes.id)
+    assert max(finding.severity for finding in found) is Severity.HIGH
+    assert first_held(exploit) == held_at
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "governance.delegated-vote",
+        "governance.timelocked-proposal",
+        "takeover.timelocked-upgrade",
+        "takeover.multisig-payment",
+    ],
+)
+def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
+    assert findings(twin, BorrowedVotes.id) == []
+    assert not act(twin).held

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from detectors.metamorphic_code import MetamorphicCode
+from gateway.model.finding import Severity
+from tests.detectors.acts import act, findings, first_held
+
+
+@pytest.mark.parametrize(
+    ("exploit", "held_at"),
+    [
+        ("metamorphic.changed-guest", 2),
+    ],
+)
+def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
+    found = findings(exploit, MetamorphicCode.id)
+    assert max(finding.severity for finding in found) is Severity.HIGH
+    assert first_held(exploit) == held_at
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "metamorphic.first-deposit-sweep",
+        "metamorphic.second-deposit-sweep",
+        "metamorphic.reviewed-guest",
+    ],
+)
+def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
+    assert findings(twin, MetamorphicCode.id) == []
+    assert not act(twin).held
