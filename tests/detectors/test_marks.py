@@ -1,8 +1,8 @@
 """Verdicts do not hang on marks of the corpus: its senders may bear any name.
 
-A case is run as recorded, and again with every sender under another address, in state, call data and codes, so that the
-hashes of the attack contracts that name it change too. The same transactions must be held. Contracts keep their addresses,
-for mapping entries keyed by them cannot be moved.
+A case is run as recorded, and again with every sender under another address, in state, call data and codes, so that
+the hashes of the attack contracts that name it change too. The same transactions must be held. Contracts keep their
+addresses, for mapping entries keyed by them cannot be moved.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def test_a_stranger_is_paid() -> None:
     assert (loss.holder, loss.amount, loss.share) == (VAULT, 900, 0.9)
     assert loss.acted
     assert loss.to_cluster
-    assert not (loss.agreed or loss.compensated or loss.settled or loss.signed)
+    assert not any((loss.agreed, loss.compensated, loss.settled, loss.signed))
     assert subject.unexplained(loss)
 
 

@@ -1,7 +1,8 @@
+from gateway.inspection.reentry import StaleView
 from gateway.model.trace import FrameKind
 from tests.makers import ENTRY, Tape, account
 
-VAULT, LENDER = account(10), account(11)
+VAULT, LENDER, OTHER = account(10), account(11), account(12)
 
 
 def test_a_return_that_changes_what_the_open_call_read() -> None:
@@ -31,16 +32,17 @@ def test_another_slot_or_another_way_is_none() -> None:
 
 
 def test_a_proxy_that_answers_in_the_middle_of_its_change() -> None:
-    tape = Tape()
-    with tape.call(ENTRY), tape.call(VAULT), tape.call(ENTRY), tape.call(LENDER):
-        with tape.call(VAULT, kind=FrameKind.STATICCALL), tape.call(account(12), kind=FrameKind.DELEGATECALL):
-            tape.read(VAULT, 1, 100)
-    assert tape.subject().stale_views == ()
-    tape = Tape()
-    with tape.call(ENTRY), tape.call(VAULT):
-        with tape.call(ENTRY), tape.call(LENDER):
-            with tape.call(VAULT, kind=FrameKind.STATICCALL), tape.call(account(12), kind=FrameKind.DELEGATECALL):
-                tape.read(VAULT, 1, 100)
-        tape.write(VAULT, 1, 100, 7)
-    (view,) = tape.subject().stale_views
+    assert answered(after=100) == ()
+    (view,) = answered(after=7)
     assert (view.account, view.reader, view.seen, view.final) == (VAULT, LENDER, 100, 7)
+
+
+def answered(after: int) -> tuple[StaleView, ...]:
+    """The vault calls out; the lender asks its proxy for slot 1; then the vault writes `after` there."""
+    tape = Tape()
+    static, delegate = FrameKind.STATICCALL, FrameKind.DELEGATECALL
+    with tape.call(ENTRY), tape.call(VAULT):
+        with tape.call(ENTRY), tape.call(LENDER), tape.call(VAULT, kind=static), tape.call(OTHER, kind=delegate):
+            tape.read(VAULT, 1, 100)
+        tape.write(VAULT, 1, 100, after)
+    return tape.subject().stale_views
