@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -164,7 +163,7 @@ def frame(index: int, parent: int = -1, **parts: Any) -> CallFrame:
 
 def simulation(frames: int = 3) -> SimulationResult:
     made = [frame(index, index - 1) for index in range(frames)]
-    made[-1] = dataclasses.replace(made[-1], to=None, error="execution reverted", revert_reason="no", reverted=True)
+    made[-1] = made[-1]._replace(to=None, error="execution reverted", revert_reason="no", reverted=True)
     return SimulationResult(
         status=SimulationStatus.SUCCESS,
         gas_used=123_456,

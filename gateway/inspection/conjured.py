@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gateway.inspection.ledger import Asset, Ledger
+from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import SimulationResult
 
 ABSURD_AMOUNT = 1 << 240
 """units beyond which an amount is an overflow, or a token without meaning"""
+OVERSPENT = 2
+"""times what it had; rebases and reflections add far less"""
+OVERSPENT_UNITS = 10**6
 WORD = 1 << 256
 
 
@@ -56,6 +59,19 @@ def conjured(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> tupl
         if amount >= ABSURD_AMOUNT and -amount % WORD not in _growth(simulation, token, holder):
             found.append(Conjured(token, holder, amount, frames[token, holder], to_itself=False))
     return tuple(found)
+
+
+def overspent(ledger: Ledger, cluster: Set[Address]) -> frozenset[Asset]:
+    """Tokens of which a member of the ordering side gave away much more than it had and got: it made them itself."""
+    return frozenset(
+        asset
+        for member in cluster
+        for asset, amount in ledger.net.get(member, {}).items()
+        if asset != NATIVE
+        and asset.item is None
+        and (stock := ledger.before.get((member, asset))) is not None
+        and -amount > OVERSPENT * stock + OVERSPENT_UNITS
+    )
 
 
 def _growth(simulation: SimulationResult, token: Address, holder: Address) -> set[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
-from gateway.inspection.conjured import Conjured, conjured
+from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
@@ -166,18 +166,22 @@ class Inspection:
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
-        """What was given, without a few smallest units of tokens that have no price.
+        """What was given: not what it made itself, nor a few smallest units of tokens that have no price.
 
         Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
         """
         prices, supply = self.market.prices, self.ledger.supply
+        selfmade = overspent(self.ledger, self.roles.cluster)
         return {
             asset: amount
             for asset, amount in self.roles.gave.items()
-            if amount > CRUMBS
-            or asset.item is not None
-            or asset in prices
-            or amount * 1000 > supply.get(asset, amount * 1000)
+            if asset not in selfmade
+            and (
+                amount > CRUMBS
+                or asset.item is not None
+                or asset in prices
+                or amount * 1000 > supply.get(asset, amount * 1000)
+            )
         }
 
     @property

@@ -116,7 +116,7 @@ class Disposition:
     async def _settle(self, transaction: Transaction, arrival: Arrival) -> Answer:
         if await self._is_queued(transaction.hash):
             # Redis knows a case, so there is nothing to simulate; what its state is, the record says.
-            answer = self._known(await self._status(transaction.hash))
+            answer = await self._known(await self._status(transaction.hash))
             if answer is not None:
                 return answer
         status, rivals, judgement = await asyncio.gather(
@@ -127,7 +127,7 @@ class Disposition:
         )
         if isinstance(status, BaseException):
             raise status
-        answer = self._known(status)
+        answer = await self._known(status)
         if answer is not None:
             return answer
         if status.status is PublicStatus.FORWARDED and await self._dispatch.is_known(transaction.hash):
@@ -161,7 +161,7 @@ class Disposition:
     def _goes_on_without_record(self) -> bool:
         return self._terms.policy.on_record_unavailable is Action.FORWARD
 
-    def _known(self, status: TransactionStatus) -> Answer | None:
+    async def _known(self, status: TransactionStatus) -> Answer | None:
         """The answer for a hash that has a case; None if it has none.
 
         Raises:
@@ -170,6 +170,9 @@ class Disposition:
         if status.case_id is None:
             return None
         if status.status in (PublicStatus.FORWARDED, PublicStatus.INCLUDED):
+            return hash_answer(status.hash)
+        # Released and sent, while the record has not been told yet.
+        if status.status is PublicStatus.RELEASED and await self._dispatch.is_known(status.hash):
             return hash_answer(status.hash)
         raise not_forwarded(status, self._terms)
 

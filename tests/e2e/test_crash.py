@@ -51,6 +51,8 @@ def test_a_held_transaction_survives_every_death(tmp_path: Path, rounds: int) ->
         try:
             for turn in range(rounds):
                 wallets = [Wallet(chain) for _ in range(6)]
+                chain.mine()
+                time.sleep(0.5)  # for the gateway to see the block in which the wallets have money
                 suspicious = [wallet.sign(BROKEN, gas=90_000) for wallet in wallets[:3]]
                 clean += (fresh := [wallet.sign() for wallet in wallets[3:]])
                 answers: dict[str, dict[str, Any]] = {}

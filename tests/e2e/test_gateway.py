@@ -45,11 +45,16 @@ def gateway(chain: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def exploit(chain: Anvil, gateway: GatewayProcess) -> Line:
     """The playbill's first exploit, with everything before it played: the line that does the damage, not yet sent."""
+    seen = True
     for item in load():
         if isinstance(item, Setup):
             chain.rpc("eth_sendRawTransaction", item.line.raw)
             until(functools.partial(chain.rpc, "eth_getTransactionReceipt", item.line.hash))
+            seen = False
             continue
+        if not seen:
+            time.sleep(1.0)  # the gateway follows the head by polling
+            seen = True
         assert isinstance(item, Act)
         for line in item.lines if item.honest else item.lines[:-1]:
             answer = gateway.call("eth_sendRawTransaction", line.raw)
@@ -62,9 +67,17 @@ def exploit(chain: Anvil, gateway: GatewayProcess) -> Line:
     raise AssertionError("the playbill has no exploit")
 
 
+def funded(chain: Anvil) -> Wallet:
+    """A wallet whose money stands in a block that the gateway has had time to see."""
+    wallet = Wallet(chain)
+    chain.mine()
+    time.sleep(1.0)
+    return wallet
+
+
 def test_web3_sends_an_honest_transaction_whose_bytes_arrive_unchanged(chain: Anvil, gateway: GatewayProcess) -> None:
     web3 = Web3(Web3.HTTPProvider(gateway.url))
-    wallet = Wallet(chain)
+    wallet = funded(chain)
     raw = wallet.sign(value=5)
     assert web3.eth.chain_id == 31337
     sent = web3.eth.send_raw_transaction(bytes.fromhex(raw[2:]))  # type: ignore[arg-type]
@@ -114,9 +127,10 @@ def test_the_terminal_shows_the_case_and_refuses_a_second_decision(
 
 
 def test_what_a_node_would_refuse_is_refused_in_its_words(chain: Anvil, gateway: GatewayProcess) -> None:
-    wallet = Wallet(chain)
+    wallet = funded(chain)
     first = wallet.sign()
-    assert gateway.call("eth_sendRawTransaction", first)["result"] == hash_of(first)
+    sent = gateway.call("eth_sendRawTransaction", first)
+    assert sent.get("result") == hash_of(first), sent
     other = wallet.sign(nonce=0, value=9)
     assert "nonce too low" in gateway.call("eth_sendRawTransaction", other)["error"]["message"]
     poor = wallet.sign(nonce=1, value=10**24)
@@ -126,14 +140,15 @@ def test_what_a_node_would_refuse_is_refused_in_its_words(chain: Anvil, gateway:
 
 
 def test_a_gap_waits_and_goes_when_it_is_filled(chain: Anvil, gateway: GatewayProcess) -> None:
-    wallet = Wallet(chain)
+    wallet = funded(chain)
     first, second = wallet.sign(), wallet.sign(value=2)
     assert gateway.call("eth_sendRawTransaction", second)["error"]["data"]["status"] == "PARKED"
     answer = gateway.call("eth_sendRawTransaction", first)
     assert answer.get("result") == hash_of(first), answer
     receipt = until(lambda: chain.rpc("eth_getTransactionReceipt", hash_of(second)))
     assert receipt["status"] == "0x1"
-    assert gateway.call("eth_sendRawTransaction", second)["result"] == hash_of(second)
+    sent = gateway.call("eth_sendRawTransaction", second)
+    assert sent.get("result") == hash_of(second), sent
 
 
 def test_metrics_and_health_speak(gateway: GatewayProcess) -> None:
