@@ -43,7 +43,7 @@ def test_the_page_names_what_was_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_a_path_without_cases_is_refused_by_name(path: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="holds no case|does not exist"):
+    with pytest.raises(ConfigurationError, match=r"holds no case|does not exist"):
         evaluate([tmp_path / path])
 
 
