@@ -10,7 +10,7 @@ from tests.detectors.acts import act, findings, first_held
 @pytest.mark.parametrize(
     ("exploit", "held_at"),
     [
-        ("callback-reentrancy.read-only-reentry", 1),
+        ("callback-reentrancy.read-only-reentry", 2),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
