@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-state bench-dashboard contracts fixtures screenshots catalogue clean
+.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-engine bench-state bench-dashboard contracts fixtures screenshots catalogue clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -71,6 +71,9 @@ bench-state: setup
 	@$(BIN)/python -m bench.state $(ARGS)
 
 check: lint types test
+
+bench-engine: setup
+	@$(BIN)/python -m bench.engine $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m bench.edge $(ARGS)

@@ -72,7 +72,7 @@ pub enum Ending {
 }
 
 /// All that one run needs beside its state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Run {
     /// The transaction.
     pub tx: TxEnv,
@@ -338,6 +338,9 @@ impl EvmTr for Traced {
         let remaining = frame.interpreter.gas.remaining();
         if let Some(frame) = ctx.chain.frame() {
             frame.remaining = remaining;
+        }
+        if matches!(&action, InterpreterAction::Return(result) if result.result == InstructionResult::MemoryLimitOOG) {
+            ctx.chain.stop("memory");
         }
         if ctx.chain.stopped.is_some() {
             return Err(ContextError::Custom("stopped by a limit".into()));

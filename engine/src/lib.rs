@@ -2,9 +2,11 @@
 //!
 //! The Python side sees `World`, `Outcome`, `Wanted` and `decode`; everything else stays here.
 
+mod bare;
 mod decode;
 mod diff;
 mod evm;
+mod input;
 mod instruction;
 mod python;
 mod recorder;

@@ -1,34 +1,27 @@
 //! The Python face: inputs are copied first, execution runs without the GIL, results are built on demand.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyTuple};
 use revm::bytecode::Bytecode;
-use revm::context::either::Either;
-use revm::context::transaction::{
-    AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization,
-};
-use revm::context::{BlockEnv, CfgEnv, TxEnv};
-use revm::context_interface::block::BlobExcessGasAndPrice;
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, B256, Bytes, HashMap, TxKind, U256};
+use revm::primitives::{Address, U256};
 
+use crate::bare::measure;
 use crate::evm::{self, Ending, Run, execute};
-use crate::recorder::{ENVIRONMENT, Kind, Limits};
-use crate::spec::spec_by_name;
+use crate::input::{flag, to_address, to_block, to_hash, to_limits, to_transaction, to_word};
+use crate::recorder::{ENVIRONMENT, Kind};
 use crate::world;
 
 create_exception!(stopgate_engine, Refused, PyException, "A node would refuse the transaction: (reason, detail).");
 create_exception!(stopgate_engine, Broken, PyException, "The engine failed; nothing is known about the transaction.");
-
-/// Memory that one transaction may use, in bytes; more ends it out of gas.
-const MEMORY_LIMIT: u64 = 256 << 20;
 
 /// Known state; see the gateway's `World`.
 #[pyclass(frozen, module = "stopgate_engine")]
@@ -55,6 +48,34 @@ impl World {
     fn lock(&self) -> MutexGuard<'_, world::World> {
         // A world is changed value by value, so a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(
+        &self,
+        transaction: &Bound<'_, PyAny>,
+        block: &Bound<'_, PyAny>,
+        limits: &Bound<'_, PyAny>,
+        checks: &Bound<'_, PyAny>,
+        p256: bool,
+    ) -> PyResult<(Run, world::Source)> {
+        let (block_env, mut cfg, hashes) = to_block(block)?;
+        let tx = to_transaction(transaction)?;
+        cfg.disable_nonce_check = !flag(checks, "nonce")?;
+        cfg.disable_eip3607 = !flag(checks, "sender_code")?;
+        let grant_value = !flag(checks, "balance")?;
+        cfg.disable_balance_check = grant_value;
+        cfg.disable_fee_charge = grant_value;
+        cfg.disable_base_fee = grant_value;
+        let run = Run { tx, block: block_env, p256, limits: to_limits(limits)?, grant_value, cfg };
+        let source = world::Source {
+            view: self.lock().view(),
+            complete: self.complete,
+            wanted: world::Wanted::default(),
+            floor: None,
+            clears_empty: run.cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+            hashes,
+        };
+        Ok((run, source))
     }
 }
 
@@ -151,6 +172,24 @@ impl World {
         Self { complete: self.complete, state: Mutex::new(self.lock().fork()) }
     }
 
+    /// Seconds of each of `times` runs, with everything recorded or (`traced` false) on revm as it comes.
+    #[pyo3(signature = (transaction, block, limits, checks, times, traced))]
+    #[allow(clippy::too_many_arguments)] // one Python call
+    fn measure<'py>(
+        &self,
+        py: Python<'py>,
+        transaction: &Bound<'py, PyAny>,
+        block: &Bound<'py, PyAny>,
+        limits: &Bound<'py, PyAny>,
+        checks: &Bound<'py, PyAny>,
+        times: usize,
+        traced: bool,
+    ) -> PyResult<Vec<f64>> {
+        let (run, source) = self.prepare(transaction, block, limits, checks, false)?;
+        let times = py.detach(|| measure(&run, &source, times, traced));
+        Ok(times.iter().map(Duration::as_secs_f64).collect())
+    }
+
     /// Executes one transaction; returns an `Outcome`, or `Wanted` if keys are missing.
     #[pyo3(signature = (transaction, block, limits, checks, p256))]
     fn simulate<'py>(
@@ -162,23 +201,7 @@ impl World {
         checks: &Bound<'py, PyAny>,
         p256: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (block_env, mut cfg, hashes) = to_block(block)?;
-        let tx = to_transaction(transaction)?;
-        cfg.disable_nonce_check = !flag(checks, "nonce")?;
-        cfg.disable_eip3607 = !flag(checks, "sender_code")?;
-        let grant_value = !flag(checks, "balance")?;
-        cfg.disable_balance_check = grant_value;
-        cfg.disable_fee_charge = grant_value;
-        cfg.disable_base_fee = grant_value;
-        let run = Run { tx, block: block_env, p256, limits: to_limits(limits)?, grant_value, cfg };
-        let source = world::Source {
-            view: self.lock().view(),
-            complete: self.complete,
-            wanted: world::Wanted::default(),
-            floor: None,
-            clears_empty: run.cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
-            hashes,
-        };
+        let (run, source) = self.prepare(transaction, block, limits, checks, p256)?;
         let ending = py
             .detach(|| catch_unwind(AssertUnwindSafe(|| execute(run, source))))
             .map_err(|_| Broken::new_err("the engine panicked; the run was discarded"))?;
@@ -240,18 +263,18 @@ impl Outcome {
     /// Addresses of contracts that were created and still stand.
     #[getter]
     fn created<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let stands =
-            |address: &Address| !self.inner.changes.iter().any(|change| change.destroyed && change.address == *address);
-        let mut seen = Vec::new();
+        let gone: HashSet<Address> =
+            self.inner.changes.iter().filter(|change| change.destroyed).map(|change| change.address).collect();
+        let (mut made, mut seen) = (Vec::new(), HashSet::new());
         for frame in &self.inner.trace.frames {
             if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
-                && stands(&address)
-                && !seen.contains(&address)
+                && !gone.contains(&address)
+                && seen.insert(address)
             {
-                seen.push(address);
+                made.push(address);
             }
         }
-        seen.iter().map(|address| bytes(py, address.as_slice())).collect()
+        made.iter().map(|address| bytes(py, address.as_slice())).collect()
     }
 
     /// Addresses of accounts that were removed.
@@ -403,131 +426,4 @@ fn revert_reason(output: &[u8], error: Option<&str>) -> Option<String> {
     let start = offset.checked_add(32)?;
     let text = body.get(start..start.checked_add(length)?)?;
     Some(String::from_utf8_lossy(text).into_owned())
-}
-
-fn raw<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
-    Ok(value.cast::<PyBytes>()?.as_bytes())
-}
-
-fn to_address(value: &Bound<'_, PyAny>) -> PyResult<Address> {
-    Address::try_from(raw(value)?).map_err(|_| PyValueError::new_err("an address has 20 bytes"))
-}
-
-fn to_hash(value: &Bound<'_, PyAny>) -> PyResult<B256> {
-    B256::try_from(raw(value)?).map_err(|_| PyValueError::new_err("a hash has 32 bytes"))
-}
-
-fn to_word(value: &Bound<'_, PyAny>) -> PyResult<U256> {
-    if let Ok(small) = value.extract::<u64>() {
-        return Ok(U256::from(small));
-    }
-    let py = value.py();
-    let big = value.call_method1(intern!(py, "to_bytes"), (32, intern!(py, "big")))?;
-    Ok(U256::from_be_slice(raw(&big)?))
-}
-
-fn flag(checks: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
-    checks.getattr(name)?.extract()
-}
-
-fn to_limits(limits: &Bound<'_, PyAny>) -> PyResult<Limits> {
-    let py = limits.py();
-    let seconds: f64 = limits.getattr(intern!(py, "wall_clock"))?.extract()?;
-    Ok(Limits {
-        wall_clock: Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?,
-        frames: limits.getattr(intern!(py, "frames"))?.extract()?,
-        accesses: limits.getattr(intern!(py, "accesses"))?.extract()?,
-        logs: limits.getattr(intern!(py, "logs"))?.extract()?,
-        bytes: limits.getattr(intern!(py, "output_bytes"))?.extract()?,
-    })
-}
-
-/// Blobs that one transaction may carry: EIP-4844, EIP-7691 (as many as a block), EIP-7594.
-fn max_blobs(spec: SpecId) -> u64 {
-    if spec == SpecId::PRAGUE { 9 } else { 6 }
-}
-
-fn to_block(block: &Bound<'_, PyAny>) -> PyResult<(BlockEnv, CfgEnv, HashMap<u64, B256>)> {
-    let py = block.py();
-    let fork = block.getattr(intern!(py, "fork"))?;
-    let fork: &str = fork.extract()?;
-    let spec = spec_by_name(fork).ok_or_else(|| PyValueError::new_err(format!("unknown fork {fork:?}")))?;
-    let mut cfg = CfgEnv::new_with_spec(spec);
-    cfg.chain_id = block.getattr(intern!(py, "chain_id"))?.extract()?;
-    cfg.memory_limit = MEMORY_LIMIT;
-    cfg.max_blobs_per_tx = Some(max_blobs(spec));
-    let randao = to_hash(&block.getattr(intern!(py, "prev_randao"))?)?;
-    let merged = spec.is_enabled_in(SpecId::MERGE);
-    let env = BlockEnv {
-        number: to_word(&block.getattr(intern!(py, "number"))?)?,
-        beneficiary: to_address(&block.getattr(intern!(py, "coinbase"))?)?,
-        timestamp: to_word(&block.getattr(intern!(py, "timestamp"))?)?,
-        gas_limit: block.getattr(intern!(py, "gas_limit"))?.extract()?,
-        basefee: block.getattr(intern!(py, "base_fee"))?.extract()?,
-        difficulty: if merged { U256::ZERO } else { U256::from_be_bytes(randao.0) },
-        prevrandao: merged.then_some(randao),
-        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice {
-            excess_blob_gas: 0,
-            blob_gasprice: block.getattr(intern!(py, "blob_base_fee"))?.extract()?,
-        }),
-        slot_num: 0,
-    };
-    let mut hashes = HashMap::default();
-    for item in block.getattr(intern!(py, "block_hashes"))?.call_method0(intern!(py, "items"))?.try_iter()? {
-        let item = item?;
-        hashes.insert(item.get_item(0)?.extract()?, to_hash(&item.get_item(1)?)?);
-    }
-    Ok((env, cfg, hashes))
-}
-
-fn to_transaction(tx: &Bound<'_, PyAny>) -> PyResult<TxEnv> {
-    let py = tx.py();
-    let to = tx.getattr(intern!(py, "to"))?;
-    let kind = if to.is_none() { TxKind::Create } else { TxKind::Call(to_address(&to)?) };
-    let tx_type: u8 = tx.getattr(intern!(py, "type"))?.extract()?;
-    let priority: u128 = tx.getattr(intern!(py, "max_priority_fee_per_gas"))?.extract()?;
-    let mut access_list = Vec::new();
-    for entry in tx.getattr(intern!(py, "access_list"))?.try_iter()? {
-        let entry = entry?;
-        let slots = entry.getattr(intern!(py, "slots"))?;
-        let storage_keys = slots.try_iter()?.map(|slot| Ok(B256::from(to_word(&slot?)?))).collect::<PyResult<_>>()?;
-        access_list
-            .push(AccessListItem { address: to_address(&entry.getattr(intern!(py, "address"))?)?, storage_keys });
-    }
-    let mut authorization_list = Vec::new();
-    for entry in tx.getattr(intern!(py, "authorization_list"))?.try_iter()? {
-        authorization_list.push(Either::Right(to_authorization(&entry?)?));
-    }
-    let hashes = tx.getattr(intern!(py, "blob_versioned_hashes"))?;
-    Ok(TxEnv {
-        tx_type,
-        caller: to_address(&tx.getattr(intern!(py, "sender"))?)?,
-        gas_limit: tx.getattr(intern!(py, "gas_limit"))?.extract()?,
-        gas_price: tx.getattr(intern!(py, "max_fee_per_gas"))?.extract()?,
-        kind,
-        value: to_word(&tx.getattr(intern!(py, "value"))?)?,
-        data: Bytes::copy_from_slice(raw(&tx.getattr(intern!(py, "input"))?)?),
-        nonce: tx.getattr(intern!(py, "nonce"))?.extract()?,
-        chain_id: tx.getattr(intern!(py, "chain_id"))?.extract()?,
-        access_list: AccessList(access_list),
-        gas_priority_fee: (tx_type >= 2).then_some(priority),
-        blob_hashes: hashes.try_iter()?.map(|hash| to_hash(&hash?)).collect::<PyResult<_>>()?,
-        max_fee_per_blob_gas: tx.getattr(intern!(py, "max_fee_per_blob_gas"))?.extract()?,
-        authorization_list,
-    })
-}
-
-fn to_authorization(entry: &Bound<'_, PyAny>) -> PyResult<RecoveredAuthorization> {
-    let py = entry.py();
-    let authority = entry.getattr(intern!(py, "authority"))?;
-    let authority = match authority.is_none() {
-        true => RecoveredAuthority::Invalid,
-        false => RecoveredAuthority::Valid(to_address(&authority)?),
-    };
-    let inner = Authorization {
-        chain_id: to_word(&entry.getattr(intern!(py, "chain_id"))?)?,
-        address: to_address(&entry.getattr(intern!(py, "address"))?)?,
-        nonce: entry.getattr(intern!(py, "nonce"))?.extract()?,
-    };
-    Ok(RecoveredAuthorization::new_unchecked(inner, authority))
 }

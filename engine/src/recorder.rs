@@ -150,7 +150,8 @@ impl Recorder {
         sequence
     }
 
-    fn stop(&mut self, reason: &'static str) -> InstructionResult {
+    /// Ends the run as truncated, for the first reason given.
+    pub fn stop(&mut self, reason: &'static str) -> InstructionResult {
         self.stopped.get_or_insert(reason);
         STOP
     }

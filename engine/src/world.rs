@@ -218,7 +218,7 @@ impl Wanted {
 
 /// The state one run reads. What is unknown reads as zero and is noted as wanted; a run that
 /// wanted anything has no result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Known values.
     pub view: View,
