@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use revm::Database;
 use revm::primitives::{Address, AddressMap, B256, Bytes, HashMap, KECCAK_EMPTY, U256, keccak256};
@@ -106,6 +106,26 @@ impl View {
 pub struct World {
     below: View,
     top: Layer,
+    codes: Arc<Codes>,
+}
+
+/// Loaded code by hash, once, for all forks of a world: a chain has far more accounts than codes.
+#[derive(Debug, Default)]
+struct Codes(Mutex<HashMap<B256, Code>>);
+
+impl Codes {
+    fn get(&self, bytes: &[u8], hash: B256) -> Code {
+        // An entry is whole or absent, so a panic elsewhere leaves nothing half done.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&hash) {
+            Some(code) if code.bytecode.original_byte_slice() == bytes => code.clone(),
+            _ => {
+                let code = analysed(Bytes::copy_from_slice(bytes));
+                known.insert(code.hash, code.clone());
+                code
+            }
+        }
+    }
 }
 
 impl World {
@@ -128,7 +148,7 @@ impl World {
 
     /// An independent copy.
     pub fn fork(&mut self) -> World {
-        World { below: self.view(), top: Layer::default() }
+        World { below: self.view(), top: Layer::default(), codes: Arc::clone(&self.codes) }
     }
 
     fn account(&self, address: &Address) -> Option<&Account> {
@@ -142,7 +162,7 @@ impl World {
         let code = match known {
             _ if code.is_empty() => Code::default(),
             Some(known) if known.code.hash == hash && known.code.bytecode.len() == code.len() => known.code.clone(),
-            _ => analysed(Bytes::copy_from_slice(code)),
+            _ => self.codes.get(code, hash),
         };
         self.top.accounts.insert(address, Account { nonce, balance, code, generation, exists: true });
     }

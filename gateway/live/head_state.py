@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gateway.errors import UpstreamError
+from gateway.evm.data_fee import L1_BLOCK, SLOTS, data_fee, operator_fee
 from gateway.evm.simulator import Checks, Limits, Simulator, World
 from gateway.live.block_trace import Key
 from gateway.live.cache import StateCache
@@ -21,7 +22,7 @@ from gateway.live.prefetch import Prefetcher
 from gateway.live.runner import HeadMoved, Ran, Runner
 from gateway.live.view import Stack, View
 from gateway.model.block import BlockContext
-from gateway.model.chain import ChainProfile
+from gateway.model.chain import ChainProfile, FeeRule
 from gateway.model.head import HeadChange, Header
 from gateway.model.primitive import Address, Hash32
 from gateway.model.state import StateBatch, StateKeys
@@ -161,6 +162,19 @@ class HeadState:
             view.load(self.cache.add(fetched.values))
             account = self.cache.accounts[sender]
         return account.nonce
+
+    async def extra_fee(self, view: View, transaction: Transaction) -> int:
+        """Wei that the chain takes beside gas at the head. Raises HeadMoved as `run` does, and UpstreamError."""
+        if self._profile.fee_rule is not FeeRule.OP_STACK:
+            return 0
+        unknown = self.cache.unknown(StateKeys(slots=frozenset((L1_BLOCK, slot) for slot in SLOTS)))
+        if unknown:
+            fetched = await self.fetcher.fetch(unknown, view.head.hash)
+            if view is not self._loadable:
+                raise HeadMoved
+            view.load(self.cache.add(fetched.values))
+        slots = {slot: self.cache.slots[L1_BLOCK, slot] for slot in SLOTS}
+        return data_fee(transaction.raw.data, slots) + operator_fee(transaction.gas_limit, slots)
 
     async def run(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamError, UpstreamRefused
+from gateway.evm.admission import upfront_cost
 from gateway.evm.simulator import ADMISSION, Limits, Simulator, World
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import Reader
@@ -274,10 +275,24 @@ class LiveState:
                 ran = await self.head_state.run(
                     view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
                 )
+        await self._check_extra_fee(view, transaction, ran.result)
         mark = footprint(transaction, ran.result)
         return ran, Basis(
             view.head.ref, seen, mark, whole, trips + ran.trips, replaced.entry.hash if replaced is not None else None
         )
+
+    async def _check_extra_fee(self, view: View, transaction: Transaction, result: SimulationResult) -> None:
+        """The engines know gas and value; what the chain takes besides must be there too."""
+        fee = await self.head_state.extra_fee(view, transaction)
+        change = result.state_diff.get(transaction.sender)
+        if not fee or change is None or change.balance is None:
+            return
+        cost, have = upfront_cost(transaction) + fee, change.balance[0]
+        if cost > have:
+            raise Unexecutable(
+                "insufficient funds for gas * price + value",
+                f"address {transaction.sender} have {have} want {cost}, of which {fee} L1 data and operator fee",
+            )
 
     async def _known(self, view: View, hash: Hash32) -> Admission:
         """KNOWN, unless who took the place died before sending: then the place is good and the sending is due."""

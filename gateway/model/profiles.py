@@ -1,8 +1,7 @@
 """The chains this gateway knows, as data; for any other chain of a family, name one of these in the settings.
 
 Activation times of Ethereum are those of https://github.com/ethereum/execution-specs (README, "Hardforks").
-A fact marked [U] could not be checked against the chain's own documentation when it was written down. Extra fees
-(`fee_rule`) are named here and not yet part of the balance check: the sequencer makes that check itself.
+A fact marked [U] could not be checked against the chain's own documentation when it was written down.
 """
 
 from __future__ import annotations

@@ -91,9 +91,10 @@ class Gateway:
         *,
         settings: LiveSettings = LiveSettings(),
         simulator: str = ENGINES[-1],
+        profile: ChainProfile = PROFILE,
     ) -> None:
         self.reader = reader
-        self.live = LiveState(engine(simulator), reader, PROFILE, log or MemoryPendingLog(), decode, settings=settings)
+        self.live = LiveState(engine(simulator), reader, profile, log or MemoryPendingLog(), decode, settings=settings)
         self.follower = HeadFollower(reader, self.live.advance)
 
     async def simulate(self, transaction: Transaction) -> Any:

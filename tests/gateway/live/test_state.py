@@ -2,19 +2,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from gateway.errors import Unexecutable, UpstreamError, UpstreamRefused
+from gateway.evm.admission import upfront_cost
+from gateway.evm.data_fee import (
+    BASE_FEE,
+    BLOB_BASE_FEE,
+    L1_BLOCK,
+    OPERATOR,
+    SCALARS,
+    data_fee,
+    operator_fee,
+)
 from gateway.live.change import Invalidation
 from gateway.live.fetch import Call
 from gateway.live.state import LiveSettings
+from gateway.model.chain import FeeRule
 from gateway.model.pending import Admission
 from gateway.model.trace import SimulationStatus
 from gateway.store.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from tests.anvil import Anvil, needs_anvil, running_anvil
-from tests.gateway.live.chain import ENGINES, STORE, VAULT, Gateway, deploy, following, gains, init_code, signed
+from tests.gateway.live.chain import (
+    ENGINES,
+    PROFILE,
+    STORE,
+    VAULT,
+    Gateway,
+    deploy,
+    following,
+    gains,
+    init_code,
+    signed,
+)
 
 pytestmark = needs_anvil
 COINS = 5 * 10**18
@@ -303,3 +326,23 @@ async def test_predictions_hold_under_steady_traffic_at_250_ms_blocks() -> None:
                     wrong.append((hash, simulation.gas_used, receipt["gasUsed"]))
             assert wrong == []
             assert gateway.live.head_state.carrier.statistics.samples_wrong == 0
+
+
+async def test_the_l1_data_fee_must_be_there_too(chain: Anvil, upstream: HttpUpstream) -> None:
+    rollup = replace(PROFILE, fee_rule=FeeRule.OP_STACK)
+    transaction = signed(0, 0, "0x" + "ab" * 20, value=123)
+    values = {BASE_FEE: 10**9, BLOB_BASE_FEE: 10**7, SCALARS: 2 << 96 | 3 << 64, OPERATOR: 500_000 << 64 | 1_000}
+    for slot, value in values.items():
+        chain.rpc("anvil_setStorageAt", str(L1_BLOCK), f"0x{slot:064x}", f"0x{value:064x}")
+    fee = data_fee(transaction.raw.data, values) + operator_fee(transaction.gas_limit, values)
+    needed = upfront_cost(transaction) + fee
+    for balance, enough in ((needed, True), (needed - 1, False)):
+        chain.rpc("anvil_setBalance", str(transaction.sender), hex(balance))
+        chain.mine()
+        gateway = Gateway(upstream, profile=rollup)
+        await gateway.follower.refresh()
+        if enough:
+            assert (await gateway.simulate(transaction)).succeeded
+        else:
+            with pytest.raises(Unexecutable, match=f"of which {fee} L1 data and operator fee"):
+                await gateway.simulate(transaction)
