@@ -109,7 +109,7 @@ def _processes(chain: LocalChain, folder: Path, engine: str | None, screen: Cons
                 _wait_until_ready(name, f"http://127.0.0.1:{port}{path}", children[-1], folder / f"{name}.log")
         token = asyncio.run(_login_token(folder))
         address = f"http://127.0.0.1:{dashboard_port}"
-        running = _Running(f"http://127.0.0.1:{rpc_port}", address, f"{address}/login/link?token={token}")
+        running = _Running(f"http://127.0.0.1:{rpc_port}", address, f"{address}/login/token?token={token}")
         running.engine = _engine(folder / "gateway.log")
         screen.print(
             f"chain {chain.kind} at {chain.url}, gateway at {running.rpc} with engine {running.engine}", highlight=False
