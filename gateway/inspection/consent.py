@@ -7,6 +7,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.inspection.facts import TRANSFER
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
@@ -94,6 +95,9 @@ def gather(
         parties.add(frame.from_)
         if frame.to is not None:
             parties.add(frame.to)
+    for log in trace.logs:
+        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
+            parties.add(Address(log.topics[2][12:]))
     stored, entries, allowances = _storage(trace, parties, but)
     return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
 

@@ -36,27 +36,49 @@ Records = Mapping[tuple[Address, Address], tuple[Record, ...]]
 """(contract, account) -> the entries of that account there which were written"""
 
 
-def records(simulation: SimulationResult, accounts: Set[Address]) -> Records:
-    """Entries of simple mappings that are keyed by one of `accounts`; one pass over the writes that stood."""
-    preimages, frames = simulation.trace.preimages or {}, simulation.trace.frames
-    owners: dict[tuple[Address, int], Address] = {}
+def records(simulation: SimulationResult, contracts: Set[Address], accounts: Set[Address]) -> Records:
+    """Entries of simple mappings that `contracts` keep for `accounts` and wrote.
+
+    Pairs in which nothing can have come and gone are left out, so that accesses are seldom read; linear in both.
+    """
+    kept = _candidates(simulation, contracts, accounts)
+    if not kept:
+        return {}
+    frames = simulation.trace.frames
     written: dict[tuple[Address, int], list[int]] = {}
-    for use in simulation.trace.slots or ():
-        owner = _keyed_by(preimages, use.slot, accounts) if use.written else None
-        if owner is not None:
-            owners[use.address, use.slot] = owner
-            written[use.address, use.slot] = [use.before, use.before, use.before]
-    # the peak lies between first and last touch, so it takes every write; only where an entry is worth it
-    for access in (simulation.trace.accesses or ()) if written else ():
-        row = written.get((access.address, access.slot))
-        if row is not None and access.kind is AccessKind.SSTORE and not frames[access.frame].reverted:
-            row[1], row[2] = max(row[1], access.value), access.value
+    for access in simulation.trace.accesses or ():
+        if access.kind is not AccessKind.SSTORE or (access.address, access.slot) not in kept:
+            continue
+        if frames[access.frame].reverted:
+            continue
+        row = written.setdefault((access.address, access.slot), [access.previous, access.previous, 0])
+        row[1], row[2] = max(row[1], access.value), access.value
     found: dict[tuple[Address, Address], list[Record]] = defaultdict(list)
     for (contract, slot), (before, peak, after) in written.items():
-        owner = owners[contract, slot]
-        if owner != contract:
-            found[contract, owner].append(Record(slot, before, peak, after))
+        found[contract, kept[contract, slot]].append(Record(slot, before, peak, after))
     return {key: tuple(rows) for key, rows in found.items()}
+
+
+def _candidates(
+    simulation: SimulationResult, contracts: Set[Address], accounts: Set[Address]
+) -> dict[tuple[Address, int], Address]:
+    """(contract, slot) -> account, of every pair that has two written entries, or one that ended no higher."""
+    preimages = simulation.trace.preimages or {}
+    pairs: dict[tuple[Address, Address], list[tuple[int, bool]]] = defaultdict(list)
+    for use in simulation.trace.slots or ():
+        if not use.written or use.address not in contracts:
+            continue
+        account = _keyed_by(preimages, use.slot, accounts)
+        if account is not None and account != use.address:
+            diff = simulation.state_diff.get(use.address)
+            after = diff.storage.get(use.slot, (use.before, use.before))[1] if diff is not None else use.before
+            pairs[use.address, account].append((use.slot, after <= use.before))
+    return {
+        (contract, slot): account
+        for (contract, account), slots in pairs.items()
+        if len(slots) > 1 or slots[0][1]
+        for slot, _ in slots
+    }
 
 
 def _keyed_by(preimages: Mapping[int, bytes], slot: int, accounts: Set[Address]) -> Address | None:

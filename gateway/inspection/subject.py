@@ -139,8 +139,9 @@ class Inspection:
 
     @cached_property
     def records(self) -> Records:
-        """What contracts wrote down about members of the ordering side."""
-        return records(self.simulation, self.roles.cluster)
+        """What contracts that lost by their own hand wrote down about members of the ordering side."""
+        holders = {loss.holder for loss in self.losses if loss.acted and not loss.signed and self.gain_covers(loss)}
+        return records(self.simulation, holders, self.roles.cluster) if holders else {}
 
     @cached_property
     def round_trips(self) -> tuple[RoundTrip, ...]:

@@ -1,0 +1,49 @@
+from gateway.model.primitive import Address
+from tests.makers import ENTRY, SENDER, Tape, account
+
+TOKEN, VAULT, FIXED = account(10), account(11), account(12)
+
+
+def paid(*, owner: Address | None = None, entry: Address | None = None, to: Address = ENTRY) -> Tape:
+    """The vault pays 900 of 1000 after it looked at an owner slot or an entry."""
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(VAULT):
+        if owner is not None:
+            tape.read(VAULT, 0, int.from_bytes(owner, "big"))
+        if entry is not None:
+            tape.read(VAULT, tape.entry(entry, 3), 5)
+        with tape.call(TOKEN):
+            tape.move(TOKEN, VAULT, to, 900, had=1000)
+    return tape
+
+
+def test_a_stranger_is_paid() -> None:
+    subject = paid().subject()
+    (loss,) = subject.losses
+    assert (loss.holder, loss.amount, loss.share) == (VAULT, 900, 0.9)
+    assert loss.acted
+    assert loss.to_cluster
+    assert not any((loss.agreed, loss.compensated, loss.settled, loss.signed))
+    assert subject.unexplained(loss)
+
+
+def test_an_owner_or_an_entry_is_consent() -> None:
+    assert paid(owner=SENDER).subject().losses[0].agreed
+    assert paid(owner=ENTRY).subject().losses[0].agreed
+    assert paid(entry=ENTRY).subject().losses[0].agreed
+    assert not paid(owner=FIXED, entry=FIXED).subject().losses[0].agreed
+
+
+def test_what_goes_where_it_always_goes_is_settled() -> None:
+    (loss,) = paid(owner=FIXED, to=FIXED).subject().losses
+    assert loss.settled
+    assert not loss.to_cluster
+
+
+def test_an_allowance_is_spent_without_the_holder() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FIXED), tape.call(TOKEN):
+        tape.move(TOKEN, VAULT, ENTRY, 900, had=1000)
+    (loss,) = tape.subject().losses
+    assert not loss.acted
+    assert tape.subject().unexplained(loss)

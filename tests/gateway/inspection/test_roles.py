@@ -1,0 +1,58 @@
+from gateway.inspection.ledger import NATIVE, Asset
+from gateway.model.primitive import ZERO_ADDRESS, Hash32
+from tests.makers import ENTRY, SENDER, Tape, account
+
+TOKEN, VAULT, SERVANT = account(10), account(11), account(12)
+
+
+def test_sender_and_the_contract_it_calls_gain_together() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(VAULT), tape.call(TOKEN):
+        tape.transfer(TOKEN, VAULT, ENTRY, 9)
+    roles = tape.subject().roles
+    assert roles.cluster == {SENDER, ENTRY}
+    assert roles.gained == {Asset(TOKEN): 9}
+
+
+def test_a_called_contract_that_pays_the_sender_is_the_other_side() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.transfer(TOKEN, ENTRY, SENDER, 9)
+    assert tape.subject().roles.cluster == {SENDER}
+
+
+def test_coin_thrown_away_pays_nobody() -> None:
+    tape = Tape()
+    with tape.call(ENTRY, value=10**18):
+        with tape.call(ZERO_ADDRESS, value=10**18, code=None):
+            pass
+        with tape.call(TOKEN):
+            tape.transfer(TOKEN, VAULT, ENTRY, 9)
+    subject = tape.subject()
+    assert NATIVE not in subject.roles.gave
+    assert subject.gained_for_little
+
+
+def servant(*, keeps: int) -> Tape:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(SERVANT):
+        tape.read(SERVANT, 0, int.from_bytes(ENTRY, "big"))
+        with tape.call(TOKEN):
+            tape.transfer(TOKEN, VAULT, SERVANT, 9)
+            tape.transfer(TOKEN, SERVANT, ENTRY, 9 - keeps)
+    return tape
+
+
+def test_a_servant_that_keeps_nothing_belongs_to_its_master() -> None:
+    assert SERVANT in servant(keeps=0).subject().roles.cluster
+
+
+def test_who_keeps_something_stands_for_itself() -> None:
+    assert SERVANT not in servant(keeps=1).subject().roles.cluster
+
+
+def test_code_hashes_are_no_part_of_a_role() -> None:
+    tape = Tape()
+    with tape.call(ENTRY, code=Hash32(b"\x99" * 32)), tape.call(TOKEN):
+        tape.transfer(TOKEN, VAULT, ENTRY, 9)
+    assert tape.subject().roles.cluster == {SENDER, ENTRY}
