@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -119,7 +120,9 @@ async def test_tree_events_and_difference_agree_with_py_evm_and_with_the_receipt
     assert difference is None or difference.field.startswith("state_diff"), str(difference)
 
     receipt_hash = chain.rpc("eth_sendRawTransaction", "0x" + transaction.raw.data.hex())
-    receipt = chain.rpc("eth_getTransactionReceipt", receipt_hash)
+    async with asyncio.timeout(10):  # anvil answers a submission a moment before the block is there
+        while (receipt := chain.rpc("eth_getTransactionReceipt", receipt_hash)) is None:
+            await asyncio.sleep(0.01)
     assert int(receipt["gasUsed"], 16) == ours.gas_used == seen.gas_used
 
 
