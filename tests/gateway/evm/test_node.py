@@ -121,7 +121,7 @@ async def test_tree_events_and_difference_agree_with_py_evm_and_with_the_receipt
 
     receipt_hash = chain.rpc("eth_sendRawTransaction", "0x" + transaction.raw.data.hex())
     async with asyncio.timeout(10):  # anvil answers a submission a moment before the block is there
-        while (receipt := chain.rpc("eth_getTransactionReceipt", receipt_hash)) is None:
+        while (receipt := chain.rpc("eth_getTransactionReceipt", receipt_hash)) is None:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
     assert int(receipt["gasUsed"], 16) == ours.gas_used == seen.gas_used
 
