@@ -106,7 +106,8 @@ class Database:
         except (DBAPIError, PoolTimeout, OSError) as error:
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise RecordUnavailable(
-                f"the database at {self.where} did not answer ({problem}); check that it runs, has space, and was migrated (`stopgate migrate`)"
+                f"the database at {self.where} did not answer ({problem}); "
+                "check that it runs, has space, and was migrated (`stopgate migrate`)"
             ) from error
 
     def _options(self, *, immediate: bool) -> dict[str, Any]:
