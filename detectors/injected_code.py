@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from gateway.plugin import (
@@ -88,7 +88,7 @@ class InjectedCode(Detector):
                 return f"{loss.holder} lost {describe_loss(loss)}"
         return None
 
-    def _under(self, frames: tuple[CallFrame, ...], loss: Loss, index: int) -> bool:
+    def _under(self, frames: Sequence[CallFrame], loss: Loss, index: int) -> bool:
         for at in loss.frames:
             while at > index:
                 at = frames[at].parent

@@ -37,7 +37,7 @@ class MassDrain(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per token that was taken from several holders."""
         emptied: dict[Asset, list[Address]] = defaultdict(list)
-        active = {frame.context for frame in subject.simulation.trace.frames if frame.code_hash is not None}
+        active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
         for loss in subject.losses:
             if loss.acted or loss.signed or loss.compensated or loss.asset.item is not None or loss.holder in active:
                 continue

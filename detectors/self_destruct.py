@@ -37,8 +37,8 @@ class SelfDestruct(Detector):
         """One finding per destroyed contract that did not know who asked."""
         simulation = subject.simulation
         created = frozenset(simulation.created)
-        for frame in simulation.trace.frames:
-            if frame.kind is not FrameKind.SELFDESTRUCT or frame.reverted:
+        for frame in simulation.trace.select(kinds=frozenset({FrameKind.SELFDESTRUCT})):
+            if frame.reverted:
                 continue
             gone = frame.from_
             if gone in created or gone in subject.roles.cluster or self._is_disposable(subject, frame):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.inspection.facts import TRANSFER
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CallFrame, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
+_CHECKS = frozenset({ECRECOVER})
+_MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
@@ -64,7 +66,7 @@ class Consent:
         return tuple(found)
 
 
-def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]:
+def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
     """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
     chain: list[tuple[Address, int]] = []
     while index >= 0:
@@ -91,12 +93,12 @@ def gather(
     """
     trace = simulation.trace
     parties = {transaction.sender}
-    for frame in trace.frames:
-        parties.add(frame.from_)
-        if frame.to is not None:
-            parties.add(frame.to)
-    for log in trace.logs:
-        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
+    for link in trace.links:
+        parties.add(link.from_)
+        if link.to is not None:
+            parties.add(link.to)
+    for log in trace.events(_MOVES):
+        if len(log.topics) == 3:  # a receiver may be fixed and never run
             parties.add(Address(log.topics[2][12:]))
     stored, entries, allowances = _storage(trace, parties, but)
     return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
@@ -151,8 +153,8 @@ def holds_party(value: int, parties: Set[Address]) -> bool:
 
 def _signatures(trace: Trace) -> dict[Address, int]:
     first: dict[Address, int] = {}
-    for frame in trace.frames:
-        if frame.to != ECRECOVER or not any(frame.output):
+    for frame in trace.select(to=_CHECKS):
+        if not any(frame.output):
             continue
         for account, _ in path(trace.frames, frame.index)[:-1]:
             first.setdefault(account, frame.entered)
@@ -165,21 +167,17 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
         return {}
     named: dict[Address, set[Address]] = defaultdict(set)
     asked: set[tuple[Hash32, Address, Address]] = set()
-    callers: list[Address] = []
-    for frame in trace.frames:
-        delegated = frame.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE)
-        caller = callers[frame.parent] if delegated and frame.parent >= 0 else frame.from_
-        callers.append(caller)
-        account = frame.context
-        code = codes.get(frame.code_hash) if frame.code_hash is not None else None
-        if code is None or account is None or frame.code_hash is None:
+    for link in trace.links:
+        account = link.context
+        code = codes.get(link.code_hash) if link.code_hash is not None else None
+        if code is None or account is None or link.code_hash is None:
             continue
-        for party in (transaction.sender, caller):
-            question = (frame.code_hash, account, party)
+        for party in (transaction.sender, link.caller):
+            question = (link.code_hash, account, party)
             if question not in asked:
                 asked.add(question)
                 # code that a party lends by delegation names its lender; that is not the contract's consent
-                if party not in (account, frame.code_address) and code.find(party) >= 0:
+                if party not in (account, link.code_address) and code.find(party) >= 0:
                     named[account].add(party)
     return dict(named)
 
@@ -187,7 +185,8 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
 def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
     held = trace.codes or {}
     ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
-    for frame in trace.frames:
-        if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
-            ran[frame.context][frame.code_hash] = held[frame.code_hash]
+    for link in trace.links:
+        account = link.context
+        if link.code_hash is not None and account is not None and link.code_hash in held:
+            ran[account][link.code_hash] = held[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}

@@ -67,7 +67,7 @@ def round_trips(
     return tuple(found)
 
 
-def _sender(frames: tuple[CallFrame, ...], index: int, token: Address) -> Address:
+def _sender(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
     """Who called the token (a proxy's own delegation left out)."""
     frame = frames[index]
     while frame.parent >= 0 and frames[frame.parent].context == token:

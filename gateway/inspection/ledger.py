@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from gateway.model.facts import Facts, Transfer
+from gateway.model.facts import NATIVE as NATIVE
+from gateway.model.facts import Asset as Asset
+from gateway.model.facts import Changes, Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import SimulationResult
+from gateway.model.trace import CallFrame, SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
+_QUERIES = frozenset({BALANCE_OF})
+_NOTHING: Mapping[Asset, int] = {}
+
 BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Address(b"\0" * 19 + b"\x01")})
-
-
-class Asset(NamedTuple):
-    """A token, one item of it, or the chain's own coin (zero address)."""
-
-    token: Address
-    item: int | None = None
-    """token id of an ERC-721 or ERC-1155 item"""
-
-
-NATIVE = Asset(ZERO_ADDRESS)
 
 Holding = tuple[Address, Asset]
 
@@ -32,7 +25,7 @@ Holding = tuple[Address, Asset]
 class Ledger:
     """Net effect on every holder, by the transfers that stood."""
 
-    net: Mapping[Address, Mapping[Asset, int]]
+    net: Changes
     """holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address"""
     minted: Mapping[Asset, int]
     """asset -> net amount that came out of the zero address (negative: burnt)"""
@@ -54,50 +47,42 @@ class Ledger:
 
 def keep(facts: Facts, simulation: SimulationResult) -> Ledger:
     """Build the ledger of one transaction; linear in transfers, storage accesses and frames."""
+    net = facts.net
+    queries = simulation.trace.select(selectors=_QUERIES)
+    held = {(asset.token, holder) for holder, changes in net.items() for asset in changes if asset.item is None}
+    asked = {(frame.to, frame.input[16:36]) for frame in queries} & held
     series: dict[Holding, list[Transfer]] = defaultdict(list)
-    sums: dict[Holding, int] = defaultdict(int)
-    for transfer in facts.transfers:
-        if transfer.from_ == transfer.to or not transfer.amount:
+    outflows: dict[Holding, list[Transfer]] = defaultdict(list)
+    for move in facts.transfers:
+        if move.from_ == move.to or not move.amount:
             continue
-        asset = Asset(transfer.token, transfer.token_id)
-        for holder, sign in ((transfer.from_, -1), (transfer.to, 1)):
-            sums[holder, asset] += sign * transfer.amount
-            series[holder, asset].append(transfer)
-    net: dict[Address, dict[Asset, int]] = defaultdict(dict)
-    minted: dict[Asset, int] = {}
-    outflows: dict[Holding, tuple[Transfer, ...]] = {}
-    for (holder, asset), amount in sums.items():
-        if not amount:
-            continue
-        if holder == ZERO_ADDRESS:
-            if asset != NATIVE:
-                minted[asset] = -amount
-            continue
-        net[holder][asset] = amount
-        if amount < 0:
-            outflows[holder, asset] = tuple(move for move in series[holder, asset] if move.from_ == holder)
-    stocks = _stocks(net, series, simulation)
-    return Ledger(dict(net), minted, stocks, _supplies(minted, simulation), outflows)
+        asset = Asset(move.token, move.token_id)
+        if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
+            outflows[move.from_, asset].append(move)
+        for holder in (move.from_, move.to) if asked else ():
+            if (move.token, holder) in asked:
+                series[holder, asset].append(move)
+    stocks = _stocks(net, series, queries, simulation)
+    taken = {holding: tuple(moves) for holding, moves in outflows.items()}
+    return Ledger(net, facts.minted, stocks, _supplies(facts.minted, simulation), taken)
 
 
 def _stocks(
-    net: Mapping[Address, Mapping[Asset, int]], series: Mapping[Holding, list[Transfer]], simulation: SimulationResult
+    net: Changes, series: Mapping[Holding, list[Transfer]], queries: Sequence[CallFrame], simulation: SimulationResult
 ) -> dict[Holding, int]:
     stocks = _from_storage(net, simulation)
     for holder, changes in net.items():
         account = simulation.state_diff.get(holder)
         if NATIVE in changes and account is not None and account.balance is not None:
             stocks[holder, NATIVE] = account.balance[0]
-    for frame in simulation.trace.frames:
-        if frame.input[:4] != BALANCE_OF or len(frame.input) < 36 or len(frame.output) < 32 or frame.error:
-            continue
-        if frame.to is None:
+    for frame in queries:
+        if len(frame.input) < 36 or len(frame.output) < 32 or frame.error or frame.to is None:
             continue
         holding = (Address(frame.input[16:36]), Asset(frame.to))
         if holding in stocks or holding[1] not in net.get(holding[0], {}):
             continue
         stock = int.from_bytes(frame.output[:32], "big")
-        for move in series[holding]:
+        for move in series.get(holding, ()):
             if move.sequence > frame.entered:
                 break
             stock += move.amount if move.from_ == holding[0] else -move.amount
@@ -106,7 +91,7 @@ def _stocks(
     return stocks
 
 
-def _from_storage(net: Mapping[Address, Mapping[Asset, int]], simulation: SimulationResult) -> dict[Holding, int]:
+def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, int]:
     """A balance is the mapping entry keyed by the holder that changed by exactly what the transfers say."""
     preimages = simulation.trace.preimages
     slots = simulation.trace.slots

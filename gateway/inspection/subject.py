@@ -46,7 +46,7 @@ class Inspection:
     @cached_property
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
-        return self.simulation.facts or derive(self.transaction, self.simulation)
+        return derive(self.simulation) if self.simulation.facts is None else self.simulation.facts
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -80,7 +80,7 @@ class Inspection:
 
     @cached_property
     def _returns(self) -> tuple[Return, ...]:
-        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+        return tuple(returns(self.simulation.trace.frames, self.facts.comebacks, self.roles.cluster))
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
