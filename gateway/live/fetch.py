@@ -72,7 +72,7 @@ class StateFetcher:
         calls += [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
         wants_list = access_list_of is not None and self._access_lists
         if access_list_of is not None and wants_list:
-            calls.append(("eth_createAccessList", [_call_object(access_list_of), wire.at_block(block)]))
+            calls.append(("eth_createAccessList", [call_object(access_list_of), wire.at_block(block)]))
         answers = await self._ask(calls)
         position = 0
         states: dict[Address, AccountState] = {}
@@ -195,8 +195,11 @@ def account_of(address: Address, answers: Sequence[object], codes: CodeStore) ->
     )
 
 
-def _call_object(transaction: Transaction) -> dict[str, str]:
-    # Without fee and gas: the node then neither checks the balance for them nor the block's base fee.
+def call_object(transaction: Transaction, *, gas: bool = False) -> dict[str, str]:
+    """The transaction as an unsigned call, without fees: the node then checks neither balance nor base fee.
+
+    `gas`: run it with no more gas than the transaction has.
+    """
     call = {
         "from": str(transaction.sender),
         "value": hex(transaction.value),
@@ -204,4 +207,6 @@ def _call_object(transaction: Transaction) -> dict[str, str]:
     }
     if transaction.to is not None:
         call["to"] = str(transaction.to)
+    if gas:
+        call["gas"] = hex(transaction.gas_limit)
     return call

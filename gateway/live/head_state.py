@@ -135,10 +135,14 @@ class HeadState:
         """The present view, also while the next one is being made. Raises HeadUnknown."""
         if self.view is None:
             raise HeadUnknown("no head was read from the upstream yet")
-        age = self._clock() - self.view.ready_at
+        age = self.age(self.view)
         if age > self._max_head_age:
             raise HeadUnknown(f"the head is {age:.0f} s old; the limit is {self._max_head_age:.0f} s")
         return self.view
+
+    def age(self, view: View) -> float:
+        """Seconds since the view was taken over."""
+        return self._clock() - view.ready_at
 
     def context(self, view: View) -> BlockContext:
         """The block that would be built on the view's head now."""

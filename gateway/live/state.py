@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,9 @@ MAX_RESTARTS = 6
 """times one simulation starts over because the head moved while it waited for state"""
 
 
+Admitted = Callable[[Transaction, SimulationResult | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSettings:
     """Limits of live state."""
@@ -54,6 +58,8 @@ class LiveStatistics:
     warm: int = 0
     """simulations that waited for no round trip"""
     trips: int = 0
+    by_trips: Counter[int] = field(default_factory=Counter)
+    """round trips waited for -> simulations"""
     restarts: int = 0
     newest_head: int = 0
     """admitted verdicts made on what was the newest head then"""
@@ -74,10 +80,15 @@ class LiveState:
         *,
         codes: CodeStore | None = None,
         settings: LiveSettings = LiveSettings(),
+        admitted: Admitted | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of."""
+        """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of.
+
+        `admitted` is told of each transaction that got a place; it must neither wait nor raise.
+        """
+        self._admitted = admitted
         self._codes = codes if codes is not None else CodeStore()
         self._settings = settings
         self._clock, self._now = clock, now
@@ -138,6 +149,7 @@ class LiveState:
             self.statistics.simulations += 1
             self.statistics.trips += trips
             self.statistics.warm += trips == 0
+            self.statistics.by_trips[trips] += 1
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
@@ -196,6 +208,8 @@ class LiveState:
                 return Admission.CHANGED
             self.statistics.admitted += 1
             self.statistics.newest_head += basis is not None and basis.head == view.head.ref
+            if self._admitted is not None:
+                self._admitted(transaction, simulation)
             return Admission.ADMITTED
 
     async def withdraw(self, transaction: Hash32) -> None:
