@@ -17,7 +17,8 @@ from gateway.errors import UpstreamError, UpstreamRefused
 from gateway.live import wire
 from gateway.live.block_trace import BlockEffects, parse_effects
 from gateway.live.codes import CodeStore
-from gateway.live.fetch import Call, Reader, call_object
+from gateway.live.explore import call_object
+from gateway.live.fetch import Call, Reader
 from gateway.live.simulation import LiveSimulation
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult

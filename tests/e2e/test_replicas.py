@@ -188,7 +188,9 @@ async def test_without_redis_nothing_is_forwarded_and_everything_goes_on_after(
     with running_anvil("--no-mining") as chain:
         async with (
             FaultProxy(valkey_url.partition("@")[2]) as proxy,
-            replicas(1, chain.url, f"redis://stopgate:test@127.0.0.1:{proxy.port}", sqlite_file_url, tmp_path) as (gateway,),
+            replicas(1, chain.url, f"redis://stopgate:test@127.0.0.1:{proxy.port}", sqlite_file_url, tmp_path) as (
+                gateway,
+            ),
         ):
             assert status_of(await gateway.send(signed(0, 0, "0x" + "ab" * 20, value=5))) == "FORWARDED"
             await proxy.set(Fault.REFUSE)
