@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.inspection.facts import TRANSFER
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, SimulationResult, Trace
 from gateway.model.transaction import Transaction
@@ -19,6 +20,9 @@ STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
 
+Entries = dict[Address, set[Address]]
+
+
 class Bond(StrEnum):
     """Why a contract may have let a caller act; each is a fact of the state before the transaction."""
 
@@ -28,23 +32,51 @@ class Bond(StrEnum):
     CODE = "has the caller's address in its code"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Consent:
-    """What each contract knew of other addresses before the transaction, as far as it looked."""
+    """What each contract knew of other addresses before the transaction, as far as it looked.
 
-    stored: Mapping[Address, Set[Address]]
-    """contract -> addresses that it read from its own storage"""
-    entries: Mapping[Address, Set[Address]]
-    """contract -> addresses whose mapping entry there was not zero when read"""
-    signatures: Mapping[Address, int]
-    """contract -> sequence number of the first successful signature check under it"""
-    embedded: Mapping[Address, Set[Address]]
-    """contract -> callers and origin that its code names"""
-    allowances: Set[tuple[Address, Address, Address]]
-    """(token, owner, spender) whose nested entry was not zero when read"""
+    Each part is read out of the trace when it is asked for; linear in storage accesses and links.
+    """
 
-    codes: Mapping[Address, tuple[bytes, ...]]
-    """contract -> the pieces of code that ran on its storage"""
+    transaction: Transaction
+    simulation: SimulationResult
+    but: Set[tuple[Address, int]] = frozenset()
+    """(contract, slot) of records that do not count, for the ordering side had them written lately"""
+
+    @cached_property
+    def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
+        return _storage(self.simulation.trace, _parties(self.transaction, self.simulation.trace), self.but)
+
+    @property
+    def stored(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses that it read from its own storage."""
+        return self._records[0]
+
+    @property
+    def entries(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses whose mapping entry there was not zero when read."""
+        return self._records[1]
+
+    @property
+    def allowances(self) -> Set[tuple[Address, Address, Address]]:
+        """(token, owner, spender) whose nested entry was not zero when read."""
+        return self._records[2]
+
+    @cached_property
+    def signatures(self) -> Mapping[Address, int]:
+        """Contract -> sequence number of the first successful signature check under it."""
+        return _signatures(self.simulation.trace)
+
+    @cached_property
+    def embedded(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> callers and origin that its code names."""
+        return _embedded(self.transaction, self.simulation.trace)
+
+    @cached_property
+    def codes(self) -> Mapping[Address, tuple[bytes, ...]]:
+        """Contract -> the pieces of code that ran on its storage."""
+        return _codes(self.simulation.trace)
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
@@ -87,11 +119,11 @@ def gather(
     simulation: SimulationResult,
     but: Set[tuple[Address, int]] = frozenset(),
 ) -> Consent:
-    """Read consent out of a trace; linear in storage accesses and frames.
+    """Read consent out of a trace, without the records in `but`."""
+    return Consent(transaction, simulation, but)
 
-    `but`: (contract, slot) of records that do not count, for the ordering side had them written lately.
-    """
-    trace = simulation.trace
+
+def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
     parties = {transaction.sender}
     for link in trace.links:
         parties.add(link.from_)
@@ -100,11 +132,7 @@ def gather(
     for log in trace.events(_MOVES):
         if len(log.topics) == 3:  # a receiver may be fixed and never run
             parties.add(Address(log.topics[2][12:]))
-    stored, entries, allowances = _storage(trace, parties, but)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
-
-
-Entries = dict[Address, set[Address]]
+    return parties
 
 
 def _storage(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from gateway.model.facts import NATIVE as NATIVE
 from gateway.model.facts import Asset as Asset
 from gateway.model.facts import Changes, Facts, Transfer
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, SimulationResult
+from gateway.model.trace import SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
 _QUERIES = frozenset({BALANCE_OF})
@@ -21,20 +22,44 @@ BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Add
 Holding = tuple[Address, Asset]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
-    """Net effect on every holder, by the transfers that stood."""
+    """Net effect on every holder, by the transfers that stood; each part is drawn up when it is asked for."""
 
-    net: Changes
-    """holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address"""
-    minted: Mapping[Asset, int]
-    """asset -> net amount that came out of the zero address (negative: burnt)"""
-    before: Mapping[Holding, int]
-    """what a holder of a changed asset had before the transaction, where storage or a balance query shows it"""
-    supply: Mapping[Asset, int]
-    """units that existed before, of tokens that were minted or burnt, where storage shows it"""
-    outflows: Mapping[Holding, tuple[Transfer, ...]]
-    """the transfers that took from each holder that lost on balance, in order"""
+    facts: Facts
+    simulation: SimulationResult
+
+    @property
+    def net(self) -> Changes:
+        """Holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address."""
+        return self.facts.net
+
+    @property
+    def minted(self) -> Mapping[Asset, int]:
+        """Asset -> net amount that came out of the zero address (negative: burnt)."""
+        return self.facts.minted
+
+    @cached_property
+    def before(self) -> Mapping[Holding, int]:
+        """What a holder of a changed asset had before the transaction, where storage or a balance query shows it."""
+        return _stocks(self.facts, self.simulation)
+
+    @cached_property
+    def supply(self) -> Mapping[Asset, int]:
+        """Units that existed before, of tokens that were minted or burnt, where storage shows it."""
+        return _supplies(self.minted, self.simulation)
+
+    @cached_property
+    def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
+        """The transfers that took from each holder that lost on balance, in order."""
+        net = self.net
+        taken: dict[Holding, list[Transfer]] = defaultdict(list)
+        for move in self.facts.transfers:
+            if move.from_ != move.to and move.amount:
+                asset = Asset(move.token, move.token_id)
+                if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
+                    taken[move.from_, asset].append(move)
+        return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:
         """Fraction (0 to 1) of the holder's own stock that left; None if it lost nothing or the stock is unknown."""
@@ -46,35 +71,19 @@ class Ledger:
 
 
 def keep(facts: Facts, simulation: SimulationResult) -> Ledger:
-    """Build the ledger of one transaction; linear in transfers, storage accesses and frames."""
+    """The ledger of one transaction; linear in transfers, storage accesses and frames."""
+    return Ledger(facts, simulation)
+
+
+def _stocks(facts: Facts, simulation: SimulationResult) -> dict[Holding, int]:
     net = facts.net
-    queries = simulation.trace.select(selectors=_QUERIES)
-    held = {(asset.token, holder) for holder, changes in net.items() for asset in changes if asset.item is None}
-    asked = {(frame.to, frame.input[16:36]) for frame in queries} & held
-    series: dict[Holding, list[Transfer]] = defaultdict(list)
-    outflows: dict[Holding, list[Transfer]] = defaultdict(list)
-    for move in facts.transfers:
-        if move.from_ == move.to or not move.amount:
-            continue
-        asset = Asset(move.token, move.token_id)
-        if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
-            outflows[move.from_, asset].append(move)
-        for holder in (move.from_, move.to) if asked else ():
-            if (move.token, holder) in asked:
-                series[holder, asset].append(move)
-    stocks = _stocks(net, series, queries, simulation)
-    taken = {holding: tuple(moves) for holding, moves in outflows.items()}
-    return Ledger(net, facts.minted, stocks, _supplies(facts.minted, simulation), taken)
-
-
-def _stocks(
-    net: Changes, series: Mapping[Holding, list[Transfer]], queries: Sequence[CallFrame], simulation: SimulationResult
-) -> dict[Holding, int]:
     stocks = _from_storage(net, simulation)
     for holder, changes in net.items():
         account = simulation.state_diff.get(holder)
         if NATIVE in changes and account is not None and account.balance is not None:
             stocks[holder, NATIVE] = account.balance[0]
+    queries = simulation.trace.select(selectors=_QUERIES)
+    series = _series(facts, {(frame.to, frame.input[16:36]) for frame in queries}) if queries else {}
     for frame in queries:
         if len(frame.input) < 36 or len(frame.output) < 32 or frame.error or frame.to is None:
             continue
@@ -89,6 +98,16 @@ def _stocks(
         if stock >= 0:
             stocks[holding] = stock
     return stocks
+
+
+def _series(facts: Facts, asked: Set[tuple[Address | None, bytes]]) -> Mapping[Holding, list[Transfer]]:
+    """The movements of each holding that a balance query was about, in order."""
+    series: dict[Holding, list[Transfer]] = defaultdict(list)
+    for move in facts.transfers:
+        for holder in (move.from_, move.to) if move.from_ != move.to and move.amount else ():
+            if (move.token, holder) in asked:
+                series[holder, Asset(move.token, move.token_id)].append(move)
+    return series
 
 
 def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, int]:

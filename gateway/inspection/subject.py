@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.conjured import Conjured, conjured, overspent
@@ -20,6 +19,7 @@ from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, hal
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction

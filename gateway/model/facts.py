@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple
 
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
 
 
