@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, CallFrame, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity
+from gateway.plugin import (
+    Address,
+    CallFrame,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    FrameKind,
+    Inspection,
+    Need,
+    Severity,
+)
 
 ORDER = 36
 """bytes of a call that identify it: selector and one word; shorter ones occur by chance"""
@@ -26,6 +37,7 @@ class BorrowedVotes(Detector):
     family = Family.GOVERNANCE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CALLS})
     references: ClassVar[tuple[str, ...]] = (
         "https://docs.openzeppelin.com/contracts/5.x/governance",
         "https://bean.money/blog/beanstalk-governance-exploit",
@@ -67,7 +79,12 @@ class BorrowedVotes(Detector):
         trace, calls = subject.simulation.trace, frozenset({FrameKind.CALL})
         brought: dict[Address, list[CallFrame]] = {}
         for frame in trace.select(kinds=calls, from_=cluster):
-            if not frame.reverted and frame.to is not None and frame.to not in cluster and len(frame.input) >= 4 + ORDER:
+            if (
+                not frame.reverted
+                and frame.to is not None
+                and frame.to not in cluster
+                and len(frame.input) >= 4 + ORDER
+            ):
                 kept = brought.setdefault(frame.to, [])
                 if len(kept) < ORDERS_KEPT:
                     kept.append(frame)

@@ -14,6 +14,7 @@ from gateway.plugin import (
     Finding,
     FrameKind,
     Inspection,
+    Need,
     Severity,
     describe_loss,
 )
@@ -37,6 +38,7 @@ class DelegationSweep(Detector):
     family = Family.DELEGATION
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = ("https://eips.ethereum.org/EIPS/eip-7702",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "An owner who sends from one account what another of his own accounts delegated to him.",

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, CallFrame, Confidence, Detector, Family, Finding, Inspection, Severity, Transfer
+from gateway.plugin import (
+    Address,
+    CallFrame,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Need,
+    Severity,
+    Transfer,
+)
 
 _PERMITS = frozenset(
     bytes.fromhex(selector)
@@ -34,6 +45,7 @@ class HollowSignature(Detector):
     family = Family.SIGNATURE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CALLS})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-2612",
         "https://swcregistry.io/docs/SWC-117",
@@ -71,9 +83,7 @@ class HollowSignature(Detector):
     def _granted(self, subject: Inspection, permit: CallFrame) -> bool:
         """True if the token checked anything or announced an allowance while it handled the permit."""
         trace = subject.simulation.trace
-        if any(
-            permit.entered < log.sequence < permit.left for log in trace.events(frozenset({_APPROVAL}))
-        ):
+        if any(permit.entered < log.sequence < permit.left for log in trace.events(frozenset({_APPROVAL}))):
             return True
         return any(
             permit.entered < frame.entered < permit.left

@@ -16,6 +16,7 @@ from gateway.plugin import (
     FrameKind,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -39,6 +40,7 @@ class InjectedCode(Detector):
     family = Family.CODE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CREATION})
     references: ClassVar[tuple[str, ...]] = (
         "https://swcregistry.io/docs/SWC-112",
         "https://cwe.mitre.org/data/definitions/829.html",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 VICTIMS = 3
 """emptied holders from which on it is a pattern"""
@@ -28,6 +28,7 @@ class MassDrain(Detector):
     family = Family.DRAINER
     severity = Severity.MEDIUM
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = ("https://www.chainalysis.com/blog/crypto-drainers/",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "An exchange that gathers from deposit addresses through allowances and pays a partner by ratio.",

@@ -6,7 +6,18 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, Se
 from functools import partial
 from typing import Any, overload
 
-from gateway.model.facts import NATIVE, Approval, Asset, Changes, Comeback, Facts, Reserves, Spending, Transfer, spending
+from gateway.model.facts import (
+    NATIVE,
+    Approval,
+    Asset,
+    Changes,
+    Comeback,
+    Facts,
+    Reserves,
+    Spending,
+    Transfer,
+    spending,
+)
 from gateway.model.frame import CallFrame, EnvironmentRead, FrameKind, Link, Log, SlotUse, StorageAccess
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
@@ -216,7 +227,7 @@ class NativeDiff(Mapping[Address, AccountDiff]):
     def __getitem__(self, address: Address) -> AccountDiff:
         return self._read[address]
 
-    def get(self, address: Address, default: Any = None) -> Any:  # type: ignore[override]  # as Mapping's, faster
+    def get(self, address: Address, default: Any = None) -> Any:
         """The change of one account."""
         return self._read.get(address, default)
 

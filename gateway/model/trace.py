@@ -163,7 +163,7 @@ def fold_links(frames: Iterable[CallFrame]) -> tuple[Link, ...]:
         callers.append(caller)
         key = (frame.kind, frame.from_, frame.to, frame.code_address, frame.code_hash, caller)
         row = rows.get(key)
-        rows[key] = Link(*key, frame.index, 1) if row is None else row._replace(times=row.times + 1)  # type: ignore[arg-type]
+        rows[key] = Link(*key, frame.index, 1) if row is None else row._replace(times=row.times + 1)
     return tuple(rows.values())
 
 
