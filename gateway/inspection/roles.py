@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gateway.inspection.consent import Consent
+from gateway.inspection.consent import Consent, holds_party
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
@@ -20,6 +20,8 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+WRAPPERS = 8
+"""doors one behind the other that are looked through"""
 PAYEES_EXAMINED = 32
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
@@ -32,7 +34,7 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin), and accounts without code that these pay or name as receivers"""
+    origin) and the one behind it if that is but a door, and accounts without code that these pay or name"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -54,11 +56,18 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    entry = transaction.to
     tokens = {move.token for move in facts.transfers}
-    if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
+    entry = transaction.to or simulation.trace.frames[0].to
+    for _ in range(WRAPPERS):
+        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
+            break
         cluster.add(entry)
         _adopt_created(simulation, cluster)
+        entry = _behind(entry, simulation, facts, ledger, cluster)
+        if entry is not None and consent is not None:
+            lately = {contract for contract, _ in memory.acquainted}
+            if not _is_unknown(entry, simulation, ledger, consent, cluster | lately):
+                break
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
@@ -91,6 +100,74 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
     """True if the called contract ends with less of something that the origin's side ends with more of."""
     lost = [asset for asset, amount in ledger.net.get(entry, {}).items() if amount < 0]
     return any(ledger.net.get(member, {}).get(asset, 0) > 0 for asset in lost for member in cluster)
+
+
+def _behind(
+    entry: Address, simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]
+) -> Address | None:
+    """The one contract for which `entry` is but a door: it does all that moves value and never calls back.
+
+    What `entry` itself gives away or asks of a token on the way is no part of it. A door keeps nothing, and who
+    pays a plain account out of its own stock is no agent of whoever knocks.
+    """
+    if any(amount > 0 for amount in ledger.net.get(entry, {}).values()):
+        return None
+    rooms: list[Address | None] = []
+    visited: set[Address] = set()
+    for frame in simulation.trace.frames:
+        room = rooms[frame.parent] if frame.parent >= 0 else None
+        if room is None:
+            calls = frame.from_ == entry and frame.kind is FrameKind.CALL and frame.code_hash is not None
+            room = frame.to if calls and frame.to not in cluster else None
+            if room is not None:
+                visited.add(room)
+        elif frame.context in cluster and frame.input and frame.code_hash is not None:
+            visited.discard(room)
+        rooms.append(room)
+    moving = {
+        rooms[move.frame]
+        for move in facts.transfers
+        if move.from_ != entry and rooms[move.frame] != move.token  # of a token it asked itself
+    }
+    found = {room for room in moving if room is not None} if moving else visited
+    if len(found) != 1 or None in moving:
+        return None
+    (room,) = found
+    if room not in visited or any(
+        move.from_ == room and ledger.net.get(room, {}).get(Asset(move.token, move.token_id), 0) < 0
+        for move in facts.transfers
+        if ledger.net.get(move.to, {}).get(Asset(move.token, move.token_id), 0) > 0
+        and not _has_code(move.to, simulation)
+    ):
+        return None
+    return room
+
+
+def _has_code(account: Address, simulation: SimulationResult) -> bool:
+    return any(frame.code_hash is not None for frame in simulation.trace.frames if frame.to == account)
+
+
+def _is_unknown(
+    contract: Address, simulation: SimulationResult, ledger: Ledger, consent: Consent, circle: Set[Address]
+) -> bool:
+    """True if nobody outside the `circle` who pays here trusts `contract`, and it keeps no record of its caller."""
+    payers = {
+        holder for holder, changes in ledger.net.items() if any(amount < 0 for amount in changes.values())
+    } or consent.codes.keys()
+    payers -= circle | {contract}
+    if any(contract in consent.stored.get(holder, ()) for holder in payers):
+        return False
+    if any(spender == contract and owner not in circle for _, owner, spender in consent.allowances):
+        return False
+    if any(code.find(contract) >= 0 for holder in payers for code in consent.codes.get(holder, ())):
+        return False
+    preimages = simulation.trace.preimages or {}
+    diff = simulation.state_diff.get(contract)
+    for slot, (_, after) in diff.storage.items() if diff is not None else ():
+        preimage = preimages.get(slot, b"")
+        if any(member in preimage for member in circle) or holds_party(after, circle):
+            return False
+    return True
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
