@@ -10,7 +10,7 @@ from gateway.inspection.consent import Consent, holds_party
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
-from gateway.model.facts import Facts
+from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
@@ -20,6 +20,8 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+PAYING = 10
+"""who loses at least one part in so many of what another gains is who pays it; less was lying about"""
 WRAPPERS = 8
 """doors one behind the other that are looked through"""
 PAYEES_EXAMINED = 32
@@ -97,9 +99,12 @@ def assign(
 
 
 def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
-    """True if the called contract ends with less of something that the origin's side ends with more of."""
-    lost = [asset for asset, amount in ledger.net.get(entry, {}).items() if amount < 0]
-    return any(ledger.net.get(member, {}).get(asset, 0) > 0 for asset in lost for member in cluster)
+    """True if the called contract pays a good part of what the origin's side ends with more of."""
+    for asset, amount in ledger.net.get(entry, {}).items():
+        got = sum(max(0, ledger.net.get(member, {}).get(asset, 0)) for member in cluster) if amount < 0 else 0
+        if got and -amount * PAYING >= got:
+            return True
+    return False
 
 
 def _behind(
@@ -133,28 +138,30 @@ def _behind(
     if len(found) != 1 or None in moving:
         return None
     (room,) = found
-    if room not in visited or any(
-        move.from_ == room and ledger.net.get(room, {}).get(Asset(move.token, move.token_id), 0) < 0
-        for move in facts.transfers
-        if ledger.net.get(move.to, {}).get(Asset(move.token, move.token_id), 0) > 0
-        and not _has_code(move.to, simulation)
-    ):
-        return None
-    return room
+    return room if room in visited and not _feeds_accounts(room, simulation, ledger) else None
 
 
-def _has_code(account: Address, simulation: SimulationResult) -> bool:
-    return any(frame.code_hash is not None for frame in simulation.trace.frames if frame.to == account)
+def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger) -> bool:
+    """True if a good part of what `room` has less of is now with accounts that have no code, or it only lost."""
+    changes = ledger.net.get(room, {})
+    lost = {asset: -amount for asset, amount in changes.items() if amount < 0}
+    if not lost or len(lost) == len(changes):
+        return bool(lost)
+    active = {frame.to for frame in simulation.trace.frames if frame.code_hash is not None}
+    fed: dict[Asset, int] = defaultdict(int)
+    for holder, changes in ledger.net.items():
+        if holder not in active and holder not in BURN_ADDRESSES:
+            for asset in lost.keys() & changes.keys():
+                fed[asset] += max(0, changes[asset])
+    return any(amount * PAYING >= lost[asset] for asset, amount in fed.items())
 
 
 def _is_unknown(
     contract: Address, simulation: SimulationResult, ledger: Ledger, consent: Consent, circle: Set[Address]
 ) -> bool:
     """True if nobody outside the `circle` who pays here trusts `contract`, and it keeps no record of its caller."""
-    payers = {
-        holder for holder, changes in ledger.net.items() if any(amount < 0 for amount in changes.values())
-    } or consent.codes.keys()
-    payers -= circle | {contract}
+    payers = {holder for holder, changes in ledger.net.items() if any(amount < 0 for amount in changes.values())}
+    payers = (payers or set(consent.codes)) - circle - {contract}
     if any(contract in consent.stored.get(holder, ()) for holder in payers):
         return False
     if any(spender == contract and owner not in circle for _, owner, spender in consent.allowances):
@@ -201,14 +208,22 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
         payee = move.to
         if payee in cluster or payee in active or payee in BURN_ADDRESSES or payee in asked:
             continue
-        if len(asked) >= PAYEES_EXAMINED or any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
+        if any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
             continue
-        if move.from_ in cluster and frames[move.frame].from_ in cluster:
+        if move.from_ in cluster and asker(frames, move) in cluster:
             cluster.add(payee)
-        elif move.from_ not in cluster:
+        elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
             if _names(frames, move.frame, payee, cluster):
                 cluster.add(payee)
+
+
+def asker(frames: tuple[CallFrame, ...], move: Transfer) -> Address:
+    """Who called the token for this movement; a proxy's own delegation is left out."""
+    frame = frames[move.frame]
+    while frame.parent >= 0 and frames[frame.parent].context == move.token:
+        frame = frames[frame.parent]
+    return frame.from_
 
 
 def _names(frames: tuple[CallFrame, ...], index: int, payee: Address, cluster: set[Address]) -> bool:
