@@ -81,7 +81,11 @@ def assemble(*parts: bytes | str) -> bytes:
 
 
 _TAKE_INPUT = ops("CALLDATASIZE 0 0 CALLDATACOPY")
-_RELAY_FAILURE: tuple[bytes | str, ...] = (">done", ops("JUMPI RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 REVERT"), "done:")
+_RELAY_FAILURE: tuple[bytes | str, ...] = (
+    ">done",
+    ops("JUMPI RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 REVERT"),
+    "done:",
+)
 """expects the success of a call on the stack"""
 _RELAY_ANSWER = ops("RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 RETURN")
 
@@ -98,7 +102,14 @@ def borrower(library: Address, pulls: bytes = b"") -> bytes:
     if not pulls:
         return assemble(run, *_RELAY_FAILURE, _RELAY_ANSWER)
     return assemble(
-        run, *_RELAY_FAILURE, ops("CALLER ORIGIN EQ ISZERO"), ">answer", ops("JUMPI"), pulls, "answer:", ops("0 0 RETURN")
+        run,
+        *_RELAY_FAILURE,
+        ops("CALLER ORIGIN EQ ISZERO"),
+        ">answer",
+        ops("JUMPI"),
+        pulls,
+        "answer:",
+        ops("0 0 RETURN"),
     )
 
 
@@ -129,7 +140,13 @@ def creation_creating(runtime: bytes, data: bytes, value: int) -> bytes:
     inner = creation_of(runtime)
 
     def code(offset: int) -> bytes:
-        create = push(len(inner)) + push(offset.to_bytes(3, "big")) + ops("0 CODECOPY") + push(len(inner)) + ops("0 0 CREATE")
+        create = (
+            push(len(inner))
+            + push(offset.to_bytes(3, "big"))
+            + ops("0 CODECOPY")
+            + push(len(inner))
+            + ops("0 0 CREATE")
+        )
         copy = push(len(data)) + push((offset + len(inner)).to_bytes(3, "big")) + ops("0 CODECOPY")
         call = ops("0 0") + push(len(data)) + ops("0") + push(value)
         # the address of the created contract lies under the five arguments

@@ -37,8 +37,7 @@ class Renaming:
     def text(self, data: bytes) -> bytes:
         """`data` with every old address replaced."""
         for old, new in self.names.items():
-            if old in data:
-                data = data.replace(old, new)
+            data = data.replace(old, new)
         return data
 
     def code(self, code: bytes) -> bytes:
@@ -88,9 +87,7 @@ class Renaming:
                 changed[place] = word
         return changed
 
-    def state(
-        self, accounts: Mapping[Address, AccountState], slots: Mapping[tuple[Address, int], int]
-    ) -> StateBatch:
+    def state(self, accounts: Mapping[Address, AccountState], slots: Mapping[tuple[Address, int], int]) -> StateBatch:
         """What must be loaded over the recorded state."""
         moved: dict[Address, AccountState] = {}
         for address, state in accounts.items():
@@ -182,4 +179,3 @@ def first_values(results: Iterable[SimulationResult]) -> dict[tuple[Address, int
 def stand_in(address: Address, salt: str) -> Address:
     """Another address, the same on every run."""
     return Address(keccak256(salt.encode() + address)[12:])
-

@@ -48,7 +48,7 @@ COINS = 10**21
 
 
 class Unfit(Exception):
-    """This variation says nothing about this act; the message says why."""
+    """A variation says nothing about an act; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,11 @@ def in_constructor(act: Recording) -> Variant:
     return Variant(
         StateBatch(),
         tuple(
-            _sent(move, to=None, input=creation_calling(move.transaction.to, move.transaction.input, move.transaction.value))
+            _sent(
+                move,
+                to=None,
+                input=creation_calling(move.transaction.to, move.transaction.input, move.transaction.value),
+            )
             if move.transaction.to in targets
             else move
             for move in act.moves
@@ -291,11 +295,16 @@ def _targets(act: Recording) -> dict[Address, AccountState]:
 def _renamed(act: Recording, names: Mapping[Address, Address], nonces: Mapping[Address, int] | None = None) -> Variant:
     names = with_children(names, act.results, nonces or {})
     answered = [
-        frame.input for result in act.results for frame in result.trace.frames if frame.to in act.strikers and frame.input
+        frame.input
+        for result in act.results
+        for frame in result.trace.frames
+        if frame.to in act.strikers and frame.input
     ]
     renaming = Renaming(names, gather_preimages(act.results), tuple(dict.fromkeys(answered)))
-    ran = {account for result in act.results for frame in result.trace.frames for account in (frame.to, frame.code_address)}
-    coded = {address: act.accounts[address] for address in {*names, *ran} if address in act.accounts}
+    ran = {
+        account for result in act.results for frame in result.trace.frames for account in (frame.to, frame.code_address)
+    }
+    coded = {one: act.accounts[one] for one in {*names, *ran} if one is not None and one in act.accounts}
     overlay = renaming.state(coded, first_values(act.results))
     moves = tuple(
         replace(move, transaction=renaming.transaction(move.transaction), patch=_patch(move.patch, renaming))
@@ -312,9 +321,7 @@ def _patch(patch: StateBatch, renaming: Renaming) -> StateBatch:
 def _wrapped(act: Recording, before: bytes) -> Variant:
     targets = _targets(act)
     places = {target: stand_in(target, "wrapper") for target in targets}
-    accounts = {
-        place: _with_code(AccountState(nonce=1), forwarder(target, before)) for target, place in places.items()
-    }
+    accounts = {place: _with_code(AccountState(nonce=1), forwarder(target, before)) for target, place in places.items()}
     moves = tuple(
         _sent(move, to=places[move.transaction.to]) if move.transaction.to in places else move for move in act.moves
     )
@@ -356,4 +363,3 @@ def _sent(move: Move, **fields: object) -> Move:
     gas = sent.gas_limit + sent.gas_limit // 32 + MORE_GAS
     sent = replace(sent, gas_limit=gas)
     return replace(move, transaction=sent, block=replace(move.block, gas_limit=max(move.block.gas_limit, gas)))
-

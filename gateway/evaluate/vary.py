@@ -19,6 +19,7 @@ from gateway.model.primitive import EMPTY_CODE_HASH, Address
 from gateway.model.state import AccountState, StateBatch
 from gateway.model.trace import SimulationResult, StateDiff
 
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One act in one guise."""
@@ -68,7 +69,9 @@ async def vary_case(
     if base is None:
         return tuple(_nothing(case.id, name, "the recorded act does not run") for name in chosen)
     strikers = frozenset(
-        address for address in case.attackers if address in case.prestate.accounts and case.prestate.accounts[address].code
+        address
+        for address in case.attackers
+        if address in case.prestate.accounts and case.prestate.accounts[address].code
     )
     spoils = {striker: _spoils(base, striker) for striker in strikers}
     recording = Recording(_Known(case.prestate.accounts), case.moves, base.results, strikers, spoils)

@@ -65,4 +65,3 @@ def round_trips(
         who = frozenset(depositors[holder, asset])
         found.append(RoundTrip(holder, loss, asset, paid_in, returned, donated, who))
     return tuple(found)
-

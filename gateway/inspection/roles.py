@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.inspection.consent import Consent, holds_party
+from gateway.inspection.consent import Consent
+from gateway.inspection.door import PAYING, behind, is_unknown
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
@@ -20,9 +21,7 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
-PAYING = 10
-"""who loses at least one part in so many of what another gains is who pays it; less was lying about"""
-WRAPPERS = 8
+DOORS = 8
 """doors one behind the other that are looked through"""
 PAYEES_EXAMINED = 32
 NAMES_READ = 4096
@@ -58,18 +57,7 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    tokens = {move.token for move in facts.transfers}
-    entry = transaction.to or simulation.trace.frames[0].to
-    for _ in range(WRAPPERS):
-        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
-            break
-        cluster.add(entry)
-        _adopt_created(simulation, cluster)
-        entry = _behind(entry, simulation, facts, ledger, cluster)
-        if entry is not None and consent is not None:
-            lately = {contract for contract, _ in memory.acquainted}
-            if not _is_unknown(entry, simulation, ledger, consent, cluster | lately):
-                break
+    _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
@@ -98,6 +86,29 @@ def assign(
     return Roles(transaction.sender, frozenset(cluster), gained, gave)
 
 
+def _adopt_entry(
+    transaction: Transaction,
+    simulation: SimulationResult,
+    facts: Facts,
+    ledger: Ledger,
+    memory: Memory,
+    consent: Consent | None,
+    cluster: set[Address],
+) -> None:
+    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door."""
+    tokens = {move.token for move in facts.transfers}
+    lately = {contract for contract, _ in memory.acquainted}
+    entry = transaction.to or simulation.trace.frames[0].to
+    for _ in range(DOORS):
+        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
+            return
+        cluster.add(entry)
+        _adopt_created(simulation, cluster)
+        entry = behind(entry, simulation, facts, ledger, cluster)
+        if entry is not None and consent is not None:
+            entry = entry if is_unknown(entry, simulation, ledger, consent, cluster | lately) else None
+
+
 def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
     """True if the called contract pays a good part of what the origin's side ends with more of."""
     for asset, amount in ledger.net.get(entry, {}).items():
@@ -105,76 +116,6 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
         if got and -amount * PAYING >= got:
             return True
     return False
-
-
-def _behind(
-    entry: Address, simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]
-) -> Address | None:
-    """The one contract for which `entry` is but a door: it does all that moves value and never calls back.
-
-    What `entry` itself gives away or asks of a token on the way is no part of it. A door keeps nothing, and who
-    pays a plain account out of its own stock is no agent of whoever knocks.
-    """
-    if any(amount > 0 for amount in ledger.net.get(entry, {}).values()):
-        return None
-    rooms: list[Address | None] = []
-    visited: set[Address] = set()
-    for frame in simulation.trace.frames:
-        room = rooms[frame.parent] if frame.parent >= 0 else None
-        if room is None:
-            calls = frame.from_ == entry and frame.kind is FrameKind.CALL and frame.code_hash is not None
-            room = frame.to if calls and frame.to not in cluster else None
-            if room is not None:
-                visited.add(room)
-        elif frame.context in cluster and frame.input and frame.code_hash is not None:
-            visited.discard(room)
-        rooms.append(room)
-    moving = {
-        rooms[move.frame]
-        for move in facts.transfers
-        if move.from_ != entry and rooms[move.frame] != move.token  # of a token it asked itself
-    }
-    found = {room for room in moving if room is not None} if moving else visited
-    if len(found) != 1 or None in moving:
-        return None
-    (room,) = found
-    return room if room in visited and not _feeds_accounts(room, simulation, ledger) else None
-
-
-def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger) -> bool:
-    """True if a good part of what `room` has less of is now with accounts that have no code, or it only lost."""
-    changes = ledger.net.get(room, {})
-    lost = {asset: -amount for asset, amount in changes.items() if amount < 0}
-    if not lost or len(lost) == len(changes):
-        return bool(lost)
-    active = {frame.to for frame in simulation.trace.frames if frame.code_hash is not None}
-    fed: dict[Asset, int] = defaultdict(int)
-    for holder, changes in ledger.net.items():
-        if holder not in active and holder not in BURN_ADDRESSES:
-            for asset in lost.keys() & changes.keys():
-                fed[asset] += max(0, changes[asset])
-    return any(amount * PAYING >= lost[asset] for asset, amount in fed.items())
-
-
-def _is_unknown(
-    contract: Address, simulation: SimulationResult, ledger: Ledger, consent: Consent, circle: Set[Address]
-) -> bool:
-    """True if nobody outside the `circle` who pays here trusts `contract`, and it keeps no record of its caller."""
-    payers = {holder for holder, changes in ledger.net.items() if any(amount < 0 for amount in changes.values())}
-    payers = (payers or set(consent.codes)) - circle - {contract}
-    if any(contract in consent.stored.get(holder, ()) for holder in payers):
-        return False
-    if any(spender == contract and owner not in circle for _, owner, spender in consent.allowances):
-        return False
-    if any(code.find(contract) >= 0 for holder in payers for code in consent.codes.get(holder, ())):
-        return False
-    preimages = simulation.trace.preimages or {}
-    diff = simulation.state_diff.get(contract)
-    for slot, (_, after) in diff.storage.items() if diff is not None else ():
-        preimage = preimages.get(slot, b"")
-        if any(member in preimage for member in circle) or holds_party(after, circle):
-            return False
-    return True
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
