@@ -15,6 +15,7 @@ from gateway.model.account import (
     Approval,
     CaseMark,
     CaseNote,
+    Passkey,
     SavedView,
     Session,
 )
@@ -43,7 +44,9 @@ class StepUpPage:
 
     next_path: str
     by_code: bool
-    """False: no second factor is enrolled, so the password is asked for"""
+    by_passkey: bool
+    by_password: bool
+    """nothing stronger is set up"""
     problem: str = ""
 
 
@@ -226,6 +229,7 @@ class AccountPage:
     """The visitor's own account."""
 
     sessions: Sequence[Session]
+    passkeys: Sequence[Passkey]
     tokens: Sequence[ApiToken]
     scopes: tuple[str, ...]
     secret: str = ""

@@ -17,6 +17,7 @@ from gateway.store.audit import AuditLog
 from gateway.store.database import Database, sqlite_url
 from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
 from gateway.store.people import People
 from gateway.store.quarantine import LiveQueue, Record
@@ -82,6 +83,7 @@ class Room:
     queue: LiveQueue
     people: People
     sign_in: SignIn
+    keys: Keys
     desk: Desk
     audit: AuditLog
     details: DetailCache
@@ -120,6 +122,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             queue=queue,
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
+            keys=Keys(database, now=now),
             desk=desk,
             audit=AuditLog(database),
             details=DetailCache(record),

@@ -6,8 +6,10 @@ Every value has a name STOPGATE_DASHBOARD__<NAME>; the stores and the data folde
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -63,6 +65,23 @@ class DashboardSettings(BaseSettings):
     def origin(self) -> str:
         """Scheme, host and port that requests must come from."""
         return self.public_url or f"http://{self.listen}"
+
+    @property
+    def passkey_host(self) -> str:
+        """The host name that passkeys are bound to; empty if browsers reach the dashboard by an address alone."""
+        host = urlsplit(self.passkey_origin).hostname or ""
+        try:
+            ip_address(host)
+        except ValueError:
+            return host
+        return ""
+
+    @property
+    def passkey_origin(self) -> str:
+        """The origin that passkeys answer to. Addresses have no passkeys, so this machine is called localhost."""
+        if not self.public_url and split_listen(self.listen)[0] in ("127.0.0.1", "::1", "localhost"):
+            return f"http://localhost:{split_listen(self.listen)[1]}"
+        return self.origin
 
     @property
     def secure(self) -> bool:

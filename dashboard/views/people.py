@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from dashboard.auth.passwords import TooManyFailures, WrongCredentials, check_password
 from dashboard.auth.second_factor import enrolment_uri, matching_step, new_secret
 from dashboard.auth.sessions import client_address
-from dashboard.dependencies import Administrator, Me, Posted, TheRoom, field, require_step_up
+from dashboard.dependencies import Administrator, Me, Posted, RowId, TheRoom, field, require_step_up
 from dashboard.pages import AccountPage, UsersPage
 from dashboard.room import Room
 from dashboard.templating import page
@@ -86,7 +86,7 @@ async def issue_token(request: Request, room: TheRoom, me: Me, form: Posted) -> 
 
 
 @routes.post("/account/tokens/{token_id}/revoke")
-async def revoke_token(room: TheRoom, me: Me, form: Posted, token_id: int) -> Response:
+async def revoke_token(room: TheRoom, me: Me, form: Posted, token_id: RowId) -> Response:
     """End one of one's own tokens."""
     await room.sign_in.revoke_api_token(me.account, token_id, actor=me.account.name)
     return RedirectResponse("/account", 303)
@@ -137,6 +137,11 @@ async def change_user(request: Request, room: TheRoom, me: Administrator, form: 
                 await people.enable(name, actor=actor)
             case "drop-second-factor":
                 await people.set_second_factor(name, None, actor=actor)
+            case "drop-passkeys":
+                known = await people.credentials(name)
+                if known is None:
+                    raise ConfigurationError(f"there is no account {name[:64]}")
+                await room.keys.remove_passkeys(known.account, actor=actor)
             case step:
                 raise HTTPException(422, f"There is no step {step[:40]!r}.")
     except ConfigurationError as error:
@@ -153,6 +158,7 @@ async def _account_page(
 ) -> AccountPage:
     return AccountPage(
         sessions=await room.sign_in.sessions(account),
+        passkeys=await room.keys.passkeys(account),
         tokens=await room.sign_in.api_tokens(account),
         scopes=tuple(sorted(scope.value for scope in PERMISSIONS[account.role])),
         secret=secret,
