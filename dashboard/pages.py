@@ -15,6 +15,7 @@ from gateway.model.account import (
     Approval,
     CaseMark,
     CaseNote,
+    Identity,
     Passkey,
     SavedView,
     Session,
@@ -47,7 +48,16 @@ class StepUpPage:
     by_passkey: bool
     by_password: bool
     """nothing stronger is set up"""
+    by_provider: bool
+    """the account is linked to the single sign-on, and nothing stronger is set up"""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """The way to the provider, to link an account."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +235,26 @@ class UsersPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesPage:
+    """Every service account with its tokens."""
+
+    services: Sequence[tuple[Account, Sequence[ApiToken]]]
+    roles: tuple[str, ...]
+    scopes: Mapping[str, Sequence[str]]
+    """role -> scopes that its tokens may have"""
+    new_token: str = ""
+    """shown once"""
+    new_for: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """The visitor's own account."""
 
     sessions: Sequence[Session]
     passkeys: Sequence[Passkey]
+    identities: Sequence[Identity]
     tokens: Sequence[ApiToken]
     scopes: tuple[str, ...]
     secret: str = ""

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+import httpx
+
+from dashboard.auth.oidc import OidcClient
 from dashboard.settings import DashboardSettings
 from gateway.model.case import CaseDetail
 from gateway.model.quarantine import QuarantineEntry
@@ -84,6 +87,7 @@ class Room:
     people: People
     sign_in: SignIn
     keys: Keys
+    oidc: OidcClient | None
     desk: Desk
     audit: AuditLog
     details: DetailCache
@@ -115,6 +119,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             redis_url = embedded.url
         queue = RedisQueue(redis_url)
         stack.push_async_callback(queue.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
         record, desk = SqlRecord(database, now=now), Desk(database, now=now)
         yield Room(
             settings=settings,
@@ -123,6 +128,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
             keys=Keys(database, now=now),
+            oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
             desk=desk,
             audit=AuditLog(database),
             details=DetailCache(record),

@@ -12,6 +12,7 @@ from dashboard.auth.second_factor import check_again, check_code
 from dashboard.auth.sessions import begin_session, client_address, forget_cookie, present_session
 from dashboard.dependencies import Me, Posted, TheRoom, field, own_path
 from dashboard.pages import LoginPage, StepUpPage
+from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account
 
@@ -80,9 +81,9 @@ async def logout(request: Request, room: TheRoom, me: Me, form: Posted) -> Respo
 
 
 @routes.get("/step-up")
-async def show_step_up(request: Request, me: Me, next: str = "/") -> Response:
+async def show_step_up(request: Request, room: TheRoom, me: Me, next: str = "/") -> Response:
     """Ask for the second factor once more."""
-    return page(request, "step_up.html", _step_up_page(me.account, own_path(next)))
+    return page(request, "step_up.html", await _step_up_page(room, me.account, own_path(next)))
 
 
 @routes.post("/step-up")
@@ -94,17 +95,20 @@ async def step_up(request: Request, room: TheRoom, me: Me, form: Posted) -> Resp
     try:
         await check_again(room, me.account, field(form, "secret", most=1024), client_address(request))
     except (TooManyFailures, WrongCredentials) as error:
-        return page(request, "step_up.html", _step_up_page(me.account, next_path, _sentence(error)), status=401)
+        context = await _step_up_page(room, me.account, next_path, _sentence(error))
+        return page(request, "step_up.html", context, status=401)
     await room.sign_in.step_up(me.id_hash)
     return RedirectResponse(next_path, 303)
 
 
-def _step_up_page(account: Account, next_path: str, problem: str = "") -> StepUpPage:
+async def _step_up_page(room: Room, account: Account, next_path: str, problem: str = "") -> StepUpPage:
+    weak = not account.needs_more_than_password
     return StepUpPage(
         next_path,
         by_code=account.has_second_factor,
         by_passkey=account.passkeys > 0,
-        by_password=account.has_password and not account.needs_more_than_password,
+        by_password=account.has_password and weak,
+        by_provider=weak and room.oidc is not None and bool(await room.keys.identities(account)),
         problem=problem,
     )
 
