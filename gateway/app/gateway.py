@@ -175,7 +175,8 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
+    prices = base.settings.value.book(chain.profile.wrapped_coin)
+    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None, prices)
     conclusion = Conclusion(base.stores.record, base.stores.queue)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.errors import QueueUnavailable
 from gateway.jsonrpc.errors import Code, RpcError
-from gateway.model.case import CaseDetail, Decision
+from gateway.model.case import Decision
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.verdict import Action
@@ -58,7 +58,7 @@ class Keeping:
             RecordUnavailable: nothing is kept.
         """
         await self._check_room(judgement, state)
-        kept = await self._record.hold(self._entry(judgement, arrival, state), _detail(judgement))
+        kept = await self._record.hold(self._entry(judgement, arrival, state), judgement.detail)
         log.info(
             "submission.held", hash=str(kept.hash), case=kept.case_id, state=kept.state, clause=kept.verdict.clause
         )
@@ -100,6 +100,7 @@ class Keeping:
             state=state,
             held_at=arrival.at,
             expires_at=arrival.at + timedelta(seconds=self._terms.policy.hold_seconds),
+            estimated_loss=judgement.loss.amount if judgement.loss else None,
         )
 
     async def _decide_without_queue(self, entry: QuarantineEntry, error: QueueUnavailable) -> QuarantineEntry:
@@ -113,13 +114,3 @@ class Keeping:
         reason = f"policy on_queue_unavailable={answer}: {error}"
         decided = await self._record.decide(entry.case_id, Decision(target, "gateway", reason))
         return decided if isinstance(decided, QuarantineEntry) else entry
-
-
-def _detail(judgement: Judgement) -> CaseDetail:
-    return CaseDetail(
-        transaction=judgement.transaction,
-        report=judgement.verdict.report,
-        simulation=judgement.simulation,
-        facts=judgement.facts,
-        timings=judgement.timings,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.errors import QueueUnavailable, Unexecutable
-from gateway.model.case import CaseDetail, Conflict
+from gateway.model.case import Conflict
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
@@ -28,16 +28,9 @@ class Conclusion:
         """The inspection came to a verdict. Conflict if the case was decided meanwhile. Raises RecordUnavailable."""
         verdict = judgement.verdict
         target = _TARGETS[verdict.action]
-        detail = CaseDetail(
-            transaction=judgement.transaction,
-            report=verdict.report,
-            simulation=judgement.simulation,
-            facts=judgement.facts,
-            timings=judgement.timings,
-        )
         reason = f"inspected to the end: {verdict.clause}: {verdict.reason}"
         moved = await self._record.move(
-            entry.case_id, {entry.state}, target, "gateway", reason, verdict=verdict, detail=detail
+            entry.case_id, {entry.state}, target, "gateway", reason, verdict=verdict, detail=judgement.detail
         )
         return await self._follow(moved)
 
