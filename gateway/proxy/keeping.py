@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import QueueUnavailable
 from gateway.jsonrpc.errors import Code, RpcError
 from gateway.model.case import Decision
+from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.verdict import Action
@@ -46,9 +47,11 @@ class Keeping:
         terms: Terms,
         metrics: Metrics,
         new_case_id: Callable[[], str],
+        kept: Callable[[str, Facts], None] = lambda case_id, facts: None,
     ) -> None:
+        """`kept` hears of every case that was made; it must neither wait nor raise."""
         self._record, self._queue, self._nonces, self._deferral = record, queue, nonces, deferral
-        self._terms, self._metrics, self._new_case_id = terms, metrics, new_case_id
+        self._terms, self._metrics, self._new_case_id, self._kept = terms, metrics, new_case_id, kept
 
     async def keep(self, judgement: Judgement, arrival: Arrival, state: CaseState) -> Answer:
         """Write the case and tell its status; a hash if the record knows it as forwarded meanwhile.
@@ -66,6 +69,7 @@ class Keeping:
             await self._queue.put(kept)
         except QueueUnavailable as error:
             kept = await self._decide_without_queue(kept, error)
+        self._kept(kept.case_id, judgement.facts)
         if kept.state is CaseState.DEFERRED:
             self._deferral.offer(kept)
         if kept.state is CaseState.FORWARDED:  # another replica had it, and it was released since
