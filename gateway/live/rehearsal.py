@@ -1,4 +1,4 @@
-"""One run of a transaction at the newest head in a block that is not the one expected: what would it do then?"""
+"""One run of a transaction at the newest head, in a block that is not the one expected."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class Evidence:
             ]
 
     async def seen(self, case_id: str, name: str) -> None:
-        """This account has the case before it."""
+        """The account has the case before it."""
         mine = (
             col(MentionRow.case_id) == case_id,
             col(MentionRow.name) == name,
