@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote
@@ -79,17 +80,17 @@ async def answer_appeal(room: TheRoom, me: Decider, form: Posted, case_id: str, 
     return RedirectResponse(f"/cases/{entry.case_id}#appeals", 303)
 
 
-async def posted_file(request: Request, me: NoteTaker) -> FormData:
+async def posted_file(request: Request, me: NoteTaker) -> AsyncIterator[FormData]:
     """A form with one file, refused by its announced length before a byte of it is read."""
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
         raise HTTPException(411, "The size of the upload must be announced.")
     if int(length) > MOST_BYTES + _FORM_ROOM:
         raise HTTPException(413, f"At most {MOST_BYTES:,} bytes are kept.")
-    form = await request.form(max_files=1, max_fields=4, max_part_size=MOST_BYTES + _FORM_ROOM)
-    if not hmac.compare_digest(str(form.get("csrf", "")).encode(), me.csrf_token.encode()):
-        raise HTTPException(403, "The form is not from this session. Go back, reload the page, and try again.")
-    return form
+    async with request.form(max_files=1, max_fields=4) as form:
+        if not hmac.compare_digest(str(form.get("csrf", "")).encode(), me.csrf_token.encode()):
+            raise HTTPException(403, "The form is not from this session. Go back, reload the page, and try again.")
+        yield form
 
 
 @routes.post("/attachments")
