@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.settings import Settings, StoreSettings
 from gateway.store.database import Database, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.heartbeat import Heartbeats
 from gateway.store.migrate import migrate
 from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
@@ -31,6 +32,8 @@ class OpenStores:
     """the order of forwarding, shared by all replicas"""
     runs: Runs
     tokens: Tokens
+    heartbeats: Heartbeats
+    """where gateways leave signs of life for the dashboard"""
     embedded: EmbeddedValkey | None
     """None if the queue is a server of the operator's own"""
 
@@ -76,4 +79,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         order = RedisPendingLog(redis_url)
         stack.push_async_callback(order.close)
         runs, tokens = Runs(database, now=_utc_now), Tokens(database, now=_utc_now)
-        yield OpenStores(database, record, queue, order, runs, tokens, embedded)
+        heartbeats = Heartbeats(redis_url)
+        stack.push_async_callback(heartbeats.close)
+        yield OpenStores(database, record, queue, order, runs, tokens, heartbeats, embedded)

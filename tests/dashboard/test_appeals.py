@@ -33,15 +33,10 @@ def test_the_compact_form_and_both_spellings_of_v_are_read() -> None:
         assert signer_of(text + " ", long) != who
 
 
-@pytest.mark.parametrize(
-    "signature", ["", "0x", "0xzz", "0x" + "00" * 65, "0x" + "ff" * 65, "0x" + "11" * 64, "11" * 66]
-)
+@pytest.mark.parametrize("signature", ["", "0x", "0xzz", "0x" + "00" * 65, "0x" + "ff" * 65, "11" * 66, "00" * 64])
 def test_what_is_no_signature_is_refused_by_name(signature: str) -> None:
-    # 64 bytes may be a point by chance: then it is somebody's, but nobody's who sent anything
-    try:
-        assert signer_of("text", signature) != Address(b"\0" * 20)
-    except AppealRefused as error:
-        assert "signature" in str(error).lower()
+    with pytest.raises(AppealRefused, match="signature"):
+        signer_of("text", signature)
 
 
 def test_the_text_names_chain_transaction_and_minute() -> None:
