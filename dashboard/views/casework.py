@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from dashboard.cases import find_case
-from dashboard.dependencies import Decider, Me, NoteTaker, Posted, TheRoom, field
+from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field
 from dashboard.evidence import FileRefused, checked_file
 from dashboard.pages import RunPage
 from dashboard.render.difference import balance_rows, finding_difference
@@ -46,7 +46,7 @@ async def ask_run(room: TheRoom, me: Decider, form: Posted, case_id: str) -> Res
 
 
 @routes.get("/runs/{run_id}")
-async def show_run(request: Request, room: TheRoom, me: Me, case_id: str, run_id: int) -> Response:
+async def show_run(request: Request, room: TheRoom, me: Me, case_id: str, run_id: RowId) -> Response:
     """The result of a run beside the verdict that holds the case, or that it is not there yet."""
     entry = await find_case(room, me.account, case_id)
     run = await room.runs.run(entry.case_id, run_id)
@@ -69,7 +69,7 @@ async def show_run(request: Request, room: TheRoom, me: Me, case_id: str, run_id
 
 
 @routes.post("/appeals/{appeal_id}/answer")
-async def answer_appeal(room: TheRoom, me: Decider, form: Posted, case_id: str, appeal_id: int) -> Response:
+async def answer_appeal(room: TheRoom, me: Decider, form: Posted, case_id: str, appeal_id: RowId) -> Response:
     """Answer the sender. The answer is public to whoever knows the hash."""
     entry = await find_case(room, me.account, case_id)
     text = field(form, "text", most=1000)
@@ -113,7 +113,7 @@ async def attach(
 
 
 @routes.get("/attachments/{attachment_id}")
-async def download(room: TheRoom, me: Me, case_id: str, attachment_id: int) -> Response:
+async def download(room: TheRoom, me: Me, case_id: str, attachment_id: RowId) -> Response:
     """The bytes as they came, to be saved: no browser may show them here."""
     entry = await find_case(room, me.account, case_id)
     found = await room.evidence.content(entry.case_id, attachment_id)
@@ -129,7 +129,7 @@ async def download(room: TheRoom, me: Me, case_id: str, attachment_id: int) -> R
 
 
 @routes.post("/attachments/{attachment_id}/remove")
-async def remove(room: TheRoom, me: NoteTaker, form: Posted, case_id: str, attachment_id: int) -> Response:
+async def remove(room: TheRoom, me: NoteTaker, form: Posted, case_id: str, attachment_id: RowId) -> Response:
     """Take a file away: its author, or anybody who may decide. Its digest stays in the record."""
     entry = await find_case(room, me.account, case_id)
     kept = [file for file in await room.evidence.attachments(entry.case_id) if file.id == attachment_id]

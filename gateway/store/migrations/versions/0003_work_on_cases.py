@@ -1,6 +1,6 @@
 """Runs on demand, appeals, evidence, mentions, tokens; an index for the order by loss.
 
-Revision 0002 after 0001.
+Revision 0003 after 0002.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from gateway.store.column import UtcTime
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
