@@ -1,7 +1,7 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
 from gateway.inspection.detector import Detector, Family
-from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
 from gateway.inspection.pool import Pair
@@ -14,6 +14,7 @@ from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, Slo
 from gateway.model.transaction import Transaction
 
 __all__ = [
+    "BURN_ADDRESSES",
     "NATIVE",
     "ZERO_ADDRESS",
     "Address",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
 from gateway.model.primitive import Address, Hash32
@@ -15,6 +17,10 @@ from gateway.model.transaction import Transaction
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
+
+SIGNERS_EXAMINED = 64
+"""how many checks of one call are read for their signers"""
+_AT = itemgetter(0)
 
 
 class Bond(StrEnum):
@@ -34,8 +40,10 @@ class Consent:
     """contract -> addresses that it read from its own storage"""
     entries: Mapping[Address, Set[Address]]
     """contract -> addresses whose mapping entry there was not zero when read"""
-    signatures: Mapping[Address, int]
-    """contract -> sequence number of the first successful signature check under it"""
+    signatures: Mapping[Address, Sequence[tuple[int, Address]]]
+    """contract -> (sequence number, signer) of each check under it that recovered somebody, in order"""
+    appointed: Set[Address]
+    """signers that an older contract wrote down only in this transaction; what they sign proves nothing"""
     embedded: Mapping[Address, Set[Address]]
     """contract -> callers and origin that its code names"""
     allowances: Set[tuple[Address, Address, Address]]
@@ -50,6 +58,12 @@ class Consent:
             return True
         return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
 
+    def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
+        """Whose signatures were found good under `contract` between two sequence numbers."""
+        checks = self.signatures.get(contract, ())
+        first, last = bisect_left(checks, since, key=_AT), bisect_left(checks, before, key=_AT)
+        return frozenset(signer for _, signer in checks[first : min(last, first + SIGNERS_EXAMINED)])
+
     def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
         """Why `contract` may have let any of `parties` act at sequence number `before`."""
         found = []
@@ -57,7 +71,8 @@ class Consent:
             found.append(Bond.OWNER)
         if entries and not parties.isdisjoint(self.entries.get(contract, ())):
             found.append(Bond.ENTRY)
-        if self.signatures.get(contract, before) < before:
+        checks = self.signatures.get(contract)
+        if checks and checks[0][0] < before:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
@@ -96,10 +111,14 @@ def gather(
         if frame.to is not None:
             parties.add(frame.to)
     for log in trace.logs:
-        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
-            parties.add(Address(log.topics[2][12:]))
+        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a holder or receiver may never run
+            parties.update((Address(log.topics[1][12:]), Address(log.topics[2][12:])))
     stored, entries, allowances = _storage(trace, parties, but)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
+    signatures = _signatures(trace)
+    signers = {signer for checks in signatures.values() for _, signer in checks}
+    appointed = _appointed(simulation, signers) if signers else frozenset()
+    embedded = _embedded(transaction, trace)
+    return Consent(stored, entries, signatures, appointed, embedded, allowances, _codes(trace))
 
 
 Entries = dict[Address, set[Address]]
@@ -149,14 +168,35 @@ def holds_party(value: int, parties: Set[Address]) -> bool:
     return bool(found)
 
 
-def _signatures(trace: Trace) -> dict[Address, int]:
-    first: dict[Address, int] = {}
+def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
+    checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
     for frame in trace.frames:
-        if frame.to != ECRECOVER or not any(frame.output):
+        if frame.to == ECRECOVER and any(frame.output):
+            for account in {account for account, _ in path(trace.frames, frame.index)[:-1]}:
+                checks[account].append((frame.entered, Address(frame.output[12:32])))
+    return dict(checks)
+
+
+def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset[Address]:
+    """Signers that were written down here for the first time.
+
+    Parties of token movements do not count, for they are written down as receivers, nor do contracts made here.
+    """
+    moving = {log.address for log in simulation.trace.logs if log.topics and log.topics[0] == TRANSFER}
+    moved = {Address(topic[12:]) for log in simulation.trace.logs for topic in log.topics[1:] if log.address in moving}
+    asked = signers - moved
+    found: set[Address] = set()
+    for contract, diff in simulation.state_diff.items() if asked else ():
+        if contract in simulation.created or contract in moving:
             continue
-        for account, _ in path(trace.frames, frame.index)[:-1]:
-            first.setdefault(account, frame.entered)
-    return first
+        for before, after in diff.storage.values():
+            if after >> 80 and holds_party(after, asked):
+                now: set[Address] = set()
+                then: set[Address] = set()
+                _match_words(after, asked, now)
+                _match_words(before, asked, then)
+                found |= now - then
+    return frozenset(found)
 
 
 def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Address]]:

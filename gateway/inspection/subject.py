@@ -28,6 +28,8 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
+SOLD_OUT = 0.3
+"""part of a stock from which on it matters who took the proceeds of its sale"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -199,7 +201,27 @@ class Inspection:
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
+        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
+        return not (loss.agreed or loss.signed or kept)
+
+    def _took_proceeds(self, loss: Loss) -> bool:
+        """True if a loss without a price went to traders, and what these paid out ended with the ordering side.
+
+        Of what came in, that side has the greater part, and gave nothing: a keeper would have a fee of it.
+        """
+        if self.consideration != 0.0 or loss.compensated or loss.asset in self.market.prices:
+            return False
+        if (loss.share or 0.0) < SOLD_OUT:
+            return False
+        receivers = {move.to for move in self.ledger.outflows[loss.holder, loss.asset]}
+        if not any(amount < 0 for to in receivers for amount in self.ledger.net.get(to, {}).values()):
+            return False
+        paid_out: dict[Asset, int] = {}
+        for holder, changes in self.ledger.net.items():
+            for asset, amount in changes.items():
+                if amount < 0 and asset in self.roles.gained and holder not in self.roles.cluster:
+                    paid_out[asset] = paid_out.get(asset, 0) - amount
+        return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
 
     def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
         """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
