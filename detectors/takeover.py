@@ -66,8 +66,9 @@ class Takeover(Detector):
     def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:
         change = subject.simulation.state_diff.get(use.address)
         after = change.storage.get(use.slot, (0, 0))[1] if change is not None else 0
-        stranger = subject.stranger(use.address, use.frame, use.sequence)
-        if not after or stranger is None:
+        stranger = subject.stranger(use.address, use.frame, use.sequence, door=True)
+        first = use.address == subject.transaction.to and not use.before  # a deployer's second step
+        if not after or first or stranger is None:
             return
         new = Address((after & (2**160 - 1)).to_bytes(20, "big"))
         yield self.finding(
@@ -83,7 +84,7 @@ class Takeover(Detector):
         parties += [Address(log.data[at + 12 : at + 32]) for at in range(0, len(log.data) // 32 * 32, 32)]
         if len(parties) != 2 or not any(parties[0]) or parties[1] not in subject.roles.cluster:
             return
-        stranger = subject.stranger(log.address, log.frame, log.sequence)
+        stranger = subject.stranger(log.address, log.frame, log.sequence, door=True)
         if stranger is None or parties[0] in subject.roles.cluster:
             return
         yield self.finding(
@@ -106,7 +107,8 @@ class Takeover(Detector):
         for use in simulation.trace.slots or ():
             if not use.written or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
                 continue
-            if use.address in created or use.address in subject.roles.cluster or not use.before >> 80:
+            ours = use.address in subject.roles.cluster and use.address != subject.transaction.to
+            if use.address in created or ours or not use.before >> 80:
                 continue
             after = changed[use.address].storage.get(use.slot, (0, 0))[1] if use.address in changed else 0
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
@@ -116,11 +118,11 @@ class Takeover(Detector):
         for (contract, newcomer), uses in offices.items():
             if len(uses) < OFFICES or contract in traded:
                 continue
-            stranger = subject.stranger(contract, uses[0].frame, uses[0].sequence)
+            stranger = subject.stranger(contract, uses[0].frame, uses[0].sequence, door=True)
             if stranger is not None:
                 yield self.finding(
-                    f"{len(uses)} slots of {contract} that named others name {newcomer} now, at the wish of {stranger}, "
-                    "whom it did not know and who paid nothing.",
+                    f"{len(uses)} slots of {contract} that named others name {newcomer} now, "
+                    f"at the wish of {stranger}, whom it did not know and who paid nothing.",
                     victim=contract,
                     attacker=subject.roles.origin,
                     frames=(uses[0].frame,),

@@ -75,8 +75,7 @@ def overspent(ledger: Ledger, cluster: Set[Address]) -> frozenset[Asset]:
 
 
 def _growth(simulation: SimulationResult, token: Address, holder: Address) -> set[int]:
-    """By how much each changed mapping entry of the token that is keyed by the holder grew; wrapping around counts
-    as growth, for that is what it was good for."""
+    """By how much each changed mapping entry of the token keyed by the holder grew; a wrap-around is growth too."""
     diff = simulation.state_diff.get(token)
     preimages: Mapping[int, bytes] = simulation.trace.preimages or {}
     grown = set()

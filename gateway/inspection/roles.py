@@ -20,6 +20,8 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+MOST = 0.5
+"""part of an outsider's stock that no claim or fee takes"""
 PAYEES_EXAMINED = 32
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
@@ -32,7 +34,7 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin), and accounts without code that these pay or name as receivers"""
+    origin or robs others for it), and accounts without code that these pay or name as receivers"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -56,7 +58,12 @@ def assign(
                 cluster.add(frame.to)
     entry = transaction.to
     tokens = {move.token for move in facts.transfers}
-    if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
+    if (
+        entry is not None
+        and entry not in tokens
+        and not _pays(entry, cluster, ledger)
+        and not _robs(entry, cluster, facts, ledger, simulation.trace.frames)
+    ):
         cluster.add(entry)
         _adopt_created(simulation, cluster)
     if consent is not None:
@@ -91,6 +98,27 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
     """True if the called contract ends with less of something that the origin's side ends with more of."""
     lost = [asset for asset, amount in ledger.net.get(entry, {}).items() if amount < 0]
     return any(ledger.net.get(member, {}).get(asset, 0) > 0 for asset in lost for member in cluster)
+
+
+def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, frames: tuple[CallFrame, ...]) -> bool:
+    """True if the called contract spent allowances of others, took most of what they own, and the origin has more.
+
+    Whoever holds allowances of outsiders is a servant of many, not the origin's own tool.
+    """
+    for move in facts.transfers:
+        asset = Asset(move.token, move.token_id)
+        if move.token == ZERO_ADDRESS or move.from_ in cluster or move.from_ in (entry, ZERO_ADDRESS):
+            continue
+        if not any(ledger.net.get(member, {}).get(asset, 0) > 0 for member in cluster):
+            continue
+        if (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
+            continue
+        frame = frames[move.frame]
+        while frame.parent >= 0 and frames[frame.parent].context == move.token:
+            frame = frames[frame.parent]
+        if frame.from_ == entry:
+            return True
+    return False
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:

@@ -223,16 +223,18 @@ class Inspection:
                     paid_out[asset] = paid_out.get(asset, 0) - amount
         return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
 
-    def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
+    def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
         """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
 
-        A registry that the contract had named before, and asks on the way, may answer for the caller.
+        A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
+        this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
         frames = self.simulation.trace.frames
         chain = path(frames, frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
-        if contract in self.roles.cluster:
+        called = contract == self.transaction.to and contract not in self.memory.created
+        if contract in self.roles.cluster and not (door and called):
             return None
         parties = frozenset((caller, self.roles.origin))
         if self.consent.bonds(contract, parties, before=before):
