@@ -202,7 +202,28 @@ class Inspection:
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        return not (loss.agreed or loss.signed or kept)
+        agreed = loss.agreed and not self._by_an_open_door(loss)
+        return not (agreed or loss.signed or kept)
+
+    def _by_an_open_door(self, loss: Loss) -> bool:
+        """True if the holder obeyed the called contract, as always, and that one obeys everybody.
+
+        The called contract is none of the origin's: the holder knows it as an office, it keeps nothing, and hands
+        what it was given to an origin that neither of the two has heard of.
+        """
+        door, origin = self.transaction.to, self.roles.origin
+        if door is None or door not in self.roles.cluster or door in self.memory.created or not loss.acted:
+            return False
+        if door == loss.holder or self.ledger.net.get(door) or not self.consent.knows(loss.holder, door):
+            return False
+        entered = self.simulation.trace.frames[loss.frames[0]].entered
+        if door in self.consent.entries.get(loss.holder, ()):
+            return False
+        if 2 * self.ledger.net.get(origin, {}).get(loss.asset, 0) < loss.amount:
+            return False
+        if self.consent.bonds(loss.holder, frozenset((origin,)), before=entered):
+            return False
+        return self.stranger(door, loss.frames[0], entered, door=True) is not None
 
     def _took_proceeds(self, loss: Loss) -> bool:
         """True if a loss without a price went to traders, and what these paid out ended with the ordering side.

@@ -26,6 +26,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "confused-deputy.batch-payment",
         "confused-deputy.order-settlement",
         "drainer.subscriptions-charged",
+        "offices.deal-signed-by-both",
+        "offices.bid-accepted",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
