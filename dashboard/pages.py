@@ -15,6 +15,8 @@ from gateway.model.account import (
     Approval,
     CaseMark,
     CaseNote,
+    Identity,
+    Passkey,
     SavedView,
     Session,
 )
@@ -43,8 +45,19 @@ class StepUpPage:
 
     next_path: str
     by_code: bool
-    """False: no second factor is enrolled, so the password is asked for"""
+    by_passkey: bool
+    by_password: bool
+    """nothing stronger is set up"""
+    by_provider: bool
+    """the account is linked to the single sign-on, and nothing stronger is set up"""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """The way to the provider, to link an account."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +247,26 @@ class UsersPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesPage:
+    """Every service account with its tokens."""
+
+    services: Sequence[tuple[Account, Sequence[ApiToken]]]
+    roles: tuple[str, ...]
+    scopes: Mapping[str, Sequence[str]]
+    """role -> scopes that its tokens may have"""
+    new_token: str = ""
+    """shown once"""
+    new_for: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """The visitor's own account."""
 
     sessions: Sequence[Session]
+    passkeys: Sequence[Passkey]
+    identities: Sequence[Identity]
     tokens: Sequence[ApiToken]
     scopes: tuple[str, ...]
     secret: str = ""

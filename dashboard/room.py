@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+import httpx
+
+from dashboard.auth.oidc import OidcClient
 from dashboard.settings import DashboardSettings
 from gateway.model.case import CaseDetail
 from gateway.model.quarantine import QuarantineEntry
@@ -18,6 +21,7 @@ from gateway.store.database import Database, sqlite_url
 from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.heartbeat import Heartbeats
+from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
 from gateway.store.people import People
 from gateway.store.quarantine import LiveQueue, Record
@@ -83,6 +87,8 @@ class Room:
     queue: LiveQueue
     people: People
     sign_in: SignIn
+    keys: Keys
+    oidc: OidcClient | None
     desk: Desk
     audit: AuditLog
     details: DetailCache
@@ -118,6 +124,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         stack.push_async_callback(queue.close)
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
         record, desk = SqlRecord(database, now=now), Desk(database, now=now)
         yield Room(
             settings=settings,
@@ -125,6 +132,8 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             queue=queue,
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
+            keys=Keys(database, now=now),
+            oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
             desk=desk,
             audit=AuditLog(database),
             details=DetailCache(record),

@@ -6,14 +6,17 @@ Every value has a name STOPGATE_DASHBOARD__<NAME>; the stores and the data folde
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import ConfigurationError
-from gateway.settings import StoreSettings, load_settings, split_listen
+from gateway.model.account import Role
+from gateway.settings import FileSource, PlainSource, StoreSettings, load_settings, split_listen
 
 
 class DashboardSettings(BaseSettings):
@@ -46,6 +49,23 @@ class DashboardSettings(BaseSettings):
     public_status: bool = True
     """serve /status/<hash> to anybody who knows the hash"""
 
+    public_figures: bool = False
+    """serve /figures to anybody: rounded counts of what was held, released, rejected"""
+    oidc_issuer: str = ""
+    """the OpenID Connect provider, exactly as it calls itself. Empty: no single sign-on"""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """empty: a public client, kept by PKCE alone"""
+    oidc_scopes: str = "openid profile"
+    oidc_label: str = "single sign-on"
+    """what the button calls the provider"""
+    oidc_role_claim: str = "groups"
+    """the claim of the ID token that says what somebody is: a word or a list of words"""
+    oidc_roles: dict[str, Role] = Field(default_factory=dict)
+    """value of that claim -> role, as JSON: {"chain-security": "analyst"}. Of several, the one that allows most"""
+    oidc_create: bool = False
+    """make an account at the first sign-in of somebody who has a role; else accounts are linked by their owners"""
+
     @field_validator("listen")
     @classmethod
     def _has_port(cls, value: str) -> str:
@@ -63,6 +83,50 @@ class DashboardSettings(BaseSettings):
     def origin(self) -> str:
         """Scheme, host and port that requests must come from."""
         return self.public_url or f"http://{self.listen}"
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        if self.oidc_issuer:
+            local = self.oidc_issuer.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
+            if not self.oidc_issuer.startswith("https://") and not local:
+                raise ValueError("STOPGATE_DASHBOARD__OIDC_ISSUER must be an https:// URL")
+            if not self.oidc_client_id:
+                raise ValueError("STOPGATE_DASHBOARD__OIDC_ISSUER is set, but no STOPGATE_DASHBOARD__OIDC_CLIENT_ID")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then files named by the environment, as the gateway's."""
+        return init_settings, PlainSource(settings_cls), FileSource(settings_cls)
+
+    @property
+    def oidc_redirect(self) -> str:
+        """Where the provider sends browsers back to; to be registered there."""
+        return f"{self.origin}/login/sso/callback"
+
+    @property
+    def passkey_host(self) -> str:
+        """The host name that passkeys are bound to; empty if browsers reach the dashboard by an address alone."""
+        host = urlsplit(self.passkey_origin).hostname or ""
+        try:
+            ip_address(host)
+        except ValueError:
+            return host
+        return ""
+
+    @property
+    def passkey_origin(self) -> str:
+        """The origin that passkeys answer to. Addresses have no passkeys, so this machine is called localhost."""
+        if not self.public_url and split_listen(self.listen)[0] in ("127.0.0.1", "::1", "localhost"):
+            return f"http://localhost:{split_listen(self.listen)[1]}"
+        return self.origin
 
     @property
     def secure(self) -> bool:
@@ -91,6 +155,7 @@ def load_dashboard_settings(**overrides: Any) -> DashboardSettings:
         return DashboardSettings(**{"data_dir": gateway.data_dir, "store": gateway.store, **overrides})
     except ValidationError as error:
         problems = "; ".join(
-            f"STOPGATE_DASHBOARD__{'__'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()
+            ": ".join(filter(None, ("__".join(("STOPGATE_DASHBOARD", *map(str, item["loc"]))).upper(), item["msg"])))
+            for item in error.errors()
         )
         raise ConfigurationError(problems) from error

@@ -35,13 +35,14 @@ class RefusedPayment(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract that could not pay."""
         frames, cluster = subject.simulation.trace.frames, subject.roles.cluster
+        own = {subject.roles.origin, *subject.memory.created, *subject.simulation.created}
         paid: dict[int, set[Address]] = defaultdict(set)
         told: set[Address] = set()
         for frame in frames:
             if not frame.value or frame.parent < 0 or frame.to is None or not frames[frame.parent].reverted:
                 continue
-            payer = frame.from_
-            if payer in cluster or payer in told:
+            payer = frame.from_  # may be counted to the cluster, for whoever stands behind a door is
+            if payer in own or payer in told or payer == frame.to:
                 continue
             if frame.to not in cluster:
                 if frame.error is None:

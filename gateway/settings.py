@@ -155,14 +155,14 @@ class LogSettings(_Group):
     format: Literal["json", "text"] = "json"
 
 
-class _PlainSource(EnvSettingsSource):
-    """The environment without names that `_FileSource` reads."""
+class PlainSource(EnvSettingsSource):
+    """The environment without names that `FileSource` reads."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return {name: value for name, value in super()._load_env_vars().items() if not name.endswith(_FILE)}
 
 
-class _FileSource(EnvSettingsSource):
+class FileSource(EnvSettingsSource):
     """NAME_FILE: the value is what that file holds, without surrounding white space."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
@@ -202,7 +202,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then files named by the environment."""
-        return init_settings, _PlainSource(settings_cls), _FileSource(settings_cls)
+        return init_settings, PlainSource(settings_cls), FileSource(settings_cls)
 
 
 def load_settings(**overrides: Any) -> Settings:

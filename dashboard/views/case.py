@@ -22,7 +22,7 @@ from dashboard.decisions import (
     findings_seen,
     needs_two,
 )
-from dashboard.dependencies import Decider, Me, NoteTaker, Posted, TheRoom, field, require_step_up
+from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field, require_step_up
 from dashboard.pages import CasePage, TracePage
 from dashboard.render.call_tree import find_frames, frame_line, frame_path, tree_steps
 from dashboard.render.changes import account_rows, address_changes
@@ -162,7 +162,7 @@ async def add_mark(request: Request, room: TheRoom, me: Decider, form: Posted, c
 
 
 @routes.post("/marks/{mark_id}/undo")
-async def undo_mark(room: TheRoom, me: Decider, form: Posted, case_id: str, mark_id: int) -> Response:
+async def undo_mark(room: TheRoom, me: Decider, form: Posted, case_id: str, mark_id: RowId) -> Response:
     """Take a mark back."""
     entry = await find_case(room, me.account, case_id)
     await room.desk.undo_mark(entry.case_id, mark_id, me.account.name)

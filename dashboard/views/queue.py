@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboard.cases import find_case, scope_of
 from dashboard.decisions import Decided, DecisionRefused, SecondVoiceNeeded, decide
-from dashboard.dependencies import MassDecider, Me, Posted, TheRoom, field, own_path, require_step_up
+from dashboard.dependencies import MassDecider, Me, Posted, RowId, TheRoom, field, own_path, require_step_up
 from dashboard.live import TheNews
 from dashboard.pages import MassDonePage, MassPage, QueuePage, QueueRow, Tab
 from dashboard.render.quantity import loss_text
@@ -67,7 +67,7 @@ async def save_view(request: Request, room: TheRoom, me: Me, form: Posted) -> Re
 
 
 @routes.post("/queue/views/{view_id}/drop")
-async def drop_view(room: TheRoom, me: Me, form: Posted, view_id: int) -> Response:
+async def drop_view(room: TheRoom, me: Me, form: Posted, view_id: RowId) -> Response:
     """Forget a saved filter of one's own."""
     await room.desk.drop_view(me.account, view_id)
     return RedirectResponse("/queue", 303)
