@@ -41,7 +41,7 @@ class ForcedSale(Detector):
         for loss in subject.losses:
             if loss.acted or not loss.compensated or loss.agreed or loss.signed or loss.asset.item is not None:
                 continue
-            if (loss.share or 0.0) < GRAVE_SHARE or self._ordered(subject, loss):
+            if (loss.share or 0.0) < GRAVE_SHARE or subject.has_standing_order(loss.holder):
                 continue
             short = self._short(subject, loss)
             if short is None or short < SHORT:
@@ -54,15 +54,6 @@ class ForcedSale(Detector):
                 frames=loss.frames,
                 evidence={"asset": str(loss.asset.token), "amount": str(loss.amount), "short": f"{short:.4f}"},
             )
-
-    def _ordered(self, subject: Inspection, loss: Loss) -> bool:
-        """True if a contract that is no party of the movement kept a record of the holder: a standing order."""
-        tokens = {move.token for move in subject.facts.transfers}
-        return any(
-            loss.holder in known and contract not in tokens
-            for record in (subject.consent.entries, subject.consent.stored)
-            for contract, known in record.items()
-        )
 
     def _short(self, subject: Inspection, loss: Loss) -> float | None:
         """The missing part of what the holder gave, at the prices before; None if something has no price."""

@@ -244,6 +244,15 @@ class Inspection:
                     paid_out[asset] = paid_out.get(asset, 0) - amount
         return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
 
+    def has_standing_order(self, holder: Address) -> bool:
+        """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
+        tokens = {move.token for move in self.facts.transfers}
+        return any(
+            holder in known and contract not in tokens
+            for record in (self.consent.entries, self.consent.stored)
+            for contract, known in record.items()
+        )
+
     def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
         """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
 
