@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Asset, Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Asset, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.25
 """part of the holder's stock from which on it does not matter what the ordering side paid to others"""
@@ -25,6 +25,7 @@ class AllowanceDrain(Detector):
     family = Family.DEPUTY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/441.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

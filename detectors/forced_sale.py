@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.05
 """part of the holder's stock from which on a bad sale is grave"""
@@ -35,6 +35,7 @@ class ForcedSale(Detector):
         "A standing order without limit that a keeper fills in a pool which has run dry.",
     )
     needs_accesses = True
+    needs = frozenset({Need.OUTSIDER_LOSS})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset."""

@@ -13,6 +13,7 @@ from gateway.plugin import (
     Finding,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -43,6 +44,7 @@ class ForeignBurn(Detector):
         "Shares of a closed fund that a keeper redeems for their holders, who are paid elsewhere.",
     )
     needs_accesses = True
+    needs = frozenset({Need.OUTSIDER_LOSS})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset."""

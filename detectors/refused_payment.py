@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 OTHERS = 3
 """so many outsiders were about to be paid"""
@@ -31,11 +31,15 @@ class RefusedPayment(Detector):
     false_positives: ClassVar[tuple[str, ...]] = (
         "A wallet without a payable fallback whose owner calls the payout that would pay it.",
     )
+    needs = frozenset({Need.CALLS})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract that could not pay."""
-        frames, cluster = subject.simulation.trace.frames, subject.roles.cluster
+        trace, cluster = subject.simulation.trace, subject.roles.cluster
         own = {subject.roles.origin, *subject.memory.created, *subject.simulation.created}
+        if not any(link.to in cluster and link.from_ not in own and link.to != link.from_ for link in trace.links):
+            return
+        frames = trace.frames
         paid: dict[int, set[Address]] = defaultdict(set)
         told: set[Address] = set()
         for frame in frames:

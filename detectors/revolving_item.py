@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import (
+    Address,
+    Asset,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 TURNS = 3
 """how often one item came to the same account; an honest trade brings it once"""
@@ -35,6 +46,7 @@ class RevolvingItem(Detector):
         "A trader who sells one item to itself many times for the rewards of a market, and is paid from its savings.",
     )
     needs_accesses = True
+    needs = frozenset({Need.OUTSIDER_LOSS})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract and asset that was paid out."""
