@@ -72,13 +72,13 @@ def assign(
         if transfer.to in cluster:
             asset = Asset(transfer.token, transfer.token_id)
             inflow[NATIVE if asset in wrapped else asset] += transfer.amount
+    sums[NATIVE] += sum(
+        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
+    )  # coin sent to the zero address is thrown away, and pays nobody
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
             sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
-    sums[NATIVE] += sum(
-        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
-    )  # coin sent to the zero address is thrown away, and pays nobody
     gave = {
         asset: -amount
         for asset, amount in sums.items()
