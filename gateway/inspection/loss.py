@@ -96,7 +96,12 @@ def _is_fair(holder: Address, market: Market) -> bool:
 
 
 def issues(
-    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, simulation: SimulationResult
+    facts: Facts,
+    ledger: Ledger,
+    consent: Consent,
+    roles: Roles,
+    simulation: SimulationResult,
+    wrapped: Set[Asset] | None = None,
 ) -> tuple[Loss, ...]:
     """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
 
@@ -104,7 +109,8 @@ def issues(
     """
     tokens = frozenset(move.token for move in facts.transfers)
     tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
-    wrapped = wrappers(facts)
+    if wrapped is None:
+        wrapped = wrappers(facts, simulation)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:

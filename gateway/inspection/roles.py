@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
@@ -46,8 +46,12 @@ def assign(
     ledger: Ledger,
     memory: Memory,
     consent: Consent | None = None,
+    wrapped: Set[Asset] | None = None,
 ) -> Roles:
-    """Decide the roles of one transaction; linear in frames and transfers."""
+    """Decide the roles of one transaction; linear in frames and transfers.
+
+    `wrapped`: what `wrappers` found, if it was asked before.
+    """
     cluster = {transaction.sender, *memory.created}
     for frame in simulation.trace.frames:
         if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted and frame.to is not None:
@@ -62,7 +66,8 @@ def assign(
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
-    wrapped = wrappers(facts)
+    if wrapped is None:
+        wrapped = wrappers(facts, simulation)
     sums: dict[Asset, int] = defaultdict(int)
     for member in cluster:
         for asset, amount in ledger.net.get(member, {}).items():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
+from gateway.inspection.bent import BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
+from gateway.inspection.growth import Growth, growths
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.pool import Market, survey
+from gateway.inspection.pool import Market, survey, wrappers
 from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
@@ -56,7 +58,14 @@ class Inspection:
     @cached_property
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
-        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent)
+        return assign(
+            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent, self.wrapped
+        )
+
+    @cached_property
+    def wrapped(self) -> Set[Asset]:
+        """Tokens that are the chain's coin in another form."""
+        return wrappers(self.facts, self.simulation)
 
     @cached_property
     def consent(self) -> Consent:
@@ -66,7 +75,7 @@ class Inspection:
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        return survey(self.facts, self.ledger, self.simulation)
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped)
 
     @cached_property
     def trades(self) -> Trades:
@@ -130,7 +139,7 @@ class Inspection:
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
-        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation, self.wrapped)
 
     @cached_property
     def conjured(self) -> tuple[Conjured, ...]:
@@ -147,6 +156,16 @@ class Inspection:
     def round_trips(self) -> tuple[RoundTrip, ...]:
         """Deposits of the ordering side that came back whole beside a loss of the same contract."""
         return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
+
+    @cached_property
+    def growths(self) -> tuple[Growth, ...]:
+        """Deposits of the ordering side that came back larger."""
+        return tuple(growths(self.facts, self.simulation.trace.frames, self.roles, self.losses))
+
+    @cached_property
+    def bent_prices(self) -> tuple[BentPrice, ...]:
+        """Looks of outsiders at pools whose price the ordering side had bent."""
+        return bent_prices(self.facts, self.market, self.roles, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
