@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
@@ -69,7 +69,7 @@ def losses(
         if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
             continue
         lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
-        if not lost or _is_fair(holder, market):
+        if not lost or _is_fair(holder, lost, market):
             continue
         compensated = any(amount > 0 for amount in changes.values())
         for asset in lost:
@@ -88,9 +88,9 @@ def _is_wrapper(holder: Address, changes: object) -> bool:
     return isinstance(changes, dict) and set(changes) == {NATIVE}
 
 
-def _is_fair(holder: Address, market: Market) -> bool:
+def _is_fair(holder: Address, lost: Sequence[Asset], market: Market) -> bool:
     pair = market.pairs.get(holder)
-    if pair is not None:
+    if pair is not None and set(lost) <= set(pair.tokens):
         return pair.worth_kept is None or pair.worth_kept >= FAIR
     return holder in market.concentrated
 

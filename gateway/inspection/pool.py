@@ -156,7 +156,9 @@ def _flashed(
             asked[pool].setdefault(Asset(frame.to), (frame.entered, stock))
     found = {}
     for pool, answers in asked.items():
-        if len(answers) != 2 or any(asset.token == pool for asset in answers):
+        changes = ledger.net.get(pool, {})
+        both = all(asset in changes for asset in answers)
+        if len(answers) != 2 or both or any(asset.token == pool for asset in answers):
             continue
         stocks = {}
         for asset, (at, stock) in answers.items():
@@ -170,7 +172,6 @@ def _flashed(
             continue
         first, second = stocks
         before = (stocks[first], stocks[second])
-        changes = ledger.net.get(pool, {})
         after = (max(0, before[0] + changes.get(first, 0)), max(0, before[1] + changes.get(second, 0)))
         liquidity = Asset(pool)
         burnt = -ledger.minted.get(liquidity, 0)

@@ -13,7 +13,7 @@ from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
 from gateway.inspection.growth import Growth, growths
-from gateway.inspection.ledger import Asset, Ledger, keep
+from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey, wrappers
@@ -30,6 +30,8 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
+MOSTLY = 0.5
+"""a part of the loot that must be followed where it was sold"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -209,12 +211,24 @@ class Inspection:
         return self.consideration is not None and self.consideration < CHEAP
 
     def gain_covers(self, loss: Loss) -> bool:
-        """True if the ordering side ended with a good part of what was lost: of that asset, or of its value."""
+        """True if the ordering side ended with a good part of what was lost: of that asset, of its value, or of what
+        somebody gave for it."""
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)
         lost, complete = self.market.value({loss.asset: loss.amount})
-        return complete and lost > 0.0 and gained >= COVERED * lost
+        return (complete and lost > 0.0 and gained >= COVERED * lost) or self._sold(loss)
+
+    def _sold(self, loss: Loss) -> bool:
+        """True if one outsider ended with most of what was lost, and the ordering side with most of what it gave."""
+        for holder, changes in self.ledger.net.items():
+            if holder in self.roles.cluster or changes.get(loss.asset, 0) < MOSTLY * loss.amount:
+                continue
+            for asset, amount in changes.items():
+                kind = NATIVE if asset in self.wrapped else asset
+                if amount < 0 and self.roles.gained.get(kind, 0) >= MOSTLY * -amount:
+                    return True
+        return False
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
