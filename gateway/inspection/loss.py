@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.inspection.pool import Market, wrappers
-from gateway.inspection.roles import Roles
+from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, SimulationResult
@@ -71,7 +71,7 @@ def losses(
         lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
         if not lost or _is_fair(holder, lost, market):
             continue
-        compensated = any(amount > 0 for amount in changes.values())
+        compensated = any(amount > (DUST if asset == NATIVE else 0) for asset, amount in changes.items())
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))

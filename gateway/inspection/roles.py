@@ -20,6 +20,7 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+KEEPERS_EXAMINED = 16
 PAYEES_EXAMINED = 32
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
@@ -32,7 +33,8 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin), and accounts without code that these pay or name as receivers"""
+    origin), contracts that only these know and that keep what outsiders pay them, and accounts without code that
+    these pay or name as receivers"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -65,6 +67,7 @@ def assign(
         _adopt_created(simulation, cluster)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
+        _adopt_keepers(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
     if wrapped is None:
         wrapped = wrappers(facts, simulation)
@@ -118,6 +121,39 @@ def _adopt_servants(
             continue
         if consent.knows(servant, frame.from_):
             cluster.add(servant)
+
+
+def _adopt_keepers(
+    simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
+) -> None:
+    """Take in contracts that act on the word of the cluster alone, and keep what outsiders pay them.
+
+    The cluster calls them, or names them to the outsider who does; they lose nothing, nobody who pays or calls them
+    had their address before, and nobody lets them spend. Attackers keep helpers of that kind, often made days before.
+    """
+    frames = simulation.trace.frames
+    payers: dict[Address, set[Address]] = defaultdict(set)
+    for move in facts.transfers:
+        if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
+            payers[move.to].add(move.from_)
+    tokens = {move.token for move in facts.transfers}
+    callers: dict[Address, set[Address]] = defaultdict(set)
+    called: dict[Address, int] = {}
+    for frame in frames:
+        keeper = frame.to
+        if keeper in payers and keeper not in tokens and keeper not in cluster and frame.kind is FrameKind.CALL:
+            if frame.code_hash is not None:
+                called.setdefault(keeper, frame.index)
+                callers[keeper].add(frame.from_)
+    spenders = {spender for _, owner, spender in consent.allowances if owner not in cluster and any(owner[:12])}
+    for keeper, first in list(called.items())[:KEEPERS_EXAMINED]:
+        kept = ledger.net.get(keeper)
+        if not kept or any(amount < 0 for amount in kept.values()) or keeper in spenders:
+            continue
+        if callers[keeper].isdisjoint(cluster) and not _names(frames, first, keeper, cluster):
+            continue
+        if not any(consent.knows(other, keeper) for other in (payers[keeper] | callers[keeper]) - cluster):
+            cluster.add(keeper)
 
 
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
