@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gateway.inspection.ledger import NATIVE
 from gateway.inspection.loss import Loss
 from gateway.inspection.roles import Roles
 from gateway.model.facts import Facts, Transfer
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame
 
+ODDS = 3
+"""times its stake that a bet may win; who pays more pays for something else"""
 MOSTLY = 0.5
 """part of a holder's loss that the difference must explain"""
 
@@ -63,6 +66,32 @@ def growths(
         repeated = not later and _repeats(frames, outs, key[0], paid_in)
         if later or repeated:
             yield Growth(loss, paid_in, paid_back, repeated)
+
+
+def wagers(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Sequence[Loss]) -> frozenset[Address]:
+    """Contracts that took coin with one call and paid a small multiple of it back before that call was over.
+
+    That is a bet which was won at once: what was paid in was at stake. Linear in transfers.
+    """
+    lost = {loss.holder for loss in losses if loss.asset == NATIVE and loss.acted}
+    stakes: dict[tuple[Address, int], int] = {}
+    prizes: dict[tuple[Address, int], int] = defaultdict(int)
+    strange: set[Address] = set()
+    for move in facts.transfers if lost else ():
+        if move.token != ZERO_ADDRESS:
+            continue
+        if move.to in lost and move.from_ in roles.cluster:
+            stakes[move.to, _visit(frames, move, roles)] = move.amount
+        elif move.from_ in lost:
+            visit = _visit(frames, move, roles)
+            prizes[move.from_, visit] += move.amount
+            if (move.from_, visit) not in stakes or visit == move.frame:
+                strange.add(move.from_)
+    return frozenset(
+        holder
+        for holder in {holder for holder, _ in prizes} - strange
+        if all(amount <= ODDS * stakes[key] for key, amount in prizes.items() if key[0] == holder)
+    )
 
 
 def _visit(frames: tuple[CallFrame, ...], move: Transfer, roles: Roles) -> int:

@@ -12,7 +12,7 @@ from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
-from gateway.inspection.growth import Growth, growths
+from gateway.inspection.growth import Growth, growths, wagers
 from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
@@ -163,6 +163,11 @@ class Inspection:
     def growths(self) -> tuple[Growth, ...]:
         """Deposits of the ordering side that came back larger."""
         return tuple(growths(self.facts, self.simulation.trace.frames, self.roles, self.losses))
+
+    @cached_property
+    def wagers(self) -> frozenset[Address]:
+        """Contracts that took a stake and paid a prize within one call."""
+        return wagers(self.facts, self.simulation.trace.frames, self.roles, self.losses)
 
     @cached_property
     def bent_prices(self) -> tuple[BentPrice, ...]:
