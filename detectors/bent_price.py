@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import (
+    Address,
+    Asset,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Severity,
+    describe_loss,
+)
 
 SHORT = 0.3
 """part of what it gave that a holder is short of, at the prices before"""

@@ -33,9 +33,7 @@ class BentPrice:
     """how far the price had moved when `visit` began, as a factor above 1"""
 
 
-def bent_prices(
-    facts: Facts, market: Market, roles: Roles, simulation: SimulationResult
-) -> tuple[BentPrice, ...]:
+def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
     """Looks at bent pools, each pool once for each call out of the ordering side; linear in frames and transfers.
 
     What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
@@ -78,7 +76,7 @@ def _views(frames: tuple[CallFrame, ...], market: Market, roles: Roles) -> dict[
             pool = Address(frame.input[16:36])
             if pool not in market.pairs or frame.from_ == pool:
                 continue
-        elif kind == GET_RESERVES or kind == SLOT_ZERO:
+        elif kind in (GET_RESERVES, SLOT_ZERO):
             if frame.to not in market.pairs and frame.to not in market.roots:
                 continue
             pool = frame.to

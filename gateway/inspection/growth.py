@@ -35,9 +35,7 @@ class Growth:
         return (self.paid_back - self.paid_in) / self.paid_in
 
 
-def growths(
-    facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Sequence[Loss]
-) -> Iterator[Growth]:
+def growths(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Sequence[Loss]) -> Iterator[Growth]:
     """Losses of contracts that took the same asset in first and paid more of it back later; linear in transfers.
 
     Coming and going within one call does not count, for that is how bets and swaps are settled, unless the contract

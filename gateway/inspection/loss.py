@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
-from gateway.inspection.pool import Market, wrappers
+from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -101,7 +101,7 @@ def issues(
     consent: Consent,
     roles: Roles,
     simulation: SimulationResult,
-    wrapped: Set[Asset] | None = None,
+    wrapped: Set[Asset],
 ) -> tuple[Loss, ...]:
     """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
 
@@ -109,8 +109,6 @@ def issues(
     """
     tokens = frozenset(move.token for move in facts.transfers)
     tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
-    if wrapped is None:
-        wrapped = wrappers(facts, simulation)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:

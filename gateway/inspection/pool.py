@@ -88,10 +88,10 @@ class Market:
         return total, complete
 
 
-def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: Set[Asset] | None = None) -> Market:
+def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: Set[Asset]) -> Market:
     """Find the pools and price what they trade; linear in logs and accesses.
 
-    `wrapped`: what `wrappers` found, if it was asked before.
+    `wrapped`: what `wrappers` found.
     """
     syncing: set[Address] = set()
     swaps: dict[Address, int] = {}
@@ -110,8 +110,7 @@ def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: 
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     roots = _roots(swaps.keys(), simulation)
     edges += _concentrated_edges(swaps, roots, ledger)
-    coins = wrappers(facts, simulation) if wrapped is None else wrapped
-    prices = _spread(edges, [(token, NATIVE, 1.0, float("inf")) for token in coins])
+    prices = _spread(edges, [(token, NATIVE, 1.0, float("inf")) for token in wrapped])
     for pair in pairs.values():
         if pair.supply and pair.tokens[0] in prices and Asset(pair.address) not in prices:
             worth = 2 * pair.before[0] * prices[pair.tokens[0]]  # both sides of a pair are worth the same
@@ -140,9 +139,7 @@ def _pair(address: Address, ledger: Ledger) -> Pair | None:
     return Pair(address, (first, second), before, after, burnt, ledger.supply.get(liquidity))
 
 
-def _flashed(
-    pools: Set[Address], facts: Facts, ledger: Ledger, simulation: SimulationResult
-) -> dict[Address, Pair]:
+def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: SimulationResult) -> dict[Address, Pair]:
     """Pairs of which one side came back as it was; what they hold of it they asked the token themselves."""
     if not pools:
         return {}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
-from gateway.inspection.pool import wrappers
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult
@@ -47,12 +46,12 @@ def assign(
     facts: Facts,
     ledger: Ledger,
     memory: Memory,
+    wrapped: Set[Asset],
     consent: Consent | None = None,
-    wrapped: Set[Asset] | None = None,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers.
 
-    `wrapped`: what `wrappers` found, if it was asked before.
+    `wrapped`: tokens that are the chain's coin in another form.
     """
     cluster = {transaction.sender, *memory.created}
     for frame in simulation.trace.frames:
@@ -69,8 +68,6 @@ def assign(
         _adopt_servants(simulation, facts, ledger, consent, cluster)
         _adopt_keepers(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
-    if wrapped is None:
-        wrapped = wrappers(facts, simulation)
     sums: dict[Asset, int] = defaultdict(int)
     for member in cluster:
         for asset, amount in ledger.net.get(member, {}).items():
@@ -141,10 +138,11 @@ def _adopt_keepers(
     called: dict[Address, int] = {}
     for frame in frames:
         keeper = frame.to
-        if keeper in payers and keeper not in tokens and keeper not in cluster and frame.kind is FrameKind.CALL:
-            if frame.code_hash is not None:
-                called.setdefault(keeper, frame.index)
-                callers[keeper].add(frame.from_)
+        if keeper not in payers or keeper in tokens or keeper in cluster:
+            continue
+        if frame.kind is FrameKind.CALL and frame.code_hash is not None:
+            called.setdefault(keeper, frame.index)
+            callers[keeper].add(frame.from_)
     spenders = {spender for _, owner, spender in consent.allowances if owner not in cluster and any(owner[:12])}
     for keeper, first in list(called.items())[:KEEPERS_EXAMINED]:
         kept = ledger.net.get(keeper)

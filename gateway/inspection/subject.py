@@ -61,7 +61,7 @@ class Inspection:
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
         return assign(
-            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent, self.wrapped
+            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.wrapped, self.consent
         )
 
     @cached_property
@@ -216,8 +216,10 @@ class Inspection:
         return self.consideration is not None and self.consideration < CHEAP
 
     def gain_covers(self, loss: Loss) -> bool:
-        """True if the ordering side ended with a good part of what was lost: of that asset, of its value, or of what
-        somebody gave for it."""
+        """True if the ordering side ended with a good part of what was lost.
+
+        Of that asset, of its value, or of what somebody gave for it.
+        """
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)
