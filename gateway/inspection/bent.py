@@ -76,10 +76,10 @@ def _views(frames: tuple[CallFrame, ...], market: Market, roles: Roles) -> dict[
             pool = Address(frame.input[16:36])
             if pool not in market.pairs or frame.from_ == pool:
                 continue
-        elif kind in (GET_RESERVES, SLOT_ZERO):
-            if frame.to not in market.pairs and frame.to not in market.roots:
-                continue
+        elif kind in (GET_RESERVES, SLOT_ZERO) and frame.to is not None:
             pool = frame.to
+            if pool not in market.pairs and pool not in market.roots:
+                continue
         else:
             continue
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
@@ -117,11 +117,12 @@ def _believed(view: CallFrame, market: Market, factor: float) -> bool:
     pair = market.pairs.get(view.to) if view.to is not None else None
     if view.input[:4] == GET_RESERVES and pair is not None and len(view.output) >= 64:
         answers = [max(1, int.from_bytes(view.output[at : at + 32], "big")) for at in (0, 32)]
-        first, second = (before for _, before in sorted(zip(pair.tokens, pair.before, strict=True)))
+        first, second = (held for _, held in sorted(zip(pair.tokens, pair.before, strict=True)))
         return _factor(answers[0] * second, answers[1] * first) >= BENT
-    if view.input[:4] == SLOT_ZERO and view.to in market.roots:
+    before = market.roots.get(view.to) if view.to is not None else None
+    if view.input[:4] == SLOT_ZERO and before is not None:
         root = int.from_bytes(view.output[:32], "big") & MASK_160
-        return _factor(root * root, market.roots[view.to] ** 2) >= BENT
+        return _factor(root * root, before * before) >= BENT
     return True
 
 
