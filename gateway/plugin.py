@@ -1,6 +1,8 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
+from gateway.inspection.bent import BentPrice
 from gateway.inspection.detector import Detector, Family
+from gateway.inspection.growth import Growth
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
@@ -21,6 +23,7 @@ __all__ = [
     "Address",
     "Approval",
     "Asset",
+    "BentPrice",
     "CallFrame",
     "Confidence",
     "Detector",
@@ -28,6 +31,7 @@ __all__ = [
     "Family",
     "Finding",
     "FrameKind",
+    "Growth",
     "Hash32",
     "Inspection",
     "Log",
