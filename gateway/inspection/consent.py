@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.proof import proven
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
@@ -24,6 +25,7 @@ class Bond(StrEnum):
     ENTRY = "keeps a non-empty entry for the caller"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
+    PROOF = "was shown a Merkle proof for a root that it knew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Consent:
 
     codes: Mapping[Address, tuple[bytes, ...]]
     """contract -> the pieces of code that ran on its storage"""
+    proven: Set[Address] = frozenset()
+    """contracts that were shown a Merkle proof for a root that they knew before"""
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
@@ -61,6 +65,8 @@ class Consent:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
+        if contract in self.proven:
+            found.append(Bond.PROOF)
         return tuple(found)
 
 
@@ -99,7 +105,15 @@ def gather(
         if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
             parties.add(Address(log.topics[2][12:]))
     stored, entries, allowances = _storage(trace, parties, but)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
+    return Consent(
+        stored,
+        entries,
+        _signatures(trace),
+        _embedded(transaction, trace),
+        allowances,
+        _codes(trace),
+        proven(trace, but),
+    )
 
 
 Entries = dict[Address, set[Address]]
