@@ -35,7 +35,7 @@ class Growth:
         return (self.paid_back - self.paid_in) / self.paid_in
 
 
-def growths(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Sequence[Loss]) -> Iterator[Growth]:
+def growths(facts: Facts, frames: Sequence[CallFrame], roles: Roles, losses: Sequence[Loss]) -> Iterator[Growth]:
     """Losses of contracts that took the same asset in first and paid more of it back later; linear in transfers.
 
     Coming and going within one call does not count, for that is how bets and swaps are settled, unless the contract
@@ -66,7 +66,7 @@ def growths(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: S
             yield Growth(loss, paid_in, paid_back, repeated)
 
 
-def wagers(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Sequence[Loss]) -> frozenset[Address]:
+def wagers(facts: Facts, frames: Sequence[CallFrame], roles: Roles, losses: Sequence[Loss]) -> frozenset[Address]:
     """Contracts that took coin with one call and paid a small multiple of it back before that call was over.
 
     That is a bet which was won at once: what was paid in was at stake. Linear in transfers.
@@ -92,7 +92,7 @@ def wagers(facts: Facts, frames: tuple[CallFrame, ...], roles: Roles, losses: Se
     )
 
 
-def _visit(frames: tuple[CallFrame, ...], move: Transfer, roles: Roles) -> int:
+def _visit(frames: Sequence[CallFrame], move: Transfer, roles: Roles) -> int:
     """The call out of the ordering side under which a movement happened (index of its frame)."""
     index, visit = move.frame, move.frame
     if frames[index].context in roles.cluster:
@@ -102,7 +102,7 @@ def _visit(frames: tuple[CallFrame, ...], move: Transfer, roles: Roles) -> int:
     return visit
 
 
-def _repeats(frames: tuple[CallFrame, ...], outs: Sequence[Transfer], holder: Address, paid_in: int) -> bool:
+def _repeats(frames: Sequence[CallFrame], outs: Sequence[Transfer], holder: Address, paid_in: int) -> bool:
     """True if several calls of `holder` to itself paid out, none of them more than what had been paid in."""
     rounds: dict[int, int] = defaultdict(int)
     for move in outs:

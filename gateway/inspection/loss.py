@@ -129,7 +129,7 @@ def issues(
 
 @dataclass(frozen=True, slots=True)
 class _Tracer:
-    frames: tuple[CallFrame, ...]
+    frames: Sequence[CallFrame]
     consent: Consent
     roles: Roles
     tokens: Set[Address]

@@ -14,16 +14,17 @@ from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 
-SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
 V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
 V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
 V3_COLLECT = bytes.fromhex("70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0")
 PANCAKE_V3_SWAP = bytes.fromhex("19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83")
 SWAPPED = frozenset((V3_SWAP, PANCAKE_V3_SWAP))
+_CONCENTRATED = frozenset({V3_SWAP, V3_BURN, V3_COLLECT, PANCAKE_V3_SWAP})
 GET_RESERVES = bytes.fromhex("0902f1ac")
 SLOT_ZERO = bytes.fromhex("3850c7bd")
 WRAP = bytes.fromhex("d0e30db0")
 UNWRAP = bytes.fromhex("2e1a7d4d")
+_QUERIES = frozenset({BALANCE_OF})
 MASK_160 = (1 << 160) - 1
 WRAPPER_SIZE = 8192
 """bytes of code; wrapped coins have about 3,000, vaults with the same doors and names are larger"""
@@ -93,20 +94,18 @@ def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: 
 
     `wrapped`: what `wrappers` found.
     """
-    syncing: set[Address] = set()
     swaps: dict[Address, int] = {}
     paying: set[Address] = set()
-    for log in simulation.trace.logs:
-        if log.reverted or not log.topics:
+    for log in simulation.trace.events(_CONCENTRATED):
+        if log.reverted:
             continue
-        if log.topics[0] == SYNC:
-            syncing.add(log.address)
-        elif log.topics[0] in SWAPPED and len(log.data) >= 160:
+        if log.topics[0] in SWAPPED and len(log.data) >= 160:
             swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
         elif log.topics[0] in (V3_BURN, V3_COLLECT):
             paying.add(log.address)
-    pairs = {address: pair for address in syncing if (pair := _pair(address, ledger)) is not None}
-    pairs.update(_flashed(syncing - pairs.keys(), facts, ledger, simulation))
+    announced = [row.pool for row in facts.reserves]
+    pairs = {address: pair for address in announced if (pair := _pair(address, ledger)) is not None}
+    pairs.update(_flashed(set(announced) - pairs.keys(), facts, ledger, simulation))
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     roots = _roots(swaps.keys(), simulation)
     edges += _concentrated_edges(swaps, roots, ledger)
@@ -144,9 +143,9 @@ def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: Simu
     if not pools:
         return {}
     asked: dict[Address, dict[Asset, tuple[int, int]]] = defaultdict(dict)
-    for frame in simulation.trace.frames:
+    for frame in simulation.trace.select(selectors=_QUERIES, from_=pools):
         pool = frame.from_
-        if pool not in pools or frame.input[:4] != BALANCE_OF or frame.input[16:36] != pool or frame.to is None:
+        if frame.input[16:36] != pool or frame.to is None:
             continue
         if len(frame.output) >= 32 and not frame.error:
             stock = int.from_bytes(frame.output[:32], "big")
@@ -218,9 +217,9 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         if entered or left:
             found.add(Asset(move.token))
     codes = {key for key, code in (simulation.trace.codes or {}).items() if _wraps(key, code)}
-    for frame in simulation.trace.frames if codes else ():
-        if frame.code_hash in codes and frame.context in tokens and frame.context not in simulation.created:
-            found.add(Asset(frame.context))
+    for link in simulation.trace.links if codes else ():
+        if link.code_hash in codes and link.context in tokens and link.context not in simulation.created:
+            found.add(Asset(link.context))
     return found
 
 

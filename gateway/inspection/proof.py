@@ -36,9 +36,9 @@ def proven(trace: Trace, but: Set[tuple[Address, int]]) -> frozenset[Address]:
     below = {preimage[at : at + 32] for preimage in nodes.values() for at in (0, 32)}
     tops = [top for key in nodes if (top := key.to_bytes(32, "big")) not in below][:TOPS_EXAMINED]
     named = {key for key, code in (trace.codes or {}).items() if any(code.find(top) >= 0 for top in tops)}
-    for frame in trace.frames if named else ():
-        if frame.code_hash in named and frame.context is not None:
-            found.add(frame.context)
+    for link in trace.links if named else ():
+        if link.code_hash in named and link.context is not None:
+            found.add(link.context)
     return frozenset(found)
 
 
