@@ -1,7 +1,8 @@
 import pytest
 
+from gateway.inspection.facts import SYNC
 from gateway.inspection.ledger import BALANCE_OF
-from gateway.inspection.pool import GET_RESERVES, SLOT_ZERO, SYNC, V3_SWAP
+from gateway.inspection.pool import GET_RESERVES, SLOT_ZERO, V3_SWAP
 from tests.makers import ENTRY, Tape, account, word
 
 POOL, GOLD, COIN, FARM = account(30), account(31), account(32), account(33)

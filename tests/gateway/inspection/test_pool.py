@@ -1,8 +1,8 @@
 import pytest
 
-from gateway.inspection.facts import DEPOSIT, WITHDRAWAL
+from gateway.inspection.facts import DEPOSIT, SYNC, WITHDRAWAL
 from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset
-from gateway.inspection.pool import SYNC, UNWRAP, WRAP, WRAPPER_SIZE, wrappers
+from gateway.inspection.pool import UNWRAP, WRAP, WRAPPER_SIZE, wrappers
 from gateway.model.primitive import Hash32
 from tests.makers import ENTRY, Tape, account, word
 
