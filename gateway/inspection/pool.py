@@ -19,7 +19,7 @@ V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd56
 V3_COLLECT = bytes.fromhex("70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0")
 PANCAKE_V3_SWAP = bytes.fromhex("19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83")
 SWAPPED = frozenset((V3_SWAP, PANCAKE_V3_SWAP))
-_CONCENTRATED = frozenset({V3_SWAP, V3_BURN, V3_COLLECT, PANCAKE_V3_SWAP})
+_CONCENTRATED = SWAPPED | {V3_BURN, V3_COLLECT}
 GET_RESERVES = bytes.fromhex("0902f1ac")
 SLOT_ZERO = bytes.fromhex("3850c7bd")
 WRAP = bytes.fromhex("d0e30db0")
@@ -103,9 +103,9 @@ def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: 
             swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
         elif log.topics[0] in (V3_BURN, V3_COLLECT):
             paying.add(log.address)
-    announced = [row.pool for row in facts.reserves]
+    announced = dict.fromkeys(row.pool for row in facts.reserves)
     pairs = {address: pair for address in announced if (pair := _pair(address, ledger)) is not None}
-    pairs.update(_flashed(set(announced) - pairs.keys(), facts, ledger, simulation))
+    pairs.update(_flashed(announced.keys() - pairs.keys(), facts, ledger, simulation))
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     roots = _roots(swaps.keys(), simulation)
     edges += _concentrated_edges(swaps, roots, ledger)
