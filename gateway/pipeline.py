@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import SimulationError
+from gateway.inspection.effects import NO_EFFECTS, Effects
 from gateway.model.facts import Facts
 from gateway.model.finding import Finding, InspectionReport, OutcomeStatus
 from gateway.model.primitive import Address
@@ -38,6 +39,8 @@ class Inspected:
 
     report: InspectionReport
     facts: Facts = field(default_factory=Facts)
+    effects: Effects = NO_EFFECTS
+    """what memory keeps of it"""
 
 
 Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
@@ -76,6 +79,8 @@ class Judgement:
     facts: Facts
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """stage -> seconds"""
+    effects: Effects = NO_EFFECTS
+    """what memory keeps of it: of the first run, not of the variants"""
 
 
 Judged = Callable[[Judgement], None]
@@ -136,7 +141,9 @@ class Pipeline:
                 verdict = self._decide(report, transaction.sender)
             timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
-        judgement = Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+        judgement = Judgement(
+            transaction, verdict, simulation, inspected.facts, MappingProxyType(timings), inspected.effects
+        )
         if self._judged is not None:
             self._judged(judgement)
         return judgement

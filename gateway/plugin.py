@@ -1,6 +1,7 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
 from gateway.inspection.detector import Detector, Family
+from gateway.inspection.effects import Taken, Taking
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
@@ -37,6 +38,8 @@ __all__ = [
     "SlotUse",
     "StaleView",
     "StorageAccess",
+    "Taken",
+    "Taking",
     "TokenStandard",
     "Trace",
     "Transaction",

@@ -23,6 +23,7 @@ from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
 from gateway.errors import ConfigurationError, QueueUnavailable, StopgateError, Unexecutable, UpstreamError
 from gateway.inspection import registry
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.jsonrpc.message import MessageLimits
 from gateway.jsonrpc.methods import unknown_extras
@@ -50,6 +51,7 @@ from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
+from gateway.tasks.remembering import Remembering
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics
 from gateway.upstream.client import Upstream
@@ -175,7 +177,9 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
+    remembering = Remembering(Recollection(), base.stores.memory, alone=base.stores.embedded is not None)
+    offer = verifier.offer if verifier else None
+    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, offer, remembering)
     conclusion = Conclusion(base.stores.record, base.stores.queue)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
@@ -183,6 +187,7 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
     start("head", chain.follower.run)
+    start("memory", remembering.run)
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))
     start("deferred", deferred.run)

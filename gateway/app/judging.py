@@ -6,10 +6,9 @@ import asyncio
 from dataclasses import replace
 
 from gateway.app.chain import Chain
-from gateway.app.recollection import Recollection
 from gateway.inspection.engine import inspect
-from gateway.inspection.memory import Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import InspectionReport
@@ -18,8 +17,10 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
-from gateway.pipeline import Further, Inspected, Judged, Pipeline
+from gateway.pipeline import Further, Inspected, Judged, Judgement, Pipeline
 from gateway.settings import PolicySettings
+from gateway.store.memory_log import LocalMemoryLog
+from gateway.tasks.remembering import Remembering
 
 _LARGE_GAS = 2_000_000
 """A trace of more gas than this is inspected on a thread, so that others are answered meanwhile."""
@@ -30,19 +31,33 @@ def policy_of(settings: PolicySettings) -> Policy:
     return replace(DEFAULT_POLICY, **{name: getattr(settings, name) for name in PolicySettings.model_fields})
 
 
-def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judged | None = None) -> Pipeline:
-    """The pipeline of one chain; `judged` is told of every judgement."""
-    recollection = Recollection()
+def build_pipeline(
+    chain: Chain,
+    ruleset: Ruleset,
+    policy: Policy,
+    judged: Judged | None = None,
+    remembering: Remembering | None = None,
+) -> Pipeline:
+    """The pipeline of one chain; `judged` is told of every judgement, `remembering` is this process's memory."""
+    memory = remembering or Remembering(Recollection(), LocalMemoryLog(), alone=True)
+
+    async def simulate(transaction: Transaction, deadline: float) -> SimulationResult:
+        result, _ = await asyncio.gather(chain.live.simulate(transaction, deadline), memory.beside())
+        return result
 
     async def look(transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
-        before = recollection.before(transaction.sender, transaction.hash)
+        past = memory.before(transaction, simulation)
 
-        def run() -> tuple[Inspected, Memory]:
-            subject = Inspection(transaction, simulation, before)
-            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts), subject.after
+        def run() -> Inspected:
+            subject = Inspection(transaction, simulation, past.memory, past.taken)
+            report = inspect(ruleset, subject, deadline=deadline)
+            return Inspected(report, subject.facts, subject.effects)
 
-        inspected, after = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
-        recollection.keep(transaction.sender, transaction.hash, before, after)
+        inspected = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
+        missing = memory.outcome()
+        if missing:
+            report = replace(inspected.report, outcomes=(*inspected.report.outcomes, *missing))
+            inspected = replace(inspected, report=report)
         return inspected
 
     async def look_again(
@@ -60,11 +75,16 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judge
     def verdict(report: InspectionReport, sender: Address) -> Verdict:
         return decide(report, policy, sender=sender)
 
+    def tell(judgement: Judgement) -> None:
+        memory.keep(judgement)
+        if judged is not None:
+            judged(judgement)
+
     return Pipeline(
-        simulate=chain.live.simulate,
+        simulate=simulate,
         inspect=look,
         decide=verdict,
         look_again=look_again,
-        judged=judged,
+        judged=tell,
         ruleset_hash=ruleset.hash,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.settings import Settings, StoreSettings
 from gateway.store.database import Database, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.memory_log import RedisMemoryLog
 from gateway.store.migrate import migrate
 from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
@@ -26,6 +27,8 @@ class OpenStores:
     queue: RedisQueue
     order: RedisPendingLog
     """the order of forwarding, shared by all replicas"""
+    memory: RedisMemoryLog
+    """what transactions leave behind for later ones, shared by all replicas"""
     embedded: EmbeddedValkey | None
     """None if the queue is a server of the operator's own"""
 
@@ -66,4 +69,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         stack.push_async_callback(queue.close)
         order = RedisPendingLog(redis_url)
         stack.push_async_callback(order.close)
-        yield OpenStores(database, record, queue, order, embedded)
+        memory = RedisMemoryLog(redis_url)
+        stack.push_async_callback(memory.close)
+        yield OpenStores(database, record, queue, order, memory, embedded)

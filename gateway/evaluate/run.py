@@ -12,13 +12,12 @@ from gateway.evaluate.benign import BenignSet, BlockRow, RecordedBlock
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
-from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext, Fork
 from gateway.model.finding import OutcomeStatus
-from gateway.model.primitive import Address
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
 
@@ -90,11 +89,12 @@ class HonestResult:
 
 
 class Judge:
-    """Engine, rule set and the memory of senders within one case or block."""
+    """Engine, rule set and the memory within one case or block."""
 
     def __init__(self, simulator: Simulator, ruleset: Ruleset) -> None:
         self._simulator, self._ruleset = simulator, ruleset
-        self._memories: dict[Address, Memory] = {}
+        self._recollection = Recollection(clock=lambda: self._now)
+        self._now = 0.0
 
     async def judge(self, world: World, transaction: Transaction, block: BlockContext, checks: Checks) -> Judged:
         """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them."""
@@ -107,12 +107,13 @@ class Judge:
         except SimulationError as error:
             return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0)
         world.apply(result.state_diff)
-        memory = self._memories.get(transaction.sender, EMPTY_MEMORY)
+        self._now = float(block.timestamp)
         started = time.perf_counter()
-        subject = Inspection(transaction, result, memory)
+        past = self._recollection.before(transaction, result)
+        subject = Inspection(transaction, result, past.memory, past.taken)
         verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
         spent = time.perf_counter() - started
-        self._memories[transaction.sender] = subject.after
+        self._recollection.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)
         return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)
 
 
