@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigurationError, SimulationError, Unexecutable
-from gateway.evaluate.benign import BenignSet, BlockRow, RecordedBlock
+from gateway.evaluate.benign import BenignSet, RecordedBlock, unlisted_row
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
@@ -16,7 +16,7 @@ from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
-from gateway.model.block import BlockContext, Fork
+from gateway.model.block import BlockContext
 from gateway.model.finding import OutcomeStatus
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
@@ -129,19 +129,19 @@ async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseRe
 
 
 def find_blocks(path: Path) -> Iterator[RecordedBlock]:
-    """The honest blocks at `path`: a folder with an index, or one block file below such a folder.
+    """The honest blocks at `path`: a set with an index, any folder of block files, or one block file.
 
     Raises:
-        ConfigurationError: there is no such set.
+        ConfigurationError: there is no block, or a file is none.
     """
-    root = next((folder for folder in (path, *path.parents) if (folder / "index.json").is_file()), None)
-    if root is None:
-        raise ConfigurationError(f"{path} is no set of honest blocks: no index.json there or above")
+    if path.is_dir():
+        return iter(BenignSet(path))
+    if not path.is_file():
+        raise ConfigurationError(f"{path} does not exist; name a folder of recorded blocks or one block file")
+    root = next((folder for folder in path.parents if (folder / "index.json").is_file()), path.parent)
     blocks = BenignSet(root)
-    rows = [row for row in blocks.rows if path.is_dir() or row.path.resolve() == path.resolve()]
-    if not rows and path.is_file():
-        rows = [BlockRow(0, "", Fork.CANCUN, path, 0, 0)]
-    return (blocks.read(row) for row in rows)
+    rows = [row for row in blocks.rows if row.path.resolve() == path.resolve()]
+    return (blocks.read(row) for row in rows or [unlisted_row(path)])
 
 
 async def run_block(
