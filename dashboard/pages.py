@@ -206,10 +206,22 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayPanel:
+    """What one gateway process last told of itself."""
+
+    name: str
+    at: datetime
+    silent: bool
+    """True if that is too long ago"""
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthPage:
     """What works and what does not."""
 
     checks: tuple[Check, ...]
+    gateways: tuple[GatewayPanel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from gateway.store.audit import AuditLog
 from gateway.store.database import Database, sqlite_url
 from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.heartbeat import Heartbeats
 from gateway.store.migrate import migrate
 from gateway.store.people import People
 from gateway.store.quarantine import LiveQueue, Record
@@ -88,6 +89,8 @@ class Room:
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
     now: Callable[[], datetime] = _utc_now
+    heartbeats: Heartbeats | None = None
+    """signs of life of the gateways; None where a test needs none"""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """how many password hashes are computed at once"""
 
@@ -113,6 +116,8 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             redis_url = embedded.url
         queue = RedisQueue(redis_url)
         stack.push_async_callback(queue.close)
+        heartbeats = Heartbeats(redis_url)
+        stack.push_async_callback(heartbeats.close)
         record, desk = SqlRecord(database, now=now), Desk(database, now=now)
         yield Room(
             settings=settings,
@@ -126,4 +131,5 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             figures=Remembered(desk.figures, now),
             detectors=Remembered(desk.detectors, now),
             now=now,
+            heartbeats=heartbeats,
         )

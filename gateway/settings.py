@@ -109,6 +109,8 @@ class InspectionSettings(_Group):
     """from receipt to verdict; what takes longer is deferred"""
     verify_sample: float = Field(default=0.01, ge=0, le=1)
     """share of the forwarded transactions that run again on the other engine, off the hot path; held ones always do"""
+    recheck_sample: float = Field(default=0.01, ge=0, le=1)
+    """share of the forwarded transactions whose verdict is compared with what the chain then did (receipt, trace)"""
     disabled_detectors: Annotated[frozenset[str], NoDecode] = frozenset()
     """detector ids, separated by commas"""
 

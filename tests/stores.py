@@ -6,6 +6,7 @@ Import the fixtures into a `conftest.py` to use them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -105,12 +106,26 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.close()
 
 
+def deployed_rights() -> list[str]:
+    """The access rules that docker-compose.yml gives the user `stopgate`, its password left out."""
+    compose = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
+    (rules,) = re.findall(r"user stopgate on >%s (.+?)\\n", compose)
+    return str(rules).split()
+
+
+def as_deployed(valkey: EmbeddedValkey) -> str:
+    """The URL of `valkey` for a user with the rights of docker-compose.yml, so that a forbidden command shows here."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.execute_command("ACL", "SETUSER", "stopgate", "reset", "on", ">test", *deployed_rights())
+    return valkey.url.replace("unix://", "unix://stopgate:test@")
+
+
 @pytest.fixture
 async def queue(valkey: EmbeddedValkey) -> AsyncIterator[RedisQueue]:
-    """A live queue on an emptied server."""
+    """A live queue on an emptied server, with the rights that a deployment has."""
     with redis.Redis.from_url(valkey.url) as client:
         client.flushall()
-    opened = RedisQueue(valkey.url)
+    opened = RedisQueue(as_deployed(valkey))
     yield opened
     await opened.close()
 

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
+from gateway.app.observation import Observation, Watched
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
 from gateway.app.second_opinion import build_verifier
@@ -76,6 +77,7 @@ class _Base:
     readiness: Readiness
     supervisor: Supervisor
     terms: Terms
+    observation: Observation
 
 
 class Gateway:
@@ -128,7 +130,9 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         stack.callback(supervisor.stop)
         terms = Terms(policy, settings.rpc.public_url.rstrip("/") or f"http://{settings.rpc.listen}")
         writer = AuditWriter(stores.record)
-        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms)
+        observation = Observation(upstream, readiness.parts)
+        metrics.read_from(observation.readings)
+        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation)
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
@@ -186,8 +190,13 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     service = _service(base, chain, pipeline, deferred, parked)
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
+    base.observation.watched = Watched(chain, deferred)
     start("head", chain.follower.run)
+<<<<<<< HEAD
     start("memory", remembering.run)
+=======
+    start("recheck", chain.recheck.run)
+>>>>>>> main
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))
     start("deferred", deferred.run)
@@ -266,6 +275,7 @@ def _watch(base: _Base) -> None:
     keeper = QueueKeeper(stores.record, stores.queue, revive=stores.embedded.ensure if stores.embedded else None)
     base.supervisor.start("queue", keeper.run)
     base.supervisor.start("expiry", Expiry(stores.record, stores.queue).run)
+    base.supervisor.start("heartbeat", lambda: base.observation.run(stores.heartbeats))
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 
     async def look() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.settings import Settings, StoreSettings
 from gateway.store.database import Database, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.heartbeat import Heartbeats
 from gateway.store.memory_log import RedisMemoryLog
 from gateway.store.migrate import migrate
 from gateway.store.pending import RedisPendingLog
@@ -29,6 +30,8 @@ class OpenStores:
     """the order of forwarding, shared by all replicas"""
     memory: RedisMemoryLog
     """what transactions leave behind for later ones, shared by all replicas"""
+    heartbeats: Heartbeats
+    """where gateways leave signs of life for the dashboard"""
     embedded: EmbeddedValkey | None
     """None if the queue is a server of the operator's own"""
 
@@ -71,4 +74,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         stack.push_async_callback(order.close)
         memory = RedisMemoryLog(redis_url)
         stack.push_async_callback(memory.close)
-        yield OpenStores(database, record, queue, order, memory, embedded)
+        heartbeats = Heartbeats(redis_url)
+        stack.push_async_callback(heartbeats.close)
+        yield OpenStores(database, record, queue, order, memory, heartbeats, embedded)

@@ -16,7 +16,7 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.store.embedded import EmbeddedValkey
 from tests.dashboard.scene import PASSWORD, seed_people, settings_at
-from tests.stores import sqlite_template, valkey  # noqa: F401 - fixtures
+from tests.stores import as_deployed, sqlite_template, valkey  # noqa: F401 - fixtures
 
 ORIGIN = "http://127.0.0.1:8081"
 
@@ -26,7 +26,7 @@ def settings(tmp_path: Path, valkey: EmbeddedValkey, sqlite_template: Path) -> D
     with redis.Redis.from_url(valkey.url) as client:
         client.flushall()
     shutil.copy(sqlite_template, tmp_path / "stopgate.sqlite3")
-    return settings_at(tmp_path, valkey.url)
+    return settings_at(tmp_path, as_deployed(valkey))
 
 
 class Visitor:

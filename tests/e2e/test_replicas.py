@@ -22,6 +22,7 @@ from gateway.store.embedded import EmbeddedValkey
 from tests.anvil import Anvil, free_port, needs_anvil, running_anvil
 from tests.faulty import Fault, FaultProxy
 from tests.gateway.live.chain import VAULT, deploy, signed
+from tests.stores import as_deployed
 
 pytestmark = [needs_anvil, pytest.mark.usefixtures("sqlite_file_url")]
 COINS = 5 * 10**18
@@ -119,7 +120,12 @@ def status_of(answer: dict[str, Any]) -> str:
 def valkey_url(valkey: EmbeddedValkey) -> str:
     with redis.Redis.from_url(valkey.url) as client:
         client.flushall()
-    return valkey.url
+    return as_deployed(valkey)
+
+
+def proxied(valkey_url: str, proxy: FaultProxy) -> str:
+    user = valkey_url.removeprefix("unix://").partition("@")[0]
+    return f"redis://{user}@127.0.0.1:{proxy.port}"
 
 
 async def test_two_replicas_act_as_one(valkey_url: str, sqlite_file_url: str, tmp_path: Path) -> None:
@@ -186,8 +192,8 @@ async def test_without_redis_nothing_is_forwarded_and_everything_goes_on_after(
 ) -> None:
     with running_anvil("--no-mining") as chain:
         async with (
-            FaultProxy(valkey_url.removeprefix("unix://").split("?")[0]) as proxy,
-            replicas(1, chain.url, f"redis://127.0.0.1:{proxy.port}", sqlite_file_url, tmp_path) as (gateway,),
+            FaultProxy(valkey_url.partition("@")[2]) as proxy,
+            replicas(1, chain.url, proxied(valkey_url, proxy), sqlite_file_url, tmp_path) as (gateway,),
         ):
             assert status_of(await gateway.send(signed(0, 0, "0x" + "ab" * 20, value=5))) == "FORWARDED"
             await proxy.set(Fault.REFUSE)
