@@ -192,11 +192,8 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     start = base.supervisor.start
     base.observation.watched = Watched(chain, deferred)
     start("head", chain.follower.run)
-<<<<<<< HEAD
     start("memory", remembering.run)
-=======
     start("recheck", chain.recheck.run)
->>>>>>> main
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))
     start("deferred", deferred.run)
