@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
+from gateway.app.learning import build_learned
 from gateway.app.observation import Observation, Watched
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
@@ -181,9 +182,13 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
-    remembering = Remembering(Recollection(), base.stores.memory, alone=base.stores.embedded is not None)
-    offer = verifier.offer if verifier else None
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, offer, remembering)
+    recollection = Recollection()
+    remembering = Remembering(recollection, base.stores.memory, alone=base.stores.embedded is not None)
+    learned = build_learned(base.stores, chain, base.upstream, recollection)
+    told = [learned.knowledge.offer, learned.reputation.offer, *([verifier.offer] if verifier else [])]
+    pipeline = build_pipeline(
+        chain, base.ruleset, base.terms.policy, *told, remembering=remembering, knowledge=learned.knowledge
+    )
     conclusion = Conclusion(base.stores.record, base.stores.queue)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
@@ -193,6 +198,8 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     base.observation.watched = Watched(chain, deferred)
     start("head", chain.follower.run)
     start("memory", remembering.run)
+    start("knowledge", learned.knowledge.run)
+    start("reputation", learned.reputation.run)
     start("recheck", chain.recheck.run)
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))

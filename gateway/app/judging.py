@@ -8,18 +8,18 @@ from dataclasses import replace
 from gateway.app.chain import Chain
 from gateway.inspection.engine import inspect
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.recollection import Past, Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
-from gateway.model.finding import InspectionReport
+from gateway.model.finding import Finding, InspectionReport
 from gateway.model.policy import Policy
-from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
 from gateway.pipeline import Further, Inspected, Judged, Judgement, Pipeline
 from gateway.settings import PolicySettings
 from gateway.store.memory_log import LocalMemoryLog
+from gateway.tasks.knowledge import Knowledge
 from gateway.tasks.remembering import Remembering
 
 _LARGE_GAS = 2_000_000
@@ -35,35 +35,78 @@ def build_pipeline(
     chain: Chain,
     ruleset: Ruleset,
     policy: Policy,
-    judged: Judged | None = None,
+    *judged: Judged,
     remembering: Remembering | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Pipeline:
-    """The pipeline of one chain; `judged` is told of every judgement, `remembering` is this process's memory."""
-    memory = remembering or Remembering(Recollection(), LocalMemoryLog(), alone=True)
+    """The pipeline of one chain.
 
-    async def simulate(transaction: Transaction, deadline: float) -> SimulationResult:
-        result, _ = await asyncio.gather(chain.live.simulate(transaction, deadline), memory.beside())
+    `judged` are told of every judgement; `remembering` is this process's memory of effects, `knowledge` what it knows
+    of confirmed attacks, of deployments and of whom to trust.
+    """
+    memory = remembering or Remembering(Recollection(), LocalMemoryLog(), alone=True)
+    judging = _Judging(chain, ruleset, policy, memory, knowledge)
+
+    def tell(judgement: Judgement) -> None:
+        memory.keep(judgement)
+        for one in judged:
+            one(judgement)
+
+    return Pipeline(
+        simulate=judging.simulate,
+        inspect=judging.look,
+        decide=judging.decide,
+        look_again=judging.look_again,
+        judged=tell,
+        recognise=judging.recognise,
+        ruleset_hash=ruleset.hash,
+    )
+
+
+class _Judging:
+    """The steps that the pipeline asks for."""
+
+    def __init__(
+        self, chain: Chain, ruleset: Ruleset, policy: Policy, memory: Remembering, knowledge: Knowledge | None
+    ) -> None:
+        self._chain, self._ruleset, self._policy = chain, ruleset, policy
+        self._memory, self._knowledge = memory, knowledge
+
+    def recognise(self, transaction: Transaction) -> tuple[Finding, ...]:
+        if self._knowledge is None:
+            return ()
+        accounts = self._chain.live.head_state.cache.accounts
+        called = accounts.get(transaction.to) if transaction.to is not None else None
+        return self._knowledge.recognise(transaction, called.code if called is not None else None)
+
+    async def simulate(self, transaction: Transaction, deadline: float) -> SimulationResult:
+        live = self._chain.live
+        result, _ = await asyncio.gather(live.simulate(transaction, deadline), self._memory.beside())
         return result
 
-    async def look(transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
-        past = memory.before(transaction, simulation)
+    async def look(self, transaction: Transaction, simulation: SimulationResult, deadline: float) -> Inspected:
+        past = self._memory.before(transaction, simulation)
+        if simulation.gas_used > _LARGE_GAS:
+            return await asyncio.to_thread(self._inspected, transaction, simulation, past, deadline)
+        return self._inspected(transaction, simulation, past, deadline)
 
-        def run() -> Inspected:
-            subject = Inspection(transaction, simulation, past.memory, past.taken)
-            report = inspect(ruleset, subject, deadline=deadline)
-            return Inspected(report, subject.facts, subject.effects)
-
-        inspected = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
-        missing = memory.outcome()
+    def _inspected(
+        self, transaction: Transaction, simulation: SimulationResult, past: Past, deadline: float
+    ) -> Inspected:
+        subject = Inspection(transaction, simulation, past.memory, past.taken)
+        report = inspect(self._ruleset, subject, deadline=deadline)
+        missing = self._memory.outcome()
         if missing:
-            report = replace(inspected.report, outcomes=(*inspected.report.outcomes, *missing))
-            inspected = replace(inspected, report=report)
-        return inspected
+            report = replace(report, outcomes=(*report.outcomes, *missing))
+        known = self._knowledge.add_to(report, transaction, simulation) if self._knowledge is not None else ()
+        if known:
+            report = replace(report, findings=(*report.findings, *known))
+        return Inspected(report, subject.facts, subject.effects)
 
     async def look_again(
-        transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool
+        self, transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool
     ) -> Further:
-        looks = await chain.live.second_looks(transaction, simulation, deadline, suspicious=suspicious)
+        looks = await self._chain.live.second_looks(transaction, simulation, deadline, suspicious=suspicious)
         results = [
             (variant.kind.difference, transaction, variant.result)
             for variant in looks.variants
@@ -72,19 +115,11 @@ def build_pipeline(
         results += [(f"{other.hash} if mined after this one", other, result) for other, result in looks.reordered]
         return Further(looks.findings, tuple(results), looks.unfinished)
 
-    def verdict(report: InspectionReport, sender: Address) -> Verdict:
-        return decide(report, policy, sender=sender)
-
-    def tell(judgement: Judgement) -> None:
-        memory.keep(judgement)
-        if judged is not None:
-            judged(judgement)
-
-    return Pipeline(
-        simulate=simulate,
-        inspect=look,
-        decide=verdict,
-        look_again=look_again,
-        judged=tell,
-        ruleset_hash=ruleset.hash,
-    )
+    def decide(self, report: InspectionReport, transaction: Transaction) -> Verdict:
+        if self._knowledge is None:
+            return decide(report, self._policy, sender=transaction.sender)
+        lowered = self._knowledge.lower(report, transaction)
+        verdict = decide(lowered.report, self._policy, sender=transaction.sender)
+        if not lowered.notes:
+            return verdict
+        return replace(verdict, reason=f"{verdict.reason} Trust lowered: {'; '.join(lowered.notes)}.")
