@@ -7,7 +7,7 @@ too little material is not made at all, because `transfer(address,uint256)` mask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -143,12 +143,14 @@ class Match:
 class SignatureIndex:
     """Signatures by digest; one dictionary look-up a question. Replace the index when the set changes."""
 
-    def __init__(self, signatures: Collection[Signature] = ()) -> None:
+    def __init__(self, signatures: Iterable[Signature] = ()) -> None:
         self._by_digest: dict[tuple[SignatureKind, Hash32], list[Signature]] = {}
+        self._sizes: set[int] = set()
         for signature in signatures:
             self._by_digest.setdefault((signature.kind, signature.digest), []).append(signature)
+            if signature.kind is SignatureKind.CODE:
+                self._sizes.add(signature.size)
         self._kinds = {kind for kind, _ in self._by_digest}
-        self._sizes = {signature.size for signature in signatures if signature.kind is SignatureKind.CODE}
 
     def before_simulation(self, transaction: Transaction, code: bytes | None, now: datetime) -> Iterator[Match]:
         """Matches on the input and on the called contract's code (None if it is not at hand)."""
