@@ -22,6 +22,8 @@ from gateway.model.audit import AuditRecord
 from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
 from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
+from gateway.model.signature import KeptSignature
+from gateway.model.trust import Reputation, TrustEntry
 from gateway.store.desk import DetectorFigures, Figures
 
 
@@ -222,6 +224,23 @@ class HealthPage:
 
     checks: tuple[Check, ...]
     gateways: tuple[GatewayPanel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturesPage:
+    """Signatures of confirmed attacks."""
+
+    signatures: Sequence[KeptSignature]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPage:
+    """The allow list, and the addresses with the longest clean history."""
+
+    entries: Sequence[TrustEntry]
+    reputations: Sequence[Reputation]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.sign_in import SignIn
+from gateway.store.signatures import Signatures
+from gateway.store.trust import TrustBook
 
 T = TypeVar("T")
 
@@ -85,6 +87,8 @@ class Room:
     sign_in: SignIn
     desk: Desk
     audit: AuditLog
+    signatures: Signatures
+    trust: TrustBook
     details: DetailCache
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
@@ -127,6 +131,8 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             sign_in=SignIn(database, now=now),
             desk=desk,
             audit=AuditLog(database),
+            signatures=Signatures(database, now=now),
+            trust=TrustBook(database, now=now),
             details=DetailCache(record),
             figures=Remembered(desk.figures, now),
             detectors=Remembered(desk.detectors, now),

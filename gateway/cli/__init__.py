@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, case, demonstration, examination, server
+from gateway.cli import administration, case, demonstration, examination, knowledge, server
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -29,6 +29,8 @@ cli.add_typer(case.cli, name="quarantine")
 cli.command()(administration.migrate)
 cli.add_typer(administration.user, name="user")
 cli.add_typer(administration.audit, name="audit")
+cli.add_typer(knowledge.signatures, name="signatures")
+cli.add_typer(knowledge.trust, name="trust")
 
 
 @cli.callback(invoke_without_command=True)

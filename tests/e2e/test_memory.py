@@ -54,6 +54,7 @@ async def confirmed_attacks_are_known_by_their_copies(
     assert held is not None
     assert held.verdict.clause == "copycat"
     assert case.case_id in held.verdict.reason
+    await until(lambda: _hits(signatures))
     (mark,) = (await desk.marks([case.case_id]))[case.case_id]
     assert await desk.undo_mark(case.case_id, mark.id, "ann")
     (kept,) = await signatures.listed()
@@ -62,6 +63,10 @@ async def confirmed_attacks_are_known_by_their_copies(
     await asyncio.sleep(3)
     assert status_of(await gateway.send(signed(2, 1, copy, data="02", tip=2 * 10**9))) == "FORWARDED"
     await database.close()
+
+
+async def _hits(signatures: Signatures) -> int:
+    return sum(kept.hits for kept in await signatures.listed())
 
 
 async def until(found: Callable[[], Awaitable[object]]) -> None:
