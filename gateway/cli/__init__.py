@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, case, demonstration, examination, knowledge, server
+from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, server
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -25,6 +25,7 @@ cli.command()(demonstration.demo)
 cli.command()(demonstration.devnet)
 cli.command()(examination.inspect)
 cli.command()(examination.evaluate)
+cli.command()(backtest.backtest)
 cli.add_typer(case.cli, name="quarantine")
 cli.command()(administration.migrate)
 cli.add_typer(administration.user, name="user")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import ConfigurationError, SimulationError, Unexecutable
+from gateway.errors import ConfigurationError, SimulationError, StateMissing, Unexecutable
 from gateway.evaluate.benign import BenignSet, RecordedBlock, unlisted_row
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
@@ -18,6 +18,7 @@ from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext
 from gateway.model.finding import OutcomeStatus
+from gateway.model.policy import Policy
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
 
@@ -91,19 +92,25 @@ class HonestResult:
 class Judge:
     """Engine, rule set and the memory within one case or block."""
 
-    def __init__(self, simulator: Simulator, ruleset: Ruleset) -> None:
-        self._simulator, self._ruleset = simulator, ruleset
+    def __init__(self, simulator: Simulator, ruleset: Ruleset, policy: Policy = DEFAULT_POLICY) -> None:
+        self._simulator, self._ruleset, self._policy = simulator, ruleset, policy
         self._recollection = Recollection(clock=lambda: self._now)
         self._now = 0.0
 
     async def judge(self, world: World, transaction: Transaction, block: BlockContext, checks: Checks) -> Judged:
-        """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them."""
+        """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them.
+
+        Raises:
+            StateMissing: the world is not complete; load the keys and judge again.
+        """
         try:
             result = await self._simulator.simulate(world, transaction, block, limits=LIMITS, checks=checks)
         except Unexecutable:
             if checks == REPLAY:
                 raise
             return await self.judge(world, transaction, block, REPLAY)
+        except StateMissing:
+            raise  # no failure: the caller knows where more state is
         except SimulationError as error:
             return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0)
         world.apply(result.state_diff)
@@ -111,7 +118,7 @@ class Judge:
         started = time.perf_counter()
         past = self._recollection.before(transaction, result)
         subject = Inspection(transaction, result, past.memory, past.taken)
-        verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
+        verdict = decide(inspect(self._ruleset, subject), self._policy, sender=transaction.sender)
         spent = time.perf_counter() - started
         self._recollection.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)
         return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)

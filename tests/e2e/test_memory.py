@@ -101,6 +101,7 @@ async def test_what_one_replica_saw_the_other_remembers(
             assert status_of(await two.send(strike)) == "HELD", "the stage went through the other replica"
             assert int(chain.rpc("eth_getBalance", register, "latest"), 16) == COINS
             await confirmed_attacks_are_known_by_their_copies(one, sqlite_file_url, strike, copy)
+            await until_mined(chain)
 
             slices = [(one, slice_of(chain, 0, jar)), (two, slice_of(chain, 2, jar)), (one, slice_of(chain, 3, jar))]
             outcomes = []
