@@ -10,9 +10,11 @@ from gateway.inspection.engine import inspect
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.recollection import Past, Recollection
 from gateway.inspection.registry import Ruleset
+from gateway.inspection.stake import estimate
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Finding, InspectionReport
 from gateway.model.policy import Policy
+from gateway.model.price import PriceBook
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
@@ -36,6 +38,7 @@ def build_pipeline(
     ruleset: Ruleset,
     policy: Policy,
     *judged: Judged,
+    prices: PriceBook = PriceBook(),
     remembering: Remembering | None = None,
     knowledge: Knowledge | None = None,
 ) -> Pipeline:
@@ -45,7 +48,7 @@ def build_pipeline(
     of confirmed attacks, of deployments and of whom to trust.
     """
     memory = remembering or Remembering(Recollection(), LocalMemoryLog(), alone=True)
-    judging = _Judging(chain, ruleset, policy, memory, knowledge)
+    judging = _Judging(chain, ruleset, policy, prices, memory, knowledge)
 
     def tell(judgement: Judgement) -> None:
         memory.keep(judgement)
@@ -67,9 +70,15 @@ class _Judging:
     """The steps that the pipeline asks for."""
 
     def __init__(
-        self, chain: Chain, ruleset: Ruleset, policy: Policy, memory: Remembering, knowledge: Knowledge | None
+        self,
+        chain: Chain,
+        ruleset: Ruleset,
+        policy: Policy,
+        prices: PriceBook,
+        memory: Remembering,
+        knowledge: Knowledge | None,
     ) -> None:
-        self._chain, self._ruleset, self._policy = chain, ruleset, policy
+        self._chain, self._ruleset, self._policy, self._prices = chain, ruleset, policy, prices
         self._memory, self._knowledge = memory, knowledge
 
     def recognise(self, transaction: Transaction) -> tuple[Finding, ...]:
@@ -101,7 +110,8 @@ class _Judging:
         known = self._knowledge.add_to(report, transaction, simulation) if self._knowledge is not None else ()
         if known:
             report = replace(report, findings=(*report.findings, *known))
-        return Inspected(report, subject.facts, subject.effects)
+        loss = estimate(subject, report.findings, self._prices)
+        return Inspected(report, subject.facts, loss, subject.effects)
 
     async def look_again(
         self, transaction: Transaction, simulation: SimulationResult, deadline: float, suspicious: bool

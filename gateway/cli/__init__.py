@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, server
+from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, server, service
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -29,6 +29,7 @@ cli.command()(backtest.backtest)
 cli.add_typer(case.cli, name="quarantine")
 cli.command()(administration.migrate)
 cli.add_typer(administration.user, name="user")
+cli.add_typer(service.service, name="service")
 cli.add_typer(administration.audit, name="audit")
 cli.add_typer(knowledge.signatures, name="signatures")
 cli.add_typer(knowledge.trust, name="trust")

@@ -103,16 +103,22 @@ class Judge:
         Raises:
             StateMissing: the world is not complete; load the keys and judge again.
         """
+        return (await self.look(world, transaction, block, checks))[0]
+
+    async def look(
+        self, world: World, transaction: Transaction, block: BlockContext, checks: Checks
+    ) -> tuple[Judged, Inspection | None]:
+        """The same, with what the detectors saw; None where the engine could not finish."""
         try:
             result = await self._simulator.simulate(world, transaction, block, limits=LIMITS, checks=checks)
         except Unexecutable:
             if checks == REPLAY:
                 raise
-            return await self.judge(world, transaction, block, REPLAY)
+            return await self.look(world, transaction, block, REPLAY)
         except StateMissing:
             raise  # no failure: the caller knows where more state is
         except SimulationError as error:
-            return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0)
+            return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0), None
         world.apply(result.state_diff)
         self._now = float(block.timestamp)
         started = time.perf_counter()
@@ -121,7 +127,7 @@ class Judge:
         verdict = decide(inspect(self._ruleset, subject), self._policy, sender=transaction.sender)
         spent = time.perf_counter() - started
         self._recollection.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)
-        return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)
+        return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent), subject
 
 
 async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseResult:

@@ -7,10 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import gateway.store.migrations
 from gateway.errors import ConfigurationError, RecordUnavailable
 from gateway.store.migrate import differences, migrate
 
-HEAD = "0004"
+_VERSIONS = Path(gateway.store.migrations.__file__).with_name("versions")
+HEAD = max(file.name for file in _VERSIONS.glob("[0-9]*.py"))[:4]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -1,6 +1,6 @@
 """Signatures of confirmed cases, trust, reputation and deployments.
 
-Revision 0004 after 0001.
+Revision 0004 after 0003.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from gateway.store.column import UtcTime
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
