@@ -5,6 +5,7 @@ from gateway.inspection.effects import Taken, Taking
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
+from gateway.inspection.need import Need
 from gateway.inspection.pool import Pair
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
@@ -31,6 +32,7 @@ __all__ = [
     "Inspection",
     "Log",
     "Loss",
+    "Need",
     "Pair",
     "Reentry",
     "Severity",
