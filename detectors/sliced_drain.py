@@ -13,6 +13,7 @@ from gateway.plugin import (
     Family,
     Finding,
     Inspection,
+    Need,
     Severity,
     Taken,
     Taking,
@@ -51,6 +52,7 @@ class SlicedDrain(Detector):
         "An open bounty that is meant to be emptied, a portion at a time.",
     )
     needs_accesses = True
+    needs = frozenset({Need.OUTSIDER_LOSS})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset whose slices together are grave."""

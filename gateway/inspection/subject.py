@@ -26,6 +26,7 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
+_LOSS = frozenset({Need.OUTSIDER_LOSS})
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
@@ -157,7 +158,7 @@ class Inspection:
     @cached_property
     def takings(self) -> tuple[Taking, ...]:
         """Losses by the holder's own hand that nothing explains, small ones too, the largest share first."""
-        if not self.simulation.succeeded or not self.gained_for_little:
+        if not self.simulation.succeeded or not self.meets(_LOSS) or not self.gained_for_little:
             return ()
         found = [
             Taking(loss.holder, loss.asset.token, loss.amount, self.ledger.before[loss.holder, loss.asset])
