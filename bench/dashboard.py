@@ -26,6 +26,10 @@ PAGES = {
     "queue": "/queue",
     "queue, page 100": "/queue?offset=5000",
     "queue, all states": "/queue?tab=all",
+    "queue, largest loss": "/queue?order=loss",
+    "queue, least time": "/queue?order=expiry",
+    "queue, by severity": "/queue?severity=high",
+    "queue, by detector": "/queue?detector=price-manipulation",
     "queue, search": "/queue?q={hash}",
     "look-alikes": "/queue?view=groups",
     "case of 10,000 frames": "/cases/c-000001",
@@ -53,6 +57,7 @@ def multiply(file: Path) -> str:
                 "sender": "0x" + digest[:38] + f"{number % 100:02d}",
                 "estimated_loss": loss,
                 "rank": -template["score"] * (1 + loss),
+                "loss_rank": -loss,
                 "group_key": f"{number % 300:016x}",
                 "state": ("HELD", "REJECTED", "FORWARDED")[0 if number % 10 < 8 else number % 2 + 1],
             }
