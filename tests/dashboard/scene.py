@@ -297,10 +297,10 @@ async def seed_work(room: Room, entry: QuarantineEntry) -> None:
     small = finding("abnormal-outflow", title="A contract pays out far more than usual", severity=Severity.MEDIUM)
     report = replace(detail.report, findings=(detail.report.findings[0], small))
     moves = tuple(
-        replace(move, amount=move.amount * 2 // 5) if move.sequence in (4, 6) else move
+        move._replace(amount=move.amount * 2 // 5) if move.sequence in (4, 6) else move
         for move in detail.facts.transfers
     )
-    changed = replace(detail, facts=replace(detail.facts, transfers=moves), report=report)
+    changed = replace(detail, facts=Facts(moves, detail.facts.approvals), report=report)
     await room.runs.finish(run, replace(verdict, report=report), changed)
 
 
