@@ -111,6 +111,7 @@ class QueuePage:
     filters: Mapping[str, str]
     views: Sequence[SavedView]
     may_decide_many: bool
+    total_is_least: bool = False
     state_words: tuple[str, ...] = ()
     mentions: Sequence[Mention] = ()
     """notes that name the visitor and were not opened since"""
