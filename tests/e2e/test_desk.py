@@ -62,15 +62,24 @@ def _prepared(chain: Anvil) -> Iterator[tuple[str, Line]]:
     """Play what the attacks stand on straight to the chain."""
     for item in load():
         if isinstance(item, Setup):
-            chain.rpc("eth_sendRawTransaction", item.line.raw)
+            _mine(chain, item.line)
             continue
         assert isinstance(item, Act)
         for line in item.lines if item.honest else item.lines[:-1]:
-            chain.rpc("eth_sendRawTransaction", line.raw)
+            _mine(chain, line)
         if not item.honest:
             yield item.name, item.lines[-1]
             if item.name == ATTACKS[-1]:
                 return
+
+
+def _mine(chain: Anvil, line: Line) -> None:
+    """Send it and wait for its block: what comes next stands on it."""
+    chain.rpc("eth_sendRawTransaction", line.raw)
+    deadline = time.monotonic() + 20
+    while chain.rpc("eth_getTransactionReceipt", line.hash) is None:
+        assert time.monotonic() < deadline, line.note
+        time.sleep(0.02)
 
 
 @pytest.fixture
