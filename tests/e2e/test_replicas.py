@@ -96,9 +96,9 @@ async def replicas(
     try:
         async with aiohttp.ClientSession() as client:
             gateways = [Replica(f"http://127.0.0.1:{port}", client) for port in ports]
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while not all([await gateway.ready() for gateway in gateways]):
-                assert time.monotonic() < deadline, "a gateway did not become ready within 60 s"
+                assert time.monotonic() < deadline, "a gateway did not become ready within 120 s"
                 assert all(process.poll() is None for process in processes), "a gateway ended"
                 await asyncio.sleep(0.1)
             yield gateways
