@@ -57,11 +57,12 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
     for log in simulation.trace.events(SWAPPED) if pools & market.roots.keys() else ():
         if log.address in pools and len(log.data) >= 96:
             swaps[log.address].append(log)
+    holdings = {pool: _Holdings(market.pairs[pool], moves[pool]) for pool in pools if pool in market.pairs}
     found = []
-    for (pool, visit), view in views.items():
+    for (pool, visit), view in views.items():  # in the order of the visits, for views are
         at = frames[visit].entered
         if pool in market.pairs:
-            factor = _pair_factor(market.pairs[pool], moves[pool], at)
+            factor = holdings[pool].factor(at)
         else:
             factor = _root_factor(market.roots[pool], swaps[pool], at)
         if factor >= BENT and _believed(frames[view], market, factor):
@@ -92,15 +93,22 @@ def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[t
     return views
 
 
-def _pair_factor(pair: Pair, moves: Sequence[Transfer], at: int) -> float:
-    held = list(pair.before)
-    for move in moves:
-        if move.sequence >= at:
-            break
-        for side, asset in enumerate(pair.tokens):
-            if move.token == asset.token:
-                held[side] += (move.to == pair.address) * move.amount - (move.from_ == pair.address) * move.amount
-    return _factor(max(1, held[0]) * pair.before[1], max(1, held[1]) * pair.before[0])
+class _Holdings:
+    """What a pair held at moments that are asked for in order: one pass over its movements for all of them."""
+
+    def __init__(self, pair: Pair, moves: Sequence[Transfer]) -> None:
+        self._pair, self._moves, self._next, self._held = pair, moves, 0, list(pair.before)
+
+    def factor(self, at: int) -> float:
+        """How far the price had moved by then."""
+        pair, held = self._pair, self._held
+        while self._next < len(self._moves) and self._moves[self._next].sequence < at:
+            move = self._moves[self._next]
+            for side, asset in enumerate(pair.tokens):
+                if move.token == asset.token:
+                    held[side] += (move.to == pair.address) * move.amount - (move.from_ == pair.address) * move.amount
+            self._next += 1
+        return _factor(max(1, held[0]) * pair.before[1], max(1, held[1]) * pair.before[0])
 
 
 def _root_factor(root: int, swaps: Sequence[Log], at: int) -> float:
