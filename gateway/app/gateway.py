@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from fastapi import FastAPI
 
+from gateway.app import fairness
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
@@ -32,17 +33,19 @@ from gateway.model.quarantine import QuarantineEntry
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.pipeline import Pipeline
+from gateway.proxy.allowance import Allowances
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
 from gateway.proxy.endpoint import Endpoint, EndpointLimits, Receive, Scope, Send
 from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.keeping import Keeping
-from gateway.proxy.nonces import NonceDesk
+from gateway.proxy.nonces import NonceDesk, WaitingLimits
 from gateway.proxy.overlay import Overlay
 from gateway.proxy.pages import add_pages
 from gateway.proxy.reply import Terms
 from gateway.proxy.service import Parts, RpcService, ServiceLimits, StartingService
 from gateway.proxy.status import StatusDesk
+from gateway.proxy.turns import Turns
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
 from gateway.tasks.conclude import Conclusion
@@ -76,6 +79,7 @@ class _Base:
     supervisor: Supervisor
     terms: Terms
     observation: Observation
+    allowances: Allowances
 
 
 class Gateway:
@@ -130,7 +134,11 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         writer = AuditWriter(stores.record)
         observation = Observation(upstream, readiness.parts)
         metrics.read_from(observation.readings)
-        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation)
+        base = _Base(
+            settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation,
+            fairness.allowances(settings.limits),
+        )  # fmt: skip
+        observation.allowances = base.allowances
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
@@ -162,7 +170,8 @@ def _edge(base: _Base) -> Endpoint:
         in_flight=rpc.in_flight,
         allow_origin=rpc.allow_origin,
     )
-    endpoint = Endpoint(StartingService(base.readiness.missing), limits, base.metrics, pages)
+    clients = fairness.client_desk(base.settings.limits)
+    endpoint = Endpoint(StartingService(base.readiness.missing), limits, base.metrics, pages, clients)
 
     def is_in_flight(hash: Hash32) -> bool:
         service = endpoint.service
@@ -180,13 +189,15 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
     pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
+    turns = fairness.turns(base.settings.limits, pipeline, chain.simulator, base.allowances)
     conclusion = Conclusion(base.stores.record, base.stores.queue)
-    deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
-    parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
-    service = _service(base, chain, pipeline, deferred, parked)
+    later, woken = turns.background("slow lane"), turns.background("parked")
+    deferred = DeferredLane(base.stores.record, conclusion, later, chain.decode_raw)
+    parked = ParkedLane(base.stores.record, conclusion, woken, chain.decode_raw, chain.live.next_nonce)
+    service = _service(base, chain, turns, deferred, parked)
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
-    base.observation.watched = Watched(chain, deferred)
+    base.observation.watched = Watched(chain, deferred, turns)
     start("head", chain.follower.run)
     start("recheck", chain.recheck.run)
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
@@ -203,11 +214,11 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     log.info("chain.open", chain_id=number, profile=chain.profile.name, engine=chain.simulator.name)
 
 
-def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLane, parked: ParkedLane) -> RpcService:
+def _service(base: _Base, chain: Chain, turns: Turns, deferred: DeferredLane, parked: ParkedLane) -> RpcService:
     record, queue, terms, metrics = base.stores.record, base.stores.queue, base.terms, base.metrics
     rpc = base.settings.rpc
     dispatch = Dispatch(base.upstream, metrics, base.settings.upstream.settle_seconds)
-    nonces = NonceDesk(record, queue)
+    nonces = NonceDesk(record, queue, WaitingLimits(per_client=base.settings.limits.waiting_cases))
     forwarding = Forwarding(
         order=chain.live,
         dispatch=dispatch,
@@ -227,7 +238,7 @@ def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLa
         new_case_id=_new_case_id,
     )
     disposition = Disposition(
-        Steps(chain.decode, pipeline, nonces, forwarding, keeping),
+        Steps(chain.decode, turns, nonces, forwarding, keeping),
         record=record,
         queue=queue,
         dispatch=dispatch,
@@ -243,7 +254,7 @@ def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLa
         sync_most=timedelta(seconds=rpc.sync_most_seconds),
         extra_methods=rpc.extra_methods,
     )
-    parts = Parts(base.upstream, disposition, overlay, status, base.readiness.missing)
+    parts = Parts(base.upstream, disposition, overlay, status, base.readiness.missing, base.allowances)
     return RpcService(parts, limits, keccak=keccak256, now=lambda: datetime.now(UTC), metrics=metrics)
 
 

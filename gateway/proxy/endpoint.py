@@ -12,6 +12,7 @@ from typing import Any
 from gateway.jsonrpc.errors import Code, ErrorObject, RpcError
 from gateway.jsonrpc.message import NULL_ID, Item, MessageLimits, failure, join, parse
 from gateway.model.transaction import Client
+from gateway.proxy.clients import ClientDesk, UnknownKey, is_rpc_path
 from gateway.proxy.service import Service
 from gateway.telemetry import Metrics
 
@@ -50,7 +51,15 @@ class _Unreadable(Exception):
 class Endpoint:
     """POST / is the RPC; every other request goes to `pages`."""
 
-    def __init__(self, service: Service, limits: EndpointLimits, metrics: Metrics, pages: AsgiApp) -> None:
+    def __init__(
+        self,
+        service: Service,
+        limits: EndpointLimits,
+        metrics: Metrics,
+        pages: AsgiApp,
+        clients: ClientDesk = ClientDesk(),
+    ) -> None:
+        self._clients = clients
         self.service = service
         """may be replaced while the gateway runs: the first one only says that it is starting"""
         self._limits, self._metrics, self._pages = limits, metrics, pages
@@ -61,7 +70,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection (ASGI)."""
-        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] not in ("POST", "OPTIONS"):
+        if scope["type"] != "http" or not is_rpc_path(scope["path"]) or scope["method"] not in ("POST", "OPTIONS"):
             await self._pages(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             await self._preflight(send)
@@ -73,6 +82,12 @@ class Endpoint:
             busy = ErrorObject(Code.LIMIT_EXCEEDED, "the gateway is at its limit of concurrent requests; try again")
             await self._respond(send, 200, failure(NULL_ID, busy), close=True)
             return
+        try:
+            client = self._clients.identify(scope)
+        except UnknownKey as problem:
+            refused = failure(NULL_ID, ErrorObject(Code.INVALID_REQUEST, str(problem)))
+            await self._respond(send, 401, refused, close=True)
+            return
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         try:
@@ -81,8 +96,7 @@ class Endpoint:
             await self._respond(send, problem.status, failure(NULL_ID, problem.error), close=True)
         else:
             if body is not None:
-                peer = scope.get("client")
-                await self._respond(send, 200, await self.answer(body, Client(peer[0] if peer else "")))
+                await self._respond(send, 200, await self.answer(body, client))
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.set(self._in_flight)
@@ -167,7 +181,7 @@ class Endpoint:
             headers += [
                 (b"access-control-allow-origin", self._limits.allow_origin.encode()),
                 (b"access-control-allow-methods", b"POST"),
-                (b"access-control-allow-headers", b"content-type"),
+                (b"access-control-allow-headers", b"content-type, x-api-key, authorization"),
                 (b"access-control-max-age", b"86400"),
             ]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -18,6 +18,7 @@ from gateway.jsonrpc.message import Item, Refused, Request, answer, envelope, fa
 from gateway.jsonrpc.methods import METHODS, Route, route
 from gateway.model.primitive import Hash32
 from gateway.model.transaction import Client
+from gateway.proxy.allowance import Allowances
 from gateway.proxy.disposition import Disposition
 from gateway.proxy.overlay import Overlay
 from gateway.proxy.params import positional, raw_transaction, timeout, transaction_hash
@@ -57,6 +58,7 @@ class Parts:
     status: StatusDesk
     is_ready: Callable[[], str | None]
     """None if submissions may be accepted, else what is missing"""
+    allowances: Allowances
 
 
 class Service(Protocol):
@@ -123,6 +125,7 @@ class RpcService:
         started = time.monotonic()
         name, outcome = "refuse", "error"
         try:
+            self._parts.allowances.request(client)
             way = route(item.method, self._limits.extra_methods)
             name = way.value
             member, value = await self._dispatch(way, item, client)

@@ -9,6 +9,7 @@ from gateway.model.audit import AuditKind
 from gateway.model.case import Conflict, Decision, OutboxOutcome
 from gateway.model.finding import finding_key
 from gateway.model.quarantine import FINAL, TRANSITIONS, WAITING, CaseState, PublicStatus, QuarantineEntry
+from gateway.model.transaction import Client
 from gateway.model.verdict import Action, ReasonClass
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database
@@ -305,3 +306,13 @@ async def test_the_same_group_of_notes_is_recorded_once(record: SqlRecord, datab
     assert (await AuditLog(database).head()).sequence == 1
     (line,) = await AuditLog(database).records(kind=AuditKind.SUBMISSION)
     assert line.detail["count"] == 2
+
+
+async def test_what_waits_of_a_client_is_counted_by_key_or_else_by_address(record: SqlRecord) -> None:
+    keyed, plain = Client("192.0.2.1", "partner"), Client("192.0.2.1")
+    await held(record, 1, client=keyed)
+    await held(record, 2, client=Client("192.0.2.9", "partner"), state=CaseState.PARKED)
+    await held(record, 3, client=plain, state=CaseState.DEFERRED)
+    await held(record, 4, client=plain)
+    await record.decide("case-4", REJECT)
+    assert [await record.waiting_of(client) for client in (keyed, plain, Client("192.0.2.9"))] == [2, 1, 0]
