@@ -85,9 +85,9 @@ class LimitSettings(_Group):
     """seconds of engine and detectors in a second, for all transactions of a client together"""
     inspection_burst: float = Field(default=3.0, gt=0)
     """seconds of them at once after a rest"""
-    gas_per_second: float = Field(default=200e6, ge=0)
-    """gas that simulations of a client's transactions use"""
-    gas_burst: float = Field(default=2000e6, ge=1)
+    gas_per_second: float = Field(default=30e6, ge=0)
+    """gas that simulations of a client's transactions use; what one client alone may fill of the chain"""
+    gas_burst: float = Field(default=120e6, ge=1)
     waiting_cases: int = Field(default=500, ge=1)
     """held, deferred and parked transactions of one client"""
     heavy_inspections: int = Field(default=0, ge=0)

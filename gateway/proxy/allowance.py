@@ -33,8 +33,8 @@ class AllowanceLimits:
     """JSON-RPC calls, each item of a batch by itself"""
     seconds: Rate = Rate(0.5, 3.0)
     """time of engine and detectors: a share of one processor"""
-    gas: Rate = Rate(200e6, 2000e6)
-    """gas that simulations used"""
+    gas: Rate = Rate(30e6, 120e6)
+    """gas that simulations used; more than a chain mines in a second only fills the pending order"""
     factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """key id -> what its limits are multiplied by"""
 

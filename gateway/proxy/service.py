@@ -179,6 +179,8 @@ class RpcService:
             raise RpcError(Code.INTERNAL, "the chain's node gave an unusable answer; try again") from None
 
     async def _submit(self, request: Request, client: Client) -> Answer:
+        # Before anything is looked up: who owes for inspections must not cost more by asking again and again.
+        self._parts.allowances.inspection(client)
         deadline = time.monotonic() + self._limits.budget.total_seconds()
         synchronous = request.method == "eth_sendRawTransactionSync"
         values = positional(request, 1, 2 if synchronous else 1)

@@ -117,7 +117,7 @@ async def test_who_leaves_the_line_frees_the_place() -> None:
 async def test_the_cost_is_charged_and_owed() -> None:
     engine = Engine()
     engine.gate.set()
-    accounts = Allowances(AllowanceLimits(seconds=Rate(0.1, 0.2)))
+    accounts = Allowances(AllowanceLimits(seconds=Rate(0.1, 0.05)))
     turns = Turns(engine.judge, accounts)
     await turns.judge(heavy(1), CROWD, soon())
     with pytest.raises(RpcError, match="much time"):
