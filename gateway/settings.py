@@ -45,6 +45,13 @@ class RpcSettings(_Group):
     """HTTP requests answered at once"""
     connections: int = Field(default=2048, ge=1)
     """open connections; beyond it new ones are answered 503"""
+    websockets: int = Field(default=512, ge=0)
+    """open WebSocket connections; 0 serves none"""
+    websockets_per_client: int = Field(default=32, ge=1)
+    websocket_idle_seconds: float = Field(default=300.0, gt=0)
+    """without a message and without a subscription, until a WebSocket is closed"""
+    subscriptions: int = Field(default=32, ge=0)
+    """of one WebSocket connection; passed through to STOPGATE_UPSTREAM__WEBSOCKET_URL"""
     extra_methods: Annotated[frozenset[str], NoDecode] = frozenset()
     """optional methods to pass through, separated by commas"""
     allow_origin: str = "*"
@@ -113,7 +120,7 @@ class UpstreamSettings(_Group):
     urls: Annotated[tuple[str, ...], NoDecode] = ()
     """separated by commas; the first is the sequencer"""
     websocket_url: str = ""
-    """for new heads; empty: polling alone"""
+    """for new heads and for clients' subscriptions; empty: heads by polling alone, and no subscriptions"""
     connect_timeout: float = Field(default=2.0, gt=0)
     read_timeout: float = Field(default=10.0, gt=0)
     send_timeout: float = Field(default=20.0, gt=0)

@@ -34,6 +34,7 @@ from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.pipeline import Pipeline
 from gateway.proxy.allowance import Allowances
+from gateway.proxy.clients import ClientDesk
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
 from gateway.proxy.endpoint import Endpoint, EndpointLimits, Receive, Scope, Send
@@ -46,6 +47,7 @@ from gateway.proxy.reply import Terms
 from gateway.proxy.service import Parts, RpcService, ServiceLimits, StartingService
 from gateway.proxy.status import StatusDesk
 from gateway.proxy.turns import Turns
+from gateway.proxy.websocket import SocketLimits, Sockets
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
 from gateway.tasks.conclude import Conclusion
@@ -55,9 +57,10 @@ from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.supervisor import Supervisor
-from gateway.telemetry import Metrics
+from gateway.telemetry import Metrics, Reading
 from gateway.upstream.client import Upstream
 from gateway.upstream.health import UpstreamPool
+from gateway.upstream.socket import connect
 
 log = structlog.get_logger()
 
@@ -173,6 +176,8 @@ def _edge(base: _Base) -> Endpoint:
     clients = fairness.client_desk(base.settings.limits)
     endpoint = Endpoint(StartingService(base.readiness.missing), limits, base.metrics, pages, clients)
 
+    endpoint.sockets = _sockets(base, endpoint, clients)
+
     def is_in_flight(hash: Hash32) -> bool:
         service = endpoint.service
         return isinstance(service, RpcService) and service.is_in_flight(hash)
@@ -180,6 +185,20 @@ def _edge(base: _Base) -> Endpoint:
     status = StatusDesk(record=base.stores.record, upstream=base.upstream, terms=base.terms, is_in_flight=is_in_flight)
     add_pages(pages, status=status, metrics=base.metrics, readiness=base.readiness.parts)
     return endpoint
+
+
+def _sockets(base: _Base, endpoint: Endpoint, clients: ClientDesk) -> Sockets:
+    rpc, url = base.settings.rpc, base.settings.upstream.websocket_url
+    limits = SocketLimits(
+        connections=rpc.websockets,
+        per_client=rpc.websockets_per_client,
+        idle_seconds=rpc.websocket_idle_seconds,
+        subscriptions=rpc.subscriptions,
+        allow_origin=rpc.allow_origin,
+    )
+    sockets = Sockets(endpoint, clients, limits, (lambda: connect(url)) if url else None)
+    base.metrics.read_from(lambda: [Reading("stopgate_websockets", len(sockets))])
+    return sockets
 
 
 async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -> None:

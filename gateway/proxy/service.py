@@ -64,9 +64,11 @@ class Parts:
 class Service(Protocol):
     """Who answers calls."""
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def changes_the_chain(self, item: Item) -> bool:
         """True for a submission: what stands before it in a batch is answered first, what follows waits for it."""
+
+    def admit(self, client: Client) -> None:
+        """Count one call that is answered elsewhere. Raises RpcError if none may be made now."""
 
     async def answer(self, item: Item, client: Client) -> bytes | None:
         """The whole answer to one item; None for a notification, which is carried out all the same."""
@@ -79,10 +81,13 @@ class StartingService:
         """`missing` tells what is not there yet."""
         self._missing = missing
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def changes_the_chain(self, item: Item) -> bool:
         """Nothing does."""
         return False
+
+    def admit(self, client: Client) -> None:
+        """Nothing is passed on yet."""
+        raise RpcError(Code.INTERNAL, "the gateway is starting; try again")
 
     async def answer(self, item: Item, client: Client) -> bytes | None:
         """What is missing, for every request."""
@@ -111,8 +116,11 @@ class RpcService:
         """True while this process judges or sends that transaction."""
         return self._parts.disposition.is_in_flight(hash)
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def admit(self, client: Client) -> None:
+        """See `Service`."""
+        self._parts.allowances.request(client)
+
+    def changes_the_chain(self, item: Item) -> bool:
         """See `Service`."""
         row = METHODS.get(item.method) if isinstance(item, Request) else None
         return row is not None and row.route is Route.INSPECT
@@ -125,7 +133,7 @@ class RpcService:
         started = time.monotonic()
         name, outcome = "refuse", "error"
         try:
-            self._parts.allowances.request(client)
+            self.admit(client)
             way = route(item.method, self._limits.extra_methods)
             name = way.value
             member, value = await self._dispatch(way, item, client)

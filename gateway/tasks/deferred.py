@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -33,7 +33,7 @@ class DeferredLimits:
     """inspections at a time; fewer than the engine can run, so that the fast lane always finds a place"""
     seconds: float = 2.0
     """for one inspection"""
-    lane: LaneLimits = LaneLimits()
+    lane: LaneLimits = field(default_factory=LaneLimits)
     sweep_seconds: float = 15.0
     """between looks into the record for cases whose process died, or that did not fit"""
     retry_seconds: float = 1.0
