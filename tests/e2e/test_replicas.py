@@ -123,6 +123,11 @@ def valkey_url(valkey: EmbeddedValkey) -> str:
     return as_deployed(valkey)
 
 
+def proxied(valkey_url: str, proxy: FaultProxy) -> str:
+    user = valkey_url.removeprefix("unix://").partition("@")[0]
+    return f"redis://{user}@127.0.0.1:{proxy.port}"
+
+
 async def test_two_replicas_act_as_one(valkey_url: str, sqlite_file_url: str, tmp_path: Path) -> None:
     with running_anvil("--no-mining") as chain:
         vaults = [deploy(chain, VAULT, value=COINS) for _ in range(4)]
@@ -188,9 +193,7 @@ async def test_without_redis_nothing_is_forwarded_and_everything_goes_on_after(
     with running_anvil("--no-mining") as chain:
         async with (
             FaultProxy(valkey_url.partition("@")[2]) as proxy,
-            replicas(1, chain.url, f"redis://stopgate:test@127.0.0.1:{proxy.port}", sqlite_file_url, tmp_path) as (
-                gateway,
-            ),
+            replicas(1, chain.url, proxied(valkey_url, proxy), sqlite_file_url, tmp_path) as (gateway,),
         ):
             assert status_of(await gateway.send(signed(0, 0, "0x" + "ab" * 20, value=5))) == "FORWARDED"
             await proxy.set(Fault.REFUSE)

@@ -16,7 +16,8 @@ from gateway.errors import (
     UpstreamSilent,
     UpstreamUnreachable,
 )
-from gateway.model.case import Decision
+from gateway.model.case import CaseDetail, Decision
+from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport, Severity
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
@@ -38,6 +39,7 @@ class Chain:
         self.arrived: Counter[Hash32] = Counter()
         self.order: list[int] = []
         self.verdict = CLEAN
+        self.detail: CaseDetail = detail(1)
         self.inspecting: Exception | None = None
         self.asking: Exception | None = None
         self.sending: list[Exception | None] = []
@@ -49,7 +51,7 @@ class Chain:
     async def reinspect(self, entry: QuarantineEntry) -> Reinspection:
         if self.inspecting is not None:
             raise self.inspecting
-        return Reinspection(self.verdict, detail(1))
+        return Reinspection(self.verdict, self.detail)
 
     async def send(self, entry: QuarantineEntry, reinspection: Reinspection) -> None:
         self.before_send()
@@ -413,3 +415,18 @@ async def test_a_case_superseded_while_its_release_is_sent_has_one_outcome(
     assert await live.case_ids() == frozenset()
     final = [step for step in await record.history("case-1") if step.to_state in FINAL]
     assert len(final) == 1, "one outcome, told once"
+
+
+async def test_another_effect_brings_the_case_back_and_a_second_decision_sends_it(
+    record: SqlRecord, live: MemoryQueue, chain: Chain, releaser: Releaser
+) -> None:
+    """No detector speaks, yet it is not what was read: the decider sees it first."""
+    case = await released(record, live)
+    chain.detail = detail(1, facts=Facts())
+    assert await releaser.once() == 1
+    assert not chain.arrived
+    assert await state(record) is CaseState.HELD
+    assert "another than the one decided on" in (await record.history("case-1"))[-1].reason
+    await record.decide("case-1", Decision(CaseState.RELEASED, "ann", "seen, still fine"))
+    assert await releaser.once() == 1
+    assert chain.arrived == {case.hash: 1}
