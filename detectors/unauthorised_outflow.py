@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import (
+    NATIVE,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
@@ -30,6 +41,7 @@ class UnauthorisedOutflow(Detector):
     family = Family.ACCESS
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
         "https://cwe.mitre.org/data/definitions/862.html",

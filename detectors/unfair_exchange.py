@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
 UNFAIR = 0.3
 """part of what it gave that a holder is short of, at the prices before"""
@@ -27,6 +27,7 @@ class UnfairExchange(Detector):
     family = Family.PRICE
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/2502.11521",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

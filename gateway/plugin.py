@@ -4,6 +4,7 @@ from gateway.inspection.detector import Detector, Family
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
+from gateway.inspection.need import Need
 from gateway.inspection.pool import Pair
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
@@ -30,6 +31,7 @@ __all__ = [
     "Inspection",
     "Log",
     "Loss",
+    "Need",
     "Pair",
     "Reentry",
     "Severity",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
@@ -125,7 +125,7 @@ def issues(
 
 @dataclass(frozen=True, slots=True)
 class _Tracer:
-    frames: tuple[CallFrame, ...]
+    frames: Sequence[CallFrame]
     consent: Consent
     roles: Roles
     tokens: Set[Address]

@@ -13,11 +13,11 @@ from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 
-SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
 V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
 V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
 V3_COLLECT = bytes.fromhex("70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0")
 PANCAKE_V3_SWAP = bytes.fromhex("19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83")
+_CONCENTRATED = frozenset({V3_SWAP, V3_BURN, V3_COLLECT, PANCAKE_V3_SWAP})
 GET_RESERVES = bytes.fromhex("0902f1ac")
 MASK_112 = (1 << 112) - 1
 MASK_160 = (1 << 160) - 1
@@ -80,19 +80,17 @@ class Market:
 
 def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> Market:
     """Find the pools and price what they trade; linear in logs and accesses."""
-    syncing: set[Address] = set()
     swaps: dict[Address, int] = {}
     paying: set[Address] = set()
-    for log in simulation.trace.logs:
-        if log.reverted or not log.topics:
+    for log in simulation.trace.events(_CONCENTRATED):
+        if log.reverted:
             continue
-        if log.topics[0] == SYNC:
-            syncing.add(log.address)
-        elif log.topics[0] in (V3_SWAP, PANCAKE_V3_SWAP) and len(log.data) >= 160:
+        if log.topics[0] in (V3_SWAP, PANCAKE_V3_SWAP) and len(log.data) >= 160:
             swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
         elif log.topics[0] in (V3_BURN, V3_COLLECT):
             paying.add(log.address)
-    pairs = {address: pair for address in syncing if (pair := _pair(address, ledger)) is not None}
+    announced = [row.pool for row in facts.reserves]
+    pairs = {address: pair for address in announced if (pair := _pair(address, ledger)) is not None}
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     edges += _concentrated_edges(swaps, ledger, simulation)
     edges += [(token, NATIVE, 1.0, float("inf")) for token in wrappers(facts)]

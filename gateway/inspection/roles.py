@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
 from gateway.inspection.door import PAYING, behind, is_unknown
+from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 DUST = 10**14
@@ -24,6 +25,7 @@ ROUNDING = 10_000
 DOORS = 8
 """doors one behind the other that are looked through"""
 PAYEES_EXAMINED = 32
+_CALLS = frozenset({FrameKind.CALL})
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
 
@@ -52,8 +54,8 @@ def assign(
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers."""
     cluster = {transaction.sender, *memory.created}
-    for frame in simulation.trace.frames:
-        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted and frame.to is not None:
+    for frame in simulation.trace.select(kinds=CREATIONS):
+        if not frame.reverted and frame.to is not None:
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
@@ -119,9 +121,8 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
-    for frame in simulation.trace.frames:
-        created = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
-        if created and frame.to is not None and frame.from_ in cluster:
+    for frame in simulation.trace.select(kinds=CREATIONS):
+        if not frame.reverted and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
 
 
@@ -130,11 +131,10 @@ def _adopt_servants(
 ) -> None:
     """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
     payers = {move.from_ for move in facts.transfers if move.to in cluster}
-    for frame in simulation.trace.frames:
+    payers -= cluster
+    for frame in simulation.trace.select(kinds=_CALLS, to=payers) if payers else ():
         servant = frame.to
-        if servant is None or frame.from_ not in cluster or servant in cluster or servant not in payers:
-            continue
-        if frame.kind is not FrameKind.CALL or ledger.net.get(servant):
+        if servant is None or frame.from_ not in cluster or servant in cluster or ledger.net.get(servant):
             continue
         if consent.knows(servant, frame.from_):
             cluster.add(servant)
@@ -143,7 +143,7 @@ def _adopt_servants(
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
     frames = simulation.trace.frames
-    active = {frame.to for frame in frames if frame.code_hash is not None}
+    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
     asked: set[Address] = set()
     for move in facts.transfers:
         payee = move.to
@@ -159,15 +159,12 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
                 cluster.add(payee)
 
 
-def asker(frames: tuple[CallFrame, ...], move: Transfer) -> Address:
+def asker(frames: Sequence[CallFrame], move: Transfer) -> Address:
     """Who called the token for this movement; a proxy's own delegation is left out."""
-    frame = frames[move.frame]
-    while frame.parent >= 0 and frames[frame.parent].context == move.token:
-        frame = frames[frame.parent]
-    return frame.from_
+    return ordering(frames, move).from_
 
 
-def _names(frames: tuple[CallFrame, ...], index: int, payee: Address, cluster: set[Address]) -> bool:
+def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:
     """True if a call out of the cluster that led to frame `index` carries the payee's address."""
     while index >= 0:
         frame = frames[index]

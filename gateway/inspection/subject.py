@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.conjured import Conjured, conjured, overspent
@@ -14,12 +13,14 @@ from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.need import Need
 from gateway.inspection.pool import Market, survey
 from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -46,7 +47,7 @@ class Inspection:
     @cached_property
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
-        return self.simulation.facts or derive(self.transaction, self.simulation)
+        return derive(self.simulation) if self.simulation.facts is None else self.simulation.facts
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -74,18 +75,56 @@ class Inspection:
         return trades(self.simulation)
 
     @cached_property
+    def _met(self) -> dict[Need, bool]:
+        return {}
+
+    def meets(self, needs: Set[Need]) -> bool:
+        """True if all of `needs` hold."""
+        known = self._met
+        for need in needs:
+            holds = known.get(need)
+            if holds is None:
+                holds = known[need] = self._holds(need)
+            if not holds:
+                return False
+        return True
+
+    def _holds(self, need: Need) -> bool:
+        match need:
+            case Need.OUTSIDER_LOSS:
+                return self._outsider_lost
+            case Need.CREATION:
+                return bool(self.memory.created or self.simulation.created)
+            case Need.CALLS:
+                return len(self.simulation.trace.frames) > 1
+            case Need.COMEBACK:
+                return bool(self.facts.comebacks)
+
+    @cached_property
+    def _outsider_lost(self) -> bool:
+        sender = self.transaction.sender
+        losers = [
+            holder
+            for holder, changes in self.ledger.net.items()
+            if holder != sender and any(amount < 0 for amount in changes.values())
+        ]
+        return bool(losers) and not self.roles.cluster.issuperset(losers)
+
+    @cached_property
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
+        if not self._outsider_lost:
+            return ()
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
     def _returns(self) -> tuple[Return, ...]:
-        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+        return tuple(returns(self.simulation.trace.frames, self.facts.comebacks, self.roles.cluster))
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
-        if not self.memory.acquainted:
+        if not self.memory.acquainted or not self._outsider_lost:
             return ()
         consent = gather(self.transaction, self.simulation, self.memory.acquainted)
         return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation)
@@ -130,6 +169,8 @@ class Inspection:
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
+        if not any(amount > 0 for amount in self.ledger.minted.values()):
+            return ()
         return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
 
     @cached_property
@@ -146,6 +187,8 @@ class Inspection:
     @cached_property
     def round_trips(self) -> tuple[RoundTrip, ...]:
         """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        if not self.losses:
+            return ()
         return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
 
     @cached_property
