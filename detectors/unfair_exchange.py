@@ -9,7 +9,11 @@ from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Lo
 
 UNFAIR = 0.3
 """part of what it gave that a holder is short of, at the prices before"""
+ABSURD = 0.9
+"""the same where it is grave by itself: no price moves that far by honest trading"""
 GRAVE_SHARE = 0.05
+SMALL_SHARE = 0.002
+"""part of the stock that is grave where the exchange was absurd"""
 DRAINED = 0.3
 """part of the stock whose loss is grave where there is no price"""
 
@@ -40,8 +44,6 @@ class UnfairExchange(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset that was given away."""
-        if not subject.gained_for_little:
-            return
         for loss in subject.losses:
             if not loss.compensated or loss.asset.item is not None or not subject.unexplained(loss):
                 continue
@@ -62,6 +64,7 @@ class UnfairExchange(Detector):
         share = loss.share or 0.0
         if complete and given > 0.0:
             short = -balance / given
-            grave = share >= GRAVE_SHARE or not loss.acted
-            return f"is {short:.0%} short at the prices before" if short > UNFAIR and grave else ""
-        return "got tokens without a known price for it" if share > DRAINED else ""
+            unfair = subject.gained_for_little and short > UNFAIR and (share >= GRAVE_SHARE or not loss.acted)
+            absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
+            return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
+        return "got tokens without a known price for it" if subject.gained_for_little and share > DRAINED else ""
