@@ -10,6 +10,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, SimulationResult, Trace
@@ -36,6 +37,7 @@ class Bond(StrEnum):
     ENTRY = "keeps a non-empty entry for the caller"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
+    PROOF = "was shown a Merkle proof for a root that it knew"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,11 @@ class Consent:
         """Contract -> the pieces of code that ran on its storage."""
         return _codes(self.simulation.trace)
 
+    @cached_property
+    def proven(self) -> Set[Address]:
+        """Contracts that were shown a Merkle proof for a root that they knew before."""
+        return proven(self.simulation.trace, self.but)
+
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
         if other in self.stored.get(contract, ()):
@@ -114,6 +121,8 @@ class Consent:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
+        if contract in self.proven:
+            found.append(Bond.PROOF)
         return tuple(found)
 
 
