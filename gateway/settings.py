@@ -7,6 +7,7 @@ the one bare name accepted. Times are in seconds unless the name says otherwise.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +47,13 @@ class RpcSettings(_Group):
     """HTTP requests answered at once"""
     connections: int = Field(default=2048, ge=1)
     """open connections; beyond it new ones are answered 503"""
+    websockets: int = Field(default=512, ge=0)
+    """open WebSocket connections; 0 serves none"""
+    websockets_per_client: int = Field(default=32, ge=1)
+    websocket_idle_seconds: float = Field(default=300.0, gt=0)
+    """without a message and without a subscription, until a WebSocket is closed"""
+    subscriptions: int = Field(default=32, ge=0)
+    """of one WebSocket connection; passed through to STOPGATE_UPSTREAM__WEBSOCKET_URL"""
     extra_methods: Annotated[frozenset[str], NoDecode] = frozenset()
     """optional methods to pass through, separated by commas"""
     allow_origin: str = "*"
@@ -68,13 +76,53 @@ class RpcSettings(_Group):
         return value
 
 
+class LimitSettings(_Group):
+    """What one client may ask for: a client is an API key, or an address (of IPv6 its /64) without one.
+
+    Each gateway process counts for itself: with n replicas a client has n times as much. A rate of 0 limits nothing.
+    """
+
+    api_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    """NAME:SHA256 or NAME:SHA256:FACTOR, separated by commas: the key's name, the SHA-256 of the key in hex, and what
+    its limits are multiplied by. Clients send the key as X-Api-Key, as a bearer token, or as the path /key/KEY"""
+    require_key: bool = False
+    """serve nobody without a key"""
+    requests_per_second: float = Field(default=1000.0, ge=0)
+    """JSON-RPC calls, each item of a batch by itself"""
+    requests_burst: float = Field(default=2000.0, ge=1)
+    inspection_share: float = Field(default=0.5, ge=0)
+    """seconds of engine and detectors in a second, for all transactions of a client together"""
+    inspection_burst: float = Field(default=3.0, gt=0)
+    """seconds of them at once after a rest"""
+    gas_per_second: float = Field(default=30e6, ge=0)
+    """gas that simulations of a client's transactions use; what one client alone may fill of the chain"""
+    gas_burst: float = Field(default=120e6, ge=1)
+    waiting_cases: int = Field(default=500, ge=1)
+    """held, deferred and parked transactions of one client"""
+    heavy_inspections: int = Field(default=0, ge=0)
+    """transactions of much gas inspected at a time; one client has all but one. 0: two more than processors"""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [parse_api_key(text)[0] for text in value]
+        if len(set(names)) != len(names):
+            raise ValueError("two API keys have the same name")
+        return value
+
+
 class UpstreamSettings(_Group):
     """The sequencer's RPC and those that stand in for it."""
 
     urls: Annotated[tuple[str, ...], NoDecode] = ()
     """separated by commas; the first is the sequencer"""
     websocket_url: str = ""
-    """for new heads; empty: polling alone"""
+    """for new heads and for clients' subscriptions; empty: heads by polling alone, and no subscriptions"""
     connect_timeout: float = Field(default=2.0, gt=0)
     read_timeout: float = Field(default=10.0, gt=0)
     send_timeout: float = Field(default=20.0, gt=0)
@@ -216,6 +264,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".stopgate")
     """embedded stores live here"""
     rpc: RpcSettings = RpcSettings()
+    limits: LimitSettings = LimitSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     inspection: InspectionSettings = InspectionSettings()
     policy: PolicySettings = PolicySettings()
@@ -262,3 +311,16 @@ def split_listen(listen: str) -> tuple[str, int]:
     if not separator or not host or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{listen!r} is not host:port")
     return host.strip("[]"), int(port)
+
+
+_API_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})(?::([0-9]+(?:\.[0-9]+)?))?")
+
+
+def parse_api_key(text: str) -> tuple[str, str, float]:
+    """Name, digest and factor of one entry of STOPGATE_LIMITS__API_KEYS. Raises ValueError for anything else."""
+    found = _API_KEY.fullmatch(text)
+    if found is None or (found[3] is not None and float(found[3]) == 0):
+        raise ValueError(
+            "an API key is written NAME:SHA256 or NAME:SHA256:FACTOR; make the digest with `printf %s KEY | sha256sum`"
+        )
+    return found[1], found[2], float(found[3] or 1)

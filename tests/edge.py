@@ -28,8 +28,10 @@ from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.profiles import DEVELOPMENT
 from gateway.model.quarantine import QuarantineEntry
 from gateway.model.trace import SimulationResult, SimulationStatus, Trace
-from gateway.model.transaction import Transaction
+from gateway.model.transaction import Client, Transaction
 from gateway.pipeline import Inspected, Pipeline
+from gateway.proxy.allowance import Allowances
+from gateway.proxy.clients import ClientDesk
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
 from gateway.proxy.endpoint import Endpoint, EndpointLimits
@@ -41,6 +43,7 @@ from gateway.proxy.pages import add_pages
 from gateway.proxy.reply import Terms
 from gateway.proxy.service import Parts, RpcService, ServiceLimits
 from gateway.proxy.status import StatusDesk
+from gateway.proxy.turns import Turns
 from gateway.store.audit_writer import AuditWriter
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.quarantine import LiveQueue, Record
@@ -101,7 +104,7 @@ class Order:
     async def withdraw(self, transaction: Hash32) -> None:
         self.withdrawn.append(transaction)
 
-    def has_room(self, sender: Address) -> bool:
+    def has_room(self, client: Client, sender: Address) -> bool:
         return self.room
 
     def offer(self, entry: QuarantineEntry) -> bool:
@@ -152,6 +155,8 @@ async def running_edge(
     limits: EndpointLimits = EndpointLimits(),
     upstream_limits: UpstreamLimits = UpstreamLimits(),
     settle_seconds: float = 0.5,
+    allowances: Allowances = Allowances(),
+    clients: ClientDesk = ClientDesk(),
 ) -> AsyncIterator[Edge]:
     """An edge with its background writer; closed at the end."""
     metrics, judge, notes, missing = Metrics(), Judge(), list[SubmissionNote](), list[str]()
@@ -186,7 +191,7 @@ async def running_edge(
         new_case_id=lambda: f"case-{next(ids)}-{time.monotonic_ns()}",
     )
     disposition = Disposition(
-        Steps(decode, pipeline, nonces, forwarding, keeping),
+        Steps(decode, Turns(pipeline.judge, allowances), nonces, forwarding, keeping),
         record=record,
         queue=queue,
         dispatch=dispatch,
@@ -195,7 +200,14 @@ async def running_edge(
     )
     status = StatusDesk(record=record, upstream=upstream, terms=terms, is_in_flight=disposition.is_in_flight)
     service = RpcService(
-        Parts(upstream, disposition, Overlay(record=record, decode=decode), status, lambda: next(iter(missing), None)),
+        Parts(
+            upstream,
+            disposition,
+            Overlay(record=record, decode=decode),
+            status,
+            lambda: next(iter(missing), None),
+            allowances,
+        ),
         ServiceLimits(budget=timedelta(seconds=budget)),
         keccak=keccak256,
         now=lambda: datetime.now(UTC),
@@ -203,7 +215,7 @@ async def running_edge(
     )
     pages = FastAPI(openapi_url=None)
     add_pages(pages, status=status, metrics=metrics, readiness=lambda: dict.fromkeys(missing, "missing"))
-    endpoint = Endpoint(service, limits, metrics, pages)
+    endpoint = Endpoint(service, limits, metrics, pages, clients)
     transport = httpx.ASGITransport(endpoint)
     client = httpx.AsyncClient(transport=transport, base_url="http://edge")
     async with upstream, client, asyncio.TaskGroup() as group:

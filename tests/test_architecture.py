@@ -85,3 +85,12 @@ def test_the_ci_runs_what_the_makefile_offers() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for target in re.findall(r"^make ([a-z ]+)", script, re.MULTILINE):
         assert set(target.split()) <= targets
+
+
+def test_the_scenarios_of_live_state_name_tests_that_exist() -> None:
+    named = re.findall(
+        r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", (ROOT / "docs" / "live-state.md").read_text("utf-8")
+    )
+    assert len(named) > 20
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path} has no {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 from gateway.errors import ConfigurationError
@@ -19,6 +20,11 @@ def check_engine(engine: Engine) -> None:
         raise ConfigurationError("engine revm is not installed: build it with cargo and `make setup`, or use py-evm")
 
 
+def heavy_slots(configured: int) -> int:
+    """How many inspections of much gas run at a time. More than processors: one that is slow stops no other."""
+    return configured or (os.cpu_count() or 1) + 2
+
+
 async def open_simulator(engine: Engine, profile: ChainProfile, workers: int) -> Simulator:
     """The engine, started and warm. `auto` is revm if it is installed, else py-evm.
 
@@ -33,7 +39,7 @@ async def open_simulator(engine: Engine, profile: ChainProfile, workers: int) ->
     if engine == "revm" or (engine == "auto" and find_spec("stopgate_engine") is not None):
         from gateway.evm.revm import RevmSimulator  # importable only where the native engine was built
 
-        return RevmSimulator(p256=profile.p256, threads=workers or None)
+        return RevmSimulator(p256=profile.p256, threads=workers or heavy_slots(0))
     pool = PyEvmPool(profile, size=workers or None)
     await pool.start()
     return pool

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from fastapi import FastAPI
 
+from gateway.app import fairness
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
@@ -35,17 +36,21 @@ from gateway.model.quarantine import QuarantineEntry
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.pipeline import Pipeline
+from gateway.proxy.allowance import Allowances
+from gateway.proxy.clients import ClientDesk
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
 from gateway.proxy.endpoint import Endpoint, EndpointLimits, Receive, Scope, Send
 from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.keeping import Keeping
-from gateway.proxy.nonces import NonceDesk
+from gateway.proxy.nonces import NonceDesk, WaitingLimits
 from gateway.proxy.overlay import Overlay
 from gateway.proxy.pages import add_pages
 from gateway.proxy.reply import Terms
 from gateway.proxy.service import Parts, RpcService, ServiceLimits, StartingService
 from gateway.proxy.status import StatusDesk
+from gateway.proxy.turns import Turns
+from gateway.proxy.websocket import SocketLimits, Sockets
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
 from gateway.tasks.conclude import Conclusion
@@ -58,9 +63,10 @@ from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
 from gateway.tasks.supervisor import Supervisor
-from gateway.telemetry import Metrics
+from gateway.telemetry import Metrics, Reading
 from gateway.upstream.client import Upstream
 from gateway.upstream.health import UpstreamPool
+from gateway.upstream.socket import connect
 
 log = structlog.get_logger()
 
@@ -82,6 +88,7 @@ class _Base:
     supervisor: Supervisor
     terms: Terms
     observation: Observation
+    allowances: Allowances
 
 
 class Gateway:
@@ -136,7 +143,11 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         writer = AuditWriter(stores.record)
         observation = Observation(upstream, readiness.parts)
         metrics.read_from(observation.readings)
-        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation)
+        base = _Base(
+            settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation,
+            fairness.allowances(settings.limits),
+        )  # fmt: skip
+        observation.allowances = base.allowances
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
@@ -168,7 +179,10 @@ def _edge(base: _Base) -> Endpoint:
         in_flight=rpc.in_flight,
         allow_origin=rpc.allow_origin,
     )
-    endpoint = Endpoint(StartingService(base.readiness.missing), limits, base.metrics, pages)
+    clients = fairness.client_desk(base.settings.limits)
+    endpoint = Endpoint(StartingService(base.readiness.missing), limits, base.metrics, pages, clients)
+
+    endpoint.sockets = _sockets(base, endpoint, clients)
 
     def is_in_flight(hash: Hash32) -> bool:
         service = endpoint.service
@@ -177,6 +191,20 @@ def _edge(base: _Base) -> Endpoint:
     status = StatusDesk(record=base.stores.record, upstream=base.upstream, terms=base.terms, is_in_flight=is_in_flight)
     add_pages(pages, status=status, metrics=base.metrics, readiness=base.readiness.parts)
     return endpoint
+
+
+def _sockets(base: _Base, endpoint: Endpoint, clients: ClientDesk) -> Sockets:
+    rpc, url = base.settings.rpc, base.settings.upstream.websocket_url
+    limits = SocketLimits(
+        connections=rpc.websockets,
+        per_client=rpc.websockets_per_client,
+        idle_seconds=rpc.websocket_idle_seconds,
+        subscriptions=rpc.subscriptions,
+        allow_origin=rpc.allow_origin,
+    )
+    sockets = Sockets(endpoint, clients, limits, (lambda: connect(url)) if url else None)
+    base.metrics.read_from(lambda: [Reading("stopgate_websockets", len(sockets))])
+    return sockets
 
 
 async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -> None:
@@ -199,14 +227,16 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
         remembering=remembering,
         knowledge=learned.knowledge,
     )
+    turns = fairness.turns(base.settings.limits, pipeline, chain.simulator, base.allowances)
     describer = Describer(base.stores.tokens, base.upstream, base.stores.record)
     conclusion = Conclusion(base.stores.record, base.stores.queue, describer.offer)
-    deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
-    parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
-    service = _service(base, chain, pipeline, deferred, parked, describer)
+    later, woken = turns.background("slow lane"), turns.background("parked")
+    deferred = DeferredLane(base.stores.record, conclusion, later, chain.decode_raw)
+    parked = ParkedLane(base.stores.record, conclusion, woken, chain.decode_raw, chain.live.next_nonce)
+    service = _service(base, chain, turns, deferred, parked, describer)
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
-    base.observation.watched = Watched(chain, deferred)
+    base.observation.watched = Watched(chain, deferred, turns)
     start("head", chain.follower.run)
     start("memory", remembering.run)
     start("knowledge", learned.knowledge.run)
@@ -230,17 +260,12 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
 
 
 def _service(
-    base: _Base,
-    chain: Chain,
-    pipeline: Pipeline,
-    deferred: DeferredLane,
-    parked: ParkedLane,
-    describer: Describer,
+    base: _Base, chain: Chain, turns: Turns, deferred: DeferredLane, parked: ParkedLane, describer: Describer
 ) -> RpcService:
     record, queue, terms, metrics = base.stores.record, base.stores.queue, base.terms, base.metrics
     rpc = base.settings.rpc
     dispatch = Dispatch(base.upstream, metrics, base.settings.upstream.settle_seconds)
-    nonces = NonceDesk(record, queue)
+    nonces = NonceDesk(record, queue, WaitingLimits(per_client=base.settings.limits.waiting_cases))
     forwarding = Forwarding(
         order=chain.live,
         dispatch=dispatch,
@@ -261,7 +286,7 @@ def _service(
         kept=describer.offer,
     )
     disposition = Disposition(
-        Steps(chain.decode, pipeline, nonces, forwarding, keeping),
+        Steps(chain.decode, turns, nonces, forwarding, keeping),
         record=record,
         queue=queue,
         dispatch=dispatch,
@@ -277,7 +302,7 @@ def _service(
         sync_most=timedelta(seconds=rpc.sync_most_seconds),
         extra_methods=rpc.extra_methods,
     )
-    parts = Parts(base.upstream, disposition, overlay, status, base.readiness.missing)
+    parts = Parts(base.upstream, disposition, overlay, status, base.readiness.missing, base.allowances)
     return RpcService(parts, limits, keccak=keccak256, now=lambda: datetime.now(UTC), metrics=metrics)
 
 

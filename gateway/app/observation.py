@@ -16,6 +16,8 @@ from gateway.errors import QueueUnavailable
 from gateway.live.head_state import HeadUnknown
 from gateway.live.recheck import Outcome
 from gateway.model.health import GatewayHealth, HealthItem
+from gateway.proxy.allowance import Allowances
+from gateway.proxy.turns import Turns
 from gateway.store.heartbeat import Heartbeats
 from gateway.tasks.deferred import DeferredLane
 from gateway.telemetry import Reading
@@ -35,6 +37,7 @@ class Watched:
 
     chain: Chain
     deferred: DeferredLane
+    turns: Turns
 
 
 class Observation:
@@ -51,6 +54,7 @@ class Observation:
         self._upstream, self._missing, self._now = upstream, missing, now
         self.watched: Watched | None = None
         """None until the chain has answered"""
+        self.allowances: Allowances | None = None
         self.replica = f"{socket.gethostname()}:{os.getpid()}"
         self._told: dict[str, str] = {}
 
@@ -61,6 +65,11 @@ class Observation:
         if self.watched is not None:
             yield from _live_readings(self.watched.chain)
             yield Reading("stopgate_deferred_waiting", len(self.watched.deferred))
+            yield Reading("stopgate_inspections_waiting", self.watched.turns.waiting)
+        if self.allowances is not None:
+            yield Reading("stopgate_clients", len(self.allowances))
+            for limit, count in self.allowances.refusals.items():
+                yield Reading("stopgate_client_refusals", count, limit)
 
     def health(self) -> GatewayHealth:
         """How the process is at this moment."""

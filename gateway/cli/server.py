@@ -30,6 +30,7 @@ Engine = Annotated[str | None, typer.Option("--engine", "-e", help="auto, revm o
 ModeOption = Annotated[Mode | None, typer.Option("--mode", help="observe forwards everything and records verdicts.")]
 
 _STOP_SECONDS = 15.0
+_PING_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
 
 
@@ -57,7 +58,11 @@ def run_server(settings: Settings) -> None:
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="none",
+        ws="websockets-sansio" if settings.rpc.websockets else "none",
+        ws_max_size=settings.rpc.body_bytes,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
         log_level="warning",

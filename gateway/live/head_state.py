@@ -36,8 +36,9 @@ CHANGES_KEPT = 64
 NEXT_VIEW_WAIT = 0.05
 """seconds"""
 
-Restack = Callable[[View, View | None], Awaitable[None]]
-"""Puts what stands on the old view on the new one, before anybody else may use it."""
+Restack = Callable[[View, View | None, frozenset[Key] | None], Awaitable[None]]
+"""(new view, old view, what the blocks between wrote, None if that is not known): puts what stands on the old view on
+the new one, before anybody else may use it."""
 
 
 class HeadUnknown(UpstreamError):
@@ -109,7 +110,7 @@ class HeadState:
                 self._follow(change)
                 view = View(change.head, base, Stack(base.fork()), carried.fees, self._clock())
                 self._loadable = view
-                await restack(view, old)
+                await restack(view, old, carried.written)
                 view.ready_at = self._clock()
                 if old is not None:
                     self._changes.append((old.head.hash, carried.written))

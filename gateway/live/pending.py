@@ -59,6 +59,9 @@ class Footprint:
     """True: it changed the code of an account"""
     succeeded: bool | None = None
     """how it ended; None if it was not simulated"""
+    environment: bool = True
+    """True: it read the block's environment, or may have"""
+    gas_used: int = 0
 
     def meets(self, written: Collection[Key]) -> bool:
         """True if what was read may have been written since."""
@@ -111,6 +114,8 @@ def footprint(transaction: Transaction, result: SimulationResult) -> Footprint:
         writes=writes,
         creates=creates,
         succeeded=result.succeeded,
+        environment=environment is None or bool(environment),
+        gas_used=result.gas_used,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from ipaddress import ip_network
 
 from gateway.model.primitive import Address, Hash32
 
@@ -100,6 +101,18 @@ class Client:
     """IP address as text; empty if unknown"""
     key: str = ""
     """API key id, never the key itself"""
+
+    @property
+    def owner(self) -> str:
+        """Who shares limits with whom: the key, else the address; of IPv6 the network of a customer, 64 bits."""
+        if self.key:
+            return f"key {self.key}"
+        if ":" in self.address:
+            try:
+                return str(ip_network(f"{self.address}/64", strict=False))
+            except ValueError:
+                return self.address
+        return self.address
 
 
 @dataclass(frozen=True, slots=True)

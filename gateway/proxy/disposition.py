@@ -20,7 +20,7 @@ from gateway.model.primitive import Hash32
 from gateway.model.quarantine import CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.transaction import RawTransaction, Transaction
 from gateway.model.verdict import Action, ReasonClass
-from gateway.pipeline import Judgement, Pipeline
+from gateway.pipeline import Judgement
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.forwarding import Forwarding, Outdated
 from gateway.proxy.keeping import Keeping
@@ -35,6 +35,7 @@ from gateway.proxy.reply import (
     record_unavailable,
     upstream_unavailable,
 )
+from gateway.proxy.turns import Turns
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.telemetry import Metrics
 
@@ -50,7 +51,7 @@ class Steps:
     """What a submission goes through."""
 
     decode: Callable[[bytes], Transaction]
-    pipeline: Pipeline
+    turns: Turns
     nonces: NonceDesk
     forwarding: Forwarding
     keeping: Keeping
@@ -122,7 +123,7 @@ class Disposition:
         status, rivals, judgement = await asyncio.gather(
             self._status(transaction.hash),
             self._steps.nonces.rivals(transaction),
-            self._steps.pipeline.judge(transaction, arrival.deadline),
+            self._steps.turns.judge(transaction, arrival.client, arrival.deadline),
             return_exceptions=True,
         )
         if isinstance(status, BaseException):
@@ -184,7 +185,7 @@ class Disposition:
             try:
                 return await self._steps.forwarding.forward(judgement, arrival, rivals)
             except Outdated:
-                judgement = await self._steps.pipeline.judge(judgement.transaction, arrival.deadline)
+                judgement = await self._steps.turns.judge(judgement.transaction, arrival.client, arrival.deadline)
             except QueueUnavailable as error:
                 self._metrics.failure_answers.labels("order").inc()
                 log.error("submission.order_unavailable", hash=str(judgement.transaction.hash), error=str(error))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
@@ -12,6 +13,7 @@ from typing import Any
 from gateway.jsonrpc.errors import Code, ErrorObject, RpcError
 from gateway.jsonrpc.message import NULL_ID, Item, MessageLimits, failure, join, parse
 from gateway.model.transaction import Client
+from gateway.proxy.clients import ClientDesk, UnknownKey, is_rpc_path
 from gateway.proxy.service import Service
 from gateway.telemetry import Metrics
 
@@ -23,6 +25,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 _DRAIN_FACTOR = 4
 """An oversize body is read to its end, unless it is this many times too large: so its sender can read the answer."""
 _READS_AT_ONCE = 16
+_BUSY = ErrorObject(Code.LIMIT_EXCEEDED, "the gateway is at its limit of concurrent requests; try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,17 @@ class _Unreadable(Exception):
 class Endpoint:
     """POST / is the RPC; every other request goes to `pages`."""
 
-    def __init__(self, service: Service, limits: EndpointLimits, metrics: Metrics, pages: AsgiApp) -> None:
+    def __init__(
+        self,
+        service: Service,
+        limits: EndpointLimits,
+        metrics: Metrics,
+        pages: AsgiApp,
+        clients: ClientDesk = ClientDesk(),
+    ) -> None:
+        self._clients = clients
+        self.sockets: AsgiApp | None = None
+        """who serves WebSocket connections; None refuses them"""
         self.service = service
         """may be replaced while the gateway runs: the first one only says that it is starting"""
         self._limits, self._metrics, self._pages = limits, metrics, pages
@@ -61,7 +74,9 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection (ASGI)."""
-        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] not in ("POST", "OPTIONS"):
+        if scope["type"] == "websocket" and self.sockets is not None:
+            await self.sockets(scope, receive, send)
+        elif scope["type"] != "http" or not is_rpc_path(scope["path"]) or scope["method"] not in ("POST", "OPTIONS"):
             await self._pages(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             await self._preflight(send)
@@ -70,39 +85,60 @@ class Endpoint:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._in_flight >= self._limits.in_flight:
-            busy = ErrorObject(Code.LIMIT_EXCEEDED, "the gateway is at its limit of concurrent requests; try again")
-            await self._respond(send, 200, failure(NULL_ID, busy), close=True)
+            await self._respond(send, 200, failure(NULL_ID, _BUSY), close=True)
             return
+        try:
+            client = self._clients.identify(scope)
+        except UnknownKey as problem:
+            refused = failure(NULL_ID, ErrorObject(Code.INVALID_REQUEST, str(problem)))
+            await self._respond(send, 401, refused, close=True)
+            return
+        with self._counted():
+            try:
+                body = await self._read(scope, receive)
+            except _Unreadable as problem:
+                await self._respond(send, problem.status, failure(NULL_ID, problem.error), close=True)
+                return
+            if body is not None:
+                await self._respond(send, 200, await self.answer(body, client))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         try:
-            body = await self._read(scope, receive)
-        except _Unreadable as problem:
-            await self._respond(send, problem.status, failure(NULL_ID, problem.error), close=True)
-        else:
-            if body is not None:
-                peer = scope.get("client")
-                await self._respond(send, 200, await self.answer(body, Client(peer[0] if peer else "")))
+            yield
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.set(self._in_flight)
 
-    async def answer(self, body: bytes, client: Client) -> bytes:
-        """The answer to a body; empty if it held notifications only."""
+    async def exchange(self, body: bytes, client: Client, service: Service) -> bytes:
+        """The answer to a body that came another way than by POST; it counts like a request of its own."""
+        if self._in_flight >= self._limits.in_flight:
+            return failure(NULL_ID, _BUSY)
+        if len(body) > self._limits.message.body_bytes:
+            limit = self._limits.message.body_bytes
+            return failure(NULL_ID, ErrorObject(Code.LIMIT_EXCEEDED, f"the message is larger than {limit} bytes"))
+        with self._counted():
+            return await self.answer(body, client, service)
+
+    async def answer(self, body: bytes, client: Client, service: Service | None = None) -> bytes:
+        """The answer to a body; empty if it held notifications only. `service` goes before the endpoint's own."""
+        service = self.service if service is None else service
         try:
             items = parse(body, self._limits.message)
         except RpcError as error:
             return failure(NULL_ID, error.error)
         if not isinstance(items, list):
-            return await self.service.answer(items, client) or b""
-        answers = await self._batch(items, client)
+            return await service.answer(items, client) or b""
+        answers = await self._batch(items, client, service)
         return join(answers) if answers else b""
 
-    async def _batch(self, items: list[Item], client: Client) -> list[bytes]:
+    async def _batch(self, items: list[Item], client: Client, service: Service) -> list[bytes]:
         """Answers in order. Neighbouring reads run together; a submission runs alone, as if sent by itself."""
         answers: list[bytes] = []
         size = 0
-        for changes, group in groupby(items, key=self.service.changes_the_chain):
+        for changes, group in groupby(items, key=service.changes_the_chain):
             members = list(group)
             width = 1 if changes else _READS_AT_ONCE
             for start in range(0, len(members), width):
@@ -110,7 +146,7 @@ class Endpoint:
                 if size > self._limits.answer_bytes:
                     answers.extend(self._too_much(item) for item in part)
                     continue
-                for answer in await asyncio.gather(*(self.service.answer(item, client) for item in part)):
+                for answer in await asyncio.gather(*(service.answer(item, client) for item in part)):
                     if answer is not None:
                         size += len(answer)
                         answers.append(answer)
@@ -167,7 +203,7 @@ class Endpoint:
             headers += [
                 (b"access-control-allow-origin", self._limits.allow_origin.encode()),
                 (b"access-control-allow-methods", b"POST"),
-                (b"access-control-allow-headers", b"content-type"),
+                (b"access-control-allow-headers", b"content-type, x-api-key, authorization"),
                 (b"access-control-max-age", b"86400"),
             ]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -14,6 +14,7 @@ from gateway.model.case import Decision
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, PublicStatus, QuarantineEntry, TransactionStatus
+from gateway.model.transaction import Client
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
 from gateway.proxy.nonces import NonceDesk, TooManyWaiting
@@ -27,8 +28,8 @@ log = structlog.get_logger()
 class Deferral(Protocol):
     """Who finishes inspections that ran out of time."""
 
-    def has_room(self, sender: Address) -> bool:
-        """False: the sender, or everybody, has too much in inspection already."""
+    def has_room(self, client: Client, sender: Address) -> bool:
+        """False: the client, the sender, or everybody, has too much in inspection already."""
 
     def offer(self, entry: QuarantineEntry) -> bool:
         """Take a DEFERRED case; False if it does not fit, and is found in the record later."""
@@ -60,7 +61,7 @@ class Keeping:
             RpcError: always, unless it was forwarded: the status, or that too much is waiting.
             RecordUnavailable: nothing is kept.
         """
-        await self._check_room(judgement, state)
+        await self._check_room(judgement, arrival.client, state)
         kept = await self._record.hold(self._entry(judgement, arrival, state), judgement.detail)
         log.info(
             "submission.held", hash=str(kept.hash), case=kept.case_id, state=kept.state, clause=kept.verdict.clause
@@ -78,13 +79,13 @@ class Keeping:
         status = TransactionStatus(public, kept.hash, kept.case_id, kept.verdict.reason_class, kept.expires_at)
         raise not_forwarded(status, self._terms)
 
-    async def _check_room(self, judgement: Judgement, state: CaseState) -> None:
+    async def _check_room(self, judgement: Judgement, client: Client, state: CaseState) -> None:
         sender = judgement.transaction.sender
         try:
-            await self._nonces.check_room(judgement.transaction)
+            await self._nonces.check_room(judgement.transaction, client)
         except TooManyWaiting as error:
             raise RpcError(Code.LIMIT_EXCEEDED, f"{error}; nothing was kept, submit again later") from None
-        if state is CaseState.DEFERRED and not self._deferral.has_room(sender):
+        if state is CaseState.DEFERRED and not self._deferral.has_room(client, sender):
             raise RpcError(
                 Code.LIMIT_EXCEEDED,
                 "too many transactions are still being inspected; nothing was kept, submit again later",

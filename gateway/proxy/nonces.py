@@ -10,7 +10,7 @@ from gateway.model.case import Conflict
 from gateway.model.finding import InspectionReport
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import WAITING, CaseState, QuarantineEntry
-from gateway.model.transaction import Transaction
+from gateway.model.transaction import Client, Transaction
 from gateway.model.verdict import Action, ReasonClass, Verdict
 from gateway.store.quarantine import LiveQueue, Record
 
@@ -38,6 +38,8 @@ class WaitingLimits:
     """waiting cases of one sender, in any waiting state"""
     parked: int = 5_000
     """parked cases of all senders"""
+    per_client: int = 500
+    """waiting cases of one client, whichever senders signed them"""
 
 
 class NonceDesk:
@@ -57,8 +59,8 @@ class NonceDesk:
             if entry.nonce == transaction.nonce and entry.hash != transaction.hash and entry.state in _RIVALS
         )
 
-    async def check_room(self, transaction: Transaction) -> None:
-        """Raises TooManyWaiting if the sender may not have one more transaction wait; RecordUnavailable."""
+    async def check_room(self, transaction: Transaction, client: Client) -> None:
+        """Raises TooManyWaiting if sender or client may not have one more transaction wait; RecordUnavailable."""
         waiting = [entry for entry in await self._waiting(transaction) if entry.state in WAITING]
         # A replacement takes the place of what it replaces.
         others = [entry for entry in waiting if entry.nonce != transaction.nonce]
@@ -66,6 +68,8 @@ class NonceDesk:
             raise TooManyWaiting(f"{len(others)} transactions of {transaction.sender} are waiting already")
         if any(entry.nonce == transaction.nonce for entry in waiting):
             return
+        if await self._record.waiting_of(client) >= self._limits.per_client:
+            raise TooManyWaiting("too many transactions of this client are waiting already")
         try:
             counts = await self._queue.counts()
         except QueueUnavailable:

@@ -18,6 +18,7 @@ from gateway.jsonrpc.message import Item, Refused, Request, answer, envelope, fa
 from gateway.jsonrpc.methods import METHODS, Route, route
 from gateway.model.primitive import Hash32
 from gateway.model.transaction import Client
+from gateway.proxy.allowance import Allowances
 from gateway.proxy.disposition import Disposition
 from gateway.proxy.overlay import Overlay
 from gateway.proxy.params import positional, raw_transaction, timeout, transaction_hash
@@ -57,14 +58,17 @@ class Parts:
     status: StatusDesk
     is_ready: Callable[[], str | None]
     """None if submissions may be accepted, else what is missing"""
+    allowances: Allowances
 
 
 class Service(Protocol):
     """Who answers calls."""
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def changes_the_chain(self, item: Item) -> bool:
         """True for a submission: what stands before it in a batch is answered first, what follows waits for it."""
+
+    def admit(self, client: Client) -> None:
+        """Count one call that is answered elsewhere. Raises RpcError if none may be made now."""
 
     async def answer(self, item: Item, client: Client) -> bytes | None:
         """The whole answer to one item; None for a notification, which is carried out all the same."""
@@ -77,10 +81,13 @@ class StartingService:
         """`missing` tells what is not there yet."""
         self._missing = missing
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def changes_the_chain(self, item: Item) -> bool:
         """Nothing does."""
         return False
+
+    def admit(self, client: Client) -> None:
+        """Nothing is passed on yet."""
+        raise RpcError(Code.INTERNAL, "the gateway is starting; try again")
 
     async def answer(self, item: Item, client: Client) -> bytes | None:
         """What is missing, for every request."""
@@ -109,8 +116,11 @@ class RpcService:
         """True while this process judges or sends that transaction."""
         return self._parts.disposition.is_in_flight(hash)
 
-    @staticmethod
-    def changes_the_chain(item: Item) -> bool:
+    def admit(self, client: Client) -> None:
+        """See `Service`."""
+        self._parts.allowances.request(client)
+
+    def changes_the_chain(self, item: Item) -> bool:
         """See `Service`."""
         row = METHODS.get(item.method) if isinstance(item, Request) else None
         return row is not None and row.route is Route.INSPECT
@@ -123,6 +133,7 @@ class RpcService:
         started = time.monotonic()
         name, outcome = "refuse", "error"
         try:
+            self.admit(client)
             way = route(item.method, self._limits.extra_methods)
             name = way.value
             member, value = await self._dispatch(way, item, client)
@@ -176,6 +187,8 @@ class RpcService:
             raise RpcError(Code.INTERNAL, "the chain's node gave an unusable answer; try again") from None
 
     async def _submit(self, request: Request, client: Client) -> Answer:
+        # Before anything is looked up: who owes for inspections must not cost more by asking again and again.
+        self._parts.allowances.inspection(client)
         deadline = time.monotonic() + self._limits.budget.total_seconds()
         synchronous = request.method == "eth_sendRawTransactionSync"
         values = positional(request, 1, 2 if synchronous else 1)

@@ -37,13 +37,21 @@ async def intend(session: AsyncSession, case_id: str, seen_findings: Collection[
     )
 
 
-async def withdraw(session: AsyncSession, case_id: str, outcome: str, reason: str, now: datetime) -> None:
-    """Close the open intent of a case, if there is one, because the case went another way."""
-    await session.execute(
-        update(OutboxRow)
-        .where(col(OutboxRow.case_id) == case_id, col(OutboxRow.settled_at).is_(None))
-        .values(settled_at=now, outcome=outcome, problem=reason)
-    )
+async def withdraw(
+    session: AsyncSession, case_id: str, outcome: str, reason: str, now: datetime, *, sent: bool = False
+) -> bool:
+    """Close the open intent of a case, if there is one, because the case went another way.
+
+    False if its bytes may have left already: then only who carries it out can say what became of it; unless the
+    caller knows that it was `sent`.
+    """
+    is_open = (col(OutboxRow.case_id) == case_id, col(OutboxRow.settled_at).is_(None))
+    closing = update(OutboxRow).where(*is_open).values(settled_at=now, outcome=outcome, problem=reason)
+    if not sent:
+        # The mark stands in the condition: `sending` changes the same row, so one of the two comes first.
+        closing = closing.where(col(OutboxRow.send_started_at).is_(None))
+    await session.execute(closing)
+    return (await session.execute(select(col(OutboxRow.id)).where(*is_open).limit(1))).first() is None
 
 
 async def any_due(session: AsyncSession, now: datetime) -> bool:

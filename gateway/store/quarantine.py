@@ -26,6 +26,7 @@ from gateway.model.case import (
 )
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry, TransactionStatus
+from gateway.model.transaction import Client
 from gateway.model.verdict import Verdict
 
 
@@ -66,6 +67,9 @@ class Record(Protocol):
 
     async def counts(self) -> Mapping[CaseState, int]:
         """How many cases stand in each state; absent means none."""
+
+    async def waiting_of(self, client: Client) -> int:
+        """How many cases of this client wait: of its key, or of its very address if it has none."""
 
     async def by_sender(self, sender: Address, states: Collection[CaseState]) -> Sequence[QuarantineEntry]:
         """A sender's cases in these states, by nonce."""

@@ -13,6 +13,7 @@ from sqlmodel import col
 from gateway.model.case import MOST_COUNTED, CaseDetail, CaseGroup, CaseOrder, CaseQuery, CaseStep, Page
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import FINAL, WAITING, CaseState, PublicStatus, QuarantineEntry, TransactionStatus
+from gateway.model.transaction import Client
 from gateway.model.verdict import Action, ReasonClass
 from gateway.store.case_row import entry_of, matching, ordered, term_conditions
 from gateway.store.database import Database
@@ -89,6 +90,16 @@ class CaseReader:
         async with self._database.read() as session:
             rows = (await session.execute(select(state, func.count()).group_by(state))).all()
         return {CaseState(word): number for word, number in rows}
+
+    async def waiting_of(self, client: Client) -> int:
+        """See Record.waiting_of."""
+        query = select(func.count()).where(
+            col(CaseRow.state).in_(sorted(WAITING)), col(CaseRow.client_key) == client.key
+        )
+        if not client.key:
+            query = query.where(col(CaseRow.client_address) == client.address)
+        async with self._database.read() as session:
+            return int((await session.execute(query)).scalar_one())
 
     async def by_sender(self, sender: Address, states: Collection[CaseState]) -> Sequence[QuarantineEntry]:
         """See Record.by_sender."""

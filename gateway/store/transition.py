@@ -63,8 +63,10 @@ async def transition(session: AsyncSession, case_id: str, step: Step) -> Quarant
             seen = frozenset(map(finding_key, verdict.report.findings))
         link["seen_findings"] = sorted(seen)
         await outbox.intend(session, case_id, seen, step.at)
-    elif before is CaseState.RELEASED:
-        await outbox.withdraw(session, case_id, step.to.value.lower(), step.reason, step.at)
+    elif before is CaseState.RELEASED and not await outbox.withdraw(
+        session, case_id, step.to.value.lower(), step.reason, step.at, sent=step.to is CaseState.FORWARDED
+    ):
+        return conflict(case_id, row, step.to)
     if step.verdict is not None:
         link |= {"clause": step.verdict.clause, "ruleset_hash": step.verdict.report.ruleset_hash}
     if step.detail is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,11 +13,11 @@ from gateway.errors import InvalidTransaction, RecordUnavailable, Unexecutable, 
 from gateway.model.case import CaseOrder, CaseQuery, Conflict
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, QuarantineEntry
-from gateway.model.transaction import RawTransaction, Transaction
+from gateway.model.transaction import Client, RawTransaction, Transaction
 from gateway.pipeline import Judgement
 from gateway.store.quarantine import Record
 from gateway.tasks.conclude import Conclusion
-from gateway.tasks.lane import FairLane
+from gateway.tasks.lane import FairLane, LaneLimits, Owner
 
 log = structlog.get_logger()
 
@@ -33,8 +33,7 @@ class DeferredLimits:
     """inspections at a time; fewer than the engine can run, so that the fast lane always finds a place"""
     seconds: float = 2.0
     """for one inspection"""
-    capacity: int = 500
-    per_sender: int = 4
+    lane: LaneLimits = field(default_factory=LaneLimits)
     sweep_seconds: float = 15.0
     """between looks into the record for cases whose process died, or that did not fit"""
     retry_seconds: float = 1.0
@@ -58,7 +57,7 @@ class DeferredLane:
     ) -> None:
         self._record, self._conclusion, self._judge, self._decode = record, conclusion, judge, decode
         self._limits = limits
-        self._lane: FairLane[QuarantineEntry] = FairLane(capacity=limits.capacity, per_owner=limits.per_sender)
+        self._lane: FairLane[QuarantineEntry] = FairLane(limits.lane)
         self._known: set[str] = set()
 
     def __len__(self) -> int:
@@ -67,17 +66,17 @@ class DeferredLane:
     @property
     def capacity(self) -> int:
         """Cases that may wait here."""
-        return self._limits.capacity
+        return self._limits.lane.capacity
 
-    def has_room(self, sender: Address) -> bool:
+    def has_room(self, client: Client, sender: Address) -> bool:
         """False: answer the client that it has too much in inspection, instead of deferring one more."""
-        return self._lane.has_room(sender)
+        return self._lane.has_room(Owner(client.owner, sender))
 
     def offer(self, entry: QuarantineEntry) -> bool:
         """Take a case that is DEFERRED in the record. False if there is no room; the sweep comes back to it."""
         if entry.case_id in self._known:
             return True
-        taken = self._lane.offer(entry.sender, entry)
+        taken = self._lane.offer(Owner(entry.client.owner, entry.sender), entry)
         if taken:
             self._known.add(entry.case_id)
         return taken
@@ -125,7 +124,7 @@ class DeferredLane:
         while True:
             try:
                 query = CaseQuery(
-                    states=frozenset({CaseState.DEFERRED}), order=CaseOrder.OLDEST, limit=self._limits.capacity
+                    states=frozenset({CaseState.DEFERRED}), order=CaseOrder.OLDEST, limit=self._limits.lane.capacity
                 )
                 for entry in (await self._record.cases(query)).entries:
                     self.offer(entry)

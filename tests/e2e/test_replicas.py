@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ async def until_ready(gateway: Replica) -> None:
 
 @asynccontextmanager
 async def replicas(
-    count: int, upstream: str, redis_url: str, database: str, folder: Path
+    count: int, upstream: str, redis_url: str, database: str, folder: Path, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[list[Replica]]:
     """Start gateways that share their stores; wait until they are ready; stop them."""
     ports = [free_port() for _ in range(count)]
@@ -91,6 +91,7 @@ async def replicas(
             "STOPGATE_STORE__DATABASE_URL": database,
             "STOPGATE_DATA_DIR": str(folder / str(number)),
             "STOPGATE_RPC__LISTEN": f"127.0.0.1:{port}",
+            **(settings or {}),
         }
         processes.append(start(port, environment))
     try:

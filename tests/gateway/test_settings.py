@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
-from gateway.settings import load_settings, split_listen
+from gateway.settings import load_settings, parse_api_key, split_listen
 
 
 def test_defaults_need_nothing() -> None:
@@ -77,3 +77,16 @@ def test_listen() -> None:
     assert split_listen("[::1]:80") == ("::1", 80)
     with pytest.raises(ValueError, match="host:port"):
         split_listen("localhost")
+
+
+def test_api_keys_are_names_with_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = "ab" * 32
+    monkeypatch.setenv("STOPGATE_LIMITS__API_KEYS", f"partner:{digest}, bot:{'cd' * 32}:2.5")
+    assert [parse_api_key(key) for key in load_settings().limits.api_keys] == [
+        ("partner", digest, 1.0),
+        ("bot", "cd" * 32, 2.5),
+    ]
+    for wrong in ("partner", f"partner:{digest[:-1]}", f"a b:{digest}", f"a:{digest}:0", f"a:{digest},a:{digest}"):
+        monkeypatch.setenv("STOPGATE_LIMITS__API_KEYS", wrong)
+        with pytest.raises(ConfigurationError, match="API_KEYS"):
+            load_settings()

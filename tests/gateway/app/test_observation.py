@@ -10,6 +10,8 @@ from gateway.app.observation import Observation, Watched
 from gateway.live.recheck import Recheck
 from gateway.model.transaction import Transaction
 from gateway.pipeline import Judgement
+from gateway.proxy.allowance import Allowances
+from gateway.proxy.turns import Turns
 from gateway.store.record import SqlRecord
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
@@ -33,12 +35,13 @@ class NoCases:
         raise AssertionError("the lane is not run here")
 
 
-def lane() -> DeferredLane:
-    async def judge(transaction: Transaction, deadline: float) -> Judgement:
-        raise AssertionError
+async def never(transaction: Transaction, deadline: float) -> Judgement:
+    raise AssertionError("nothing is judged here")
 
+
+def lane() -> DeferredLane:
     record: SqlRecord = NoCases()  # type: ignore[assignment]
-    return DeferredLane(record, Conclusion(record, None), judge, decode)  # type: ignore[arg-type]
+    return DeferredLane(record, Conclusion(record, None), never, decode)  # type: ignore[arg-type]
 
 
 async def test_what_the_parts_counted_shows_in_metrics_and_health(chain: Anvil) -> None:
@@ -53,7 +56,8 @@ async def test_what_the_parts_counted_shows_in_metrics_and_health(chain: Anvil) 
     await gateway.simulate(signed(0, 1, "0x" + "ab" * 20, value=1))
     await upstream.probe()
     observation = Observation(upstream, lambda: {"rules": None, "queue": "no answer within 5 s"})
-    observation.watched = Watched(Chain(PROFILE, engine("py-evm"), gateway.live, gateway.follower, recheck), lane())
+    chain_open = Chain(PROFILE, engine("py-evm"), gateway.live, gateway.follower, recheck)
+    observation.watched = Watched(chain_open, lane(), Turns(never, Allowances()))
     metrics = Metrics()
     metrics.read_from(observation.readings)
     text = metrics.render().decode()

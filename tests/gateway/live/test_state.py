@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,13 @@ from gateway.evm.data_fee import (
 )
 from gateway.live.change import Invalidation
 from gateway.live.fetch import Call
+from gateway.live.runner import Ran
 from gateway.live.state import LiveSettings
+from gateway.live.view import View
 from gateway.model.chain import FeeRule
 from gateway.model.pending import Admission
 from gateway.model.trace import SimulationStatus
+from gateway.model.transaction import Transaction
 from gateway.store.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from tests.anvil import Anvil, needs_anvil, running_anvil
@@ -41,6 +45,8 @@ from tests.gateway.live.chain import (
 
 pytestmark = needs_anvil
 COINS = 5 * 10**18
+BURNER = "60015460010160015560003560005b600101818110600e57"
+"""sstore(1, sload(1) + 1), then counts up to calldata[0:32]"""
 
 
 @pytest.fixture
@@ -346,3 +352,45 @@ async def test_the_l1_data_fee_must_be_there_too(chain: Anvil, upstream: HttpUps
         else:
             with pytest.raises(Unexecutable, match=f"of which {fee} L1 data and operator fee"):
                 await gateway.simulate(transaction)
+
+
+async def test_a_costly_pending_transaction_is_run_again_only_if_what_it_read_changed(
+    chain: Anvil, upstream: HttpUpstream
+) -> None:
+    burner, store = deploy(chain, BURNER), deploy(chain, STORE)
+    gateway = Gateway(upstream)
+    await gateway.follower.refresh()
+    costly = signed(0, 0, burner, data=f"{20_000:064x}", gas=2_000_000)
+    first = await gateway.forward(costly, upstream)
+    assert first.gas_used > 300_000
+    chain.rpc("anvil_dropTransaction", str(costly.hash))  # it stays pending here while others are mined
+    runs: list[Transaction] = []
+    run = gateway.live.head_state.run
+
+    async def counted(view: View, transaction: Transaction, *rest: Any, **named: Any) -> Ran:
+        runs.append(transaction)
+        return await run(view, transaction, *rest, **named)
+
+    gateway.live.head_state.run = counted  # type: ignore[method-assign]
+
+    async def mined(transaction: Transaction) -> None:
+        chain.rpc("eth_sendRawTransaction", "0x" + transaction.raw.data.hex())
+        chain.mine()
+        await gateway.follower.refresh()
+
+    await mined(signed(1, 0, store, data=f"{1:064x}{7:064x}"))
+    assert runs == [], "the block wrote nothing that it read"
+    standing = gateway.live.head_state.present().find(costly.hash)
+    assert standing is not None
+    assert standing.effects is not None
+    laid = standing.effects[costly.sender].balance
+    await mined(signed(1, 1, burner, data=f"{0:064x}"))
+    assert runs == [costly], "the block counted up the slot that it reads"
+    standing = gateway.live.head_state.present().find(costly.hash)
+    assert standing is not None
+    assert standing.effects is not None
+    again = standing.effects[costly.sender].balance
+    assert laid is not None
+    assert again is not None
+    spent, now = laid[0] - laid[1], again[0] - again[1]
+    assert abs(spent - now) < spent // 4, "the base fee moved by an eighth at most, and the gas by little"

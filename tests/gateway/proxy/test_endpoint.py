@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.jsonrpc.message import MessageLimits
 from gateway.model.transaction import Client
+from gateway.proxy.allowance import AllowanceLimits, Allowances, Rate
+from gateway.proxy.clients import ClientDesk, key_digest
 from gateway.proxy.endpoint import EndpointLimits
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
@@ -185,3 +187,27 @@ async def test_any_body_is_answered_with_json_rpc_or_nothing(edge: Edge, body: b
             assert ("result" in item) != ("error" in item)
             if "error" in item:
                 assert "internal error" not in item["error"]["message"]
+
+
+async def test_keys_are_told_apart_and_limits_name_when_to_come_back(
+    chain: Anvil, record: SqlRecord, queue: RedisQueue, wallet: Wallet
+) -> None:
+    accounts = Allowances(AllowanceLimits(requests=Rate(0.5, 2)))
+    desk = ClientDesk({key_digest("sesame"): "partner"})
+    async with running_edge(chain.url, record, queue, allowances=accounts, clients=desk) as edge:
+        body = {"jsonrpc": "2.0", "id": 7, "method": "eth_chainId"}
+        wrong = await edge.client.post("/key/guess", json=body)
+        assert (wrong.status_code, wrong.json()["error"]["message"]) == (401, "this API key is not known here")
+        for _ in range(2):
+            assert "result" in (await edge.client.post("/", json=body)).json()
+        refused = (await edge.client.post("/", json=[body, body])).json()
+        assert [answer["error"]["code"] for answer in refused] == [-32005, -32005]
+        assert 1000 < refused[0]["error"]["data"]["retryAfterMs"] <= 2000
+        assert "result" in (await edge.client.post("/key/sesame", json=body)).json()
+        held = wallet.sign(BAD)
+        answer = await edge.client.post("/", json={**body, "method": "eth_sendRawTransaction", "params": [held]},
+                                        headers={"x-api-key": "sesame"})  # fmt: skip
+        case = answer.json()["error"]["data"]["caseId"]
+        found = await record.case(case)
+        assert found is not None
+        assert found.client.key == "partner", "the key's name is on the case, the key nowhere"

@@ -4,12 +4,15 @@ import dataclasses
 
 import pytest
 
-from gateway.model.primitive import Hash32
+from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState
+from gateway.model.transaction import Client
 from gateway.proxy.nonces import NonceDesk, TooManyWaiting, WaitingLimits
 from gateway.store.memory import MemoryQueue
 from gateway.store.record import SqlRecord
 from tests.cases import detail, entry, transaction
+
+CLIENT = Client("192.0.2.1")
 
 
 @pytest.fixture
@@ -56,8 +59,22 @@ async def test_a_sender_may_have_so_many_waiting_and_all_senders_so_many_parked(
     record: SqlRecord, memory_queue: MemoryQueue, desk: NonceDesk
 ) -> None:
     await keep(record, memory_queue, 1, CaseState.PARKED, nonce=7)
-    await desk.check_room(dataclasses.replace(transaction(9), nonce=9))
+    await desk.check_room(dataclasses.replace(transaction(9), nonce=9), CLIENT)
     await keep(record, memory_queue, 2, CaseState.HELD, nonce=8)
     with pytest.raises(TooManyWaiting, match="2 transactions"):
-        await desk.check_room(dataclasses.replace(transaction(9), nonce=9))
-    await desk.check_room(dataclasses.replace(transaction(9), nonce=8))
+        await desk.check_room(dataclasses.replace(transaction(9), nonce=9), CLIENT)
+    await desk.check_room(dataclasses.replace(transaction(9), nonce=8), CLIENT)
+
+
+async def test_a_client_may_have_so_many_waiting_whoever_signed_them(
+    record: SqlRecord, memory_queue: MemoryQueue
+) -> None:
+    desk = NonceDesk(record, memory_queue, WaitingLimits(per_client=2))
+    for number in (1, 2):
+        sender = Address(bytes([number]) * 20)
+        await record.hold(entry(number, sender=sender, client=CLIENT), detail(number))
+    other = dataclasses.replace(transaction(9), nonce=9, sender=Address(b"\x09" * 20))
+    with pytest.raises(TooManyWaiting, match="this client"):
+        await desk.check_room(other, CLIENT)
+    await desk.check_room(other, Client("192.0.2.2"))
+    await desk.check_room(other, Client("192.0.2.1", "partner"))

@@ -9,6 +9,7 @@ from gateway.model.audit import AuditKind
 from gateway.model.case import Conflict, Decision, OutboxOutcome
 from gateway.model.finding import finding_key
 from gateway.model.quarantine import FINAL, TRANSITIONS, WAITING, CaseState, PublicStatus, QuarantineEntry
+from gateway.model.transaction import Client
 from gateway.model.verdict import Action, ReasonClass
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database
@@ -305,3 +306,43 @@ async def test_the_same_group_of_notes_is_recorded_once(record: SqlRecord, datab
     assert (await AuditLog(database).head()).sequence == 1
     (line,) = await AuditLog(database).records(kind=AuditKind.SUBMISSION)
     assert line.detail["count"] == 2
+
+
+async def test_what_waits_of_a_client_is_counted_by_key_or_else_by_address(record: SqlRecord) -> None:
+    keyed, plain = Client("192.0.2.1", "partner"), Client("192.0.2.1")
+    await held(record, 1, client=keyed)
+    await held(record, 2, client=Client("192.0.2.9", "partner"), state=CaseState.PARKED)
+    await held(record, 3, client=plain, state=CaseState.DEFERRED)
+    await held(record, 4, client=plain)
+    await record.decide("case-4", REJECT)
+    assert [await record.waiting_of(client) for client in (keyed, plain, Client("192.0.2.9"))] == [2, 1, 0]
+
+
+async def test_a_release_whose_bytes_may_have_left_is_not_superseded(record: SqlRecord) -> None:
+    for number, first in ((1, "sending"), (2, "superseding"), (3, "both"), (4, "both"), (5, "both")):
+        case = f"case-{number}"
+        await held(record, number)
+        is_entry(await record.decide(case, RELEASE))
+        (item,) = await record.outbox_take()
+
+        async def supersede(case: str = case) -> bool:
+            moved = await record.move(case, {CaseState.RELEASED}, CaseState.SUPERSEDED, "gateway", "replaced")
+            return isinstance(moved, QuarantineEntry)
+
+        if first == "sending":
+            assert await record.outbox_sending(item)
+            assert not await supersede()
+            sent = True
+        elif first == "superseding":
+            assert await supersede()
+            assert not await record.outbox_sending(item)
+            sent = False
+        else:
+            sent, superseded = await asyncio.gather(record.outbox_sending(item), supersede())
+            assert sent != superseded, "exactly one of the two"
+        outcome = await record.outbox_settle(item, OutboxOutcome.SENT, "forwarded after release")
+        assert isinstance(outcome, QuarantineEntry) == sent
+        final = await record.case(case)
+        assert final is not None
+        assert final.state is (CaseState.FORWARDED if sent else CaseState.SUPERSEDED)
+        assert list(await record.outbox_take()) == []

@@ -15,10 +15,11 @@ from gateway.store.memory import MemoryQueue
 from gateway.store.record import SqlRecord
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane, DeferredLimits
+from gateway.tasks.lane import LaneLimits
 from tests.cases import detail, entry
 from tests.gateway.tasks.judging import Judge, decode
 
-LIMITS = DeferredLimits(workers=2, per_sender=2, capacity=4, sweep_seconds=0.05, retry_seconds=0.02)
+LIMITS = DeferredLimits(workers=2, lane=LaneLimits(4, 4, 2), sweep_seconds=0.05, retry_seconds=0.02)
 
 
 @pytest.fixture
@@ -110,9 +111,9 @@ async def test_one_sender_cannot_fill_the_lane(
     judge.gate = asyncio.Event()
     greedy = [await defer(record, memory_queue, number, sender=1) for number in (1, 2, 3)]
     assert [lane.offer(case) for case in greedy] == [True, True, False]
-    assert not lane.has_room(greedy[0].sender)
+    assert not lane.has_room(greedy[0].client, greedy[0].sender)
     honest = await defer(record, memory_queue, 4, sender=2)
-    assert lane.has_room(honest.sender)
+    assert lane.has_room(honest.client, honest.sender)
     assert lane.offer(honest)
     async with running(lane):
         await asyncio.sleep(0.1)

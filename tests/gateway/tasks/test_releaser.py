@@ -20,7 +20,8 @@ from gateway.model.case import CaseDetail, Decision
 from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport, Severity
 from gateway.model.primitive import Hash32
-from gateway.model.quarantine import CaseState, QuarantineEntry
+from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
+from gateway.proxy.nonces import NonceDesk
 from gateway.store.database import Database
 from gateway.store.memory import MemoryQueue
 from gateway.store.record import SqlRecord
@@ -358,6 +359,62 @@ def test_a_finding_is_new_by_detector_severity_and_victim() -> None:
     assert unseen_findings(verdict(finding(summary="other words")), seen) == ()
     assert unseen_findings(verdict(finding(severity=Severity.LOW)), seen) == ("The pool lost most of what it held",)
     assert unseen_findings(NEW, seen) == ("The price was moved",)
+
+
+class Replaced(Chain):
+    """A sequencer behind which another transaction takes the nonce while the release is on its way."""
+
+    def __init__(self, record: SqlRecord, live: MemoryQueue, *, moment: str) -> None:
+        super().__init__()
+        self._desk, self._record, self._moment = NonceDesk(record, live), record, moment
+        self.closed: list[QuarantineEntry] = []
+
+    async def replace(self) -> None:
+        rivals = await self._record.by_sender(entry(1).sender, {CaseState.RELEASED})
+        self.closed += await self._desk.supersede(rivals, Hash32(b"\x77" * 32))
+
+    async def reinspect(self, entry: QuarantineEntry) -> Reinspection:
+        if self._moment == "inspection":
+            await self.replace()
+        return await super().reinspect(entry)
+
+    async def send(self, entry: QuarantineEntry, reinspection: Reinspection) -> None:
+        if self._moment == "sending":
+            await self.replace()
+        await super().send(entry, reinspection)
+
+
+@pytest.mark.parametrize(
+    ("moment", "answer", "outcome", "arrivals"),
+    [
+        ("inspection", None, CaseState.SUPERSEDED, 0),
+        ("sending", None, CaseState.FORWARDED, 1),
+        ("sending", UpstreamRefused(-32000, "nonce too low: next nonce 9"), CaseState.SUPERSEDED, 0),
+        ("sending", UpstreamSilent("the answer was lost"), CaseState.FORWARDED, 1),
+    ],
+)
+async def test_a_case_superseded_while_its_release_is_sent_has_one_outcome(
+    record: SqlRecord,
+    live: MemoryQueue,
+    clock: Clock,
+    moment: str,
+    answer: Exception | None,
+    outcome: CaseState,
+    arrivals: int,
+) -> None:
+    chain = Replaced(record, live, moment=moment)
+    chain.sending = [answer] if answer is not None else []
+    case = await released(record, live)
+    releaser = Releaser(record, live, chain, now=clock)
+    for _ in range(3):
+        await releaser.once()
+        clock.forward(minutes=2)
+    assert await state(record) is outcome
+    assert chain.arrived[case.hash] == arrivals
+    assert [closed.case_id for closed in chain.closed] == (["case-1"] if moment == "inspection" else [])
+    assert await live.case_ids() == frozenset()
+    final = [step for step in await record.history("case-1") if step.to_state in FINAL]
+    assert len(final) == 1, "one outcome, told once"
 
 
 async def test_another_effect_brings_the_case_back_and_a_second_decision_sends_it(
