@@ -23,6 +23,7 @@ from gateway.model.account import (
 from gateway.model.audit import AuditRecord
 from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
 from gateway.model.finding import DetectorOutcome, Finding
+from gateway.model.notice import Channel, DeliveryState
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
 from gateway.store.desk import DetectorFigures, Figures
 
@@ -245,6 +246,20 @@ class ServicesPage:
     new_token: str = ""
     """shown once"""
     new_for: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsPage:
+    """Where notices go, which ones, and what became of the latest."""
+
+    channels: Sequence[Channel]
+    deliveries: Sequence[DeliveryState]
+    kinds: tuple[str, ...]
+    severities: tuple[str, ...]
+    secret: str = ""
+    """of a new webhook, shown once"""
+    new: str = ""
     problem: str = ""
 
 

@@ -22,6 +22,7 @@ from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
+from gateway.store.notices import Notices
 from gateway.store.people import People
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
@@ -89,6 +90,7 @@ class Room:
     keys: Keys
     oidc: OidcClient | None
     desk: Desk
+    notices: Notices
     audit: AuditLog
     details: DetailCache
     figures: Remembered[Figures]
@@ -130,6 +132,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             keys=Keys(database, now=now),
             oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
             desk=desk,
+            notices=Notices(database, now=now),
             audit=AuditLog(database),
             details=DetailCache(record),
             figures=Remembered(desk.figures, now),

@@ -30,6 +30,7 @@ from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
+from gateway.notify.notifier import Notifier
 from gateway.pipeline import Pipeline
 from gateway.proxy.dispatch import Dispatch
 from gateway.proxy.disposition import Disposition, Steps
@@ -44,6 +45,7 @@ from gateway.proxy.service import Parts, RpcService, ServiceLimits, StartingServ
 from gateway.proxy.status import StatusDesk
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
+from gateway.store.notices import Notices
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.expiry import Expiry
@@ -261,6 +263,9 @@ def _watch(base: _Base) -> None:
     keeper = QueueKeeper(stores.record, stores.queue, revive=stores.embedded.ensure if stores.embedded else None)
     base.supervisor.start("queue", keeper.run)
     base.supervisor.start("expiry", Expiry(stores.record, stores.queue).run)
+    if base.settings.notify.enabled:
+        notifier = Notifier(Notices(stores.database), base.settings.notify.dashboard_url)
+        base.supervisor.start("notifier", notifier.run)
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 
     async def look() -> None:
