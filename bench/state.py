@@ -1,7 +1,8 @@
 """How fresh, how cheap and how right verdict state is, against anvil with steady traffic.
 
-Every prediction is compared with what the chain then did: status, gas, and the events. A difference is a verdict on a
-wrong state, and there must be none.
+Every prediction is compared with what the chain then did: status, gas and events by receipt, effects by the trace of
+the mined transaction, and, where it stands first in its block, by debug_traceCall on the block before. A difference is
+a verdict on a wrong state, and there must be none.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.evm.simulator import Simulator
+from gateway.live.recheck import Outcome, Recheck
 from gateway.live.simulation import LiveSimulation
 from gateway.live.state import LiveState
 from gateway.model.pending import Admission
@@ -30,8 +32,11 @@ from tests.gateway.live.chain import ENGINES, PROFILE, STORE, decode, engine, in
 TOKEN = "3360005260006020526040600020805460243590039055600435600052604060002080546024350190" + "5500"
 """transfer(to, amount) over a mapping, without checks"""
 SENDERS = 3
+ROUTER = "602036038060206000376000600082600060006000355af100"
+"""calls the address in the first word with the rest of its call data: what it touches no call before foretells"""
 COLD_EVERY = 10
-"""each tenth transaction meets state never seen before: in turn a new contract, and a new recipient of a known token"""
+"""each tenth transaction meets state never seen before: in turn a new recipient of a known token, a new contract, and a
+new contract called by a known one"""
 SETTLED = 100
 """transactions after which what is called warm has been seen once"""
 
@@ -65,6 +70,8 @@ class Row:
     newest_head_percent: float = 0.0
     within_one_block_percent: float = 0.0
     judged_again: int = 0
+    traced: int = 0
+    """predictions also compared with the node's trace"""
     wrong: int = 0
     wrong_examples: list[str] = field(default_factory=list)
 
@@ -93,8 +100,12 @@ def next_transaction(number: int, contracts: dict[str, list[str]]) -> tuple[Tran
     sender, nonce = number % SENDERS, number // SENDERS
     if number % COLD_EVERY == COLD_EVERY - 1:
         turn = number // COLD_EVERY
-        target = contracts["fresh"][turn // 2 % len(contracts["fresh"])] if turn % 2 else contracts["token"][0]
+        fresh = contracts["fresh"][turn % len(contracts["fresh"])]
         data = "a9059cbb" + f"{0xC01D_0000_0000 + number:064x}" + f"{1:064x}"
+        if turn % 3 == 2:
+            data = f"{int(fresh, 16):064x}" + data
+            return signed(sender, nonce, contracts["router"][0], data=data, gas=200_000), True
+        target = fresh if turn % 3 else contracts["token"][0]
         return signed(sender, nonce, target, data=data, gas=150_000), True
     kind = number % 3
     if kind == 0:
@@ -134,35 +145,20 @@ async def traffic(
 
 
 async def check(samples: Sequence[Sample], upstream: HttpUpstream, row: Row) -> None:
-    """Compare each prediction with the receipt."""
+    """Compare each prediction with receipt and trace."""
     newest = one_behind = 0
+    recheck = Recheck(upstream, 1.0)
     for sample in samples:
-        receipt: Any = None
-        while receipt is None:
-            receipt = await upstream.call("eth_getTransactionReceipt", [str(sample.transaction.hash)])
-            if receipt is None:
-                await asyncio.sleep(0.1)
-        simulation = sample.simulation
-        logs = [(log["address"], tuple(log["topics"]), log["data"]) for log in receipt["logs"]]
-        predicted = [
-            (str(log.address), tuple("0x" + topic.hex() for topic in log.topics), "0x" + log.data.hex())
-            for log in simulation.trace.logs
-            if not log.reverted
-        ]
-        right = (
-            int(receipt["gasUsed"], 16) == simulation.gas_used
-            and (receipt["status"] == "0x1") == simulation.succeeded
-            and logs == predicted
-        )
-        if not right:
+        checked = await recheck.check(sample.transaction, sample.simulation)
+        while checked.outcome is Outcome.UNMINED:
+            await asyncio.sleep(0.1)
+            checked = await recheck.check(sample.transaction, sample.simulation)
+        row.traced += checked.traced
+        if checked.outcome is not Outcome.RIGHT:
             row.wrong += 1
-            row.wrong_examples.append(
-                f"{sample.transaction.hash}: gas {simulation.gas_used}, was {int(receipt['gasUsed'], 16)}"
-            )
-        assert simulation.basis is not None
-        age = int(receipt["blockNumber"], 16) - 1 - simulation.basis.head.number
-        newest += age <= 0
-        one_behind += age <= 1
+            row.wrong_examples.append(f"{sample.transaction.hash}: {checked.difference}")
+        newest += checked.behind == 0
+        one_behind += checked.behind <= 1
     row.newest_head_percent = round(100 * newest / len(samples), 2)
     row.within_one_block_percent = round(100 * one_behind / len(samples), 2)
 
@@ -174,6 +170,7 @@ async def measure(block_seconds: float, simulator: Simulator, seconds: float, ra
             contracts = {
                 "store": await deploy(upstream, STORE, 1),
                 "token": await deploy(upstream, TOKEN, 1),
+                "router": await deploy(upstream, ROUTER, 1),
                 "fresh": await deploy(upstream, TOKEN + "00", max(int(rate * seconds / COLD_EVERY) + 1, 1)),
             }
             live = LiveState(simulator, upstream, PROFILE, MemoryPendingLog(), decode)
@@ -207,8 +204,8 @@ def table(rows: Sequence[Row], engine_name: str) -> str:
         f"Engine {engine_name}, {platform.machine()}, Python {platform.python_version()}; anvil on loopback.",
         "",
         "| block time | transactions | trips cold mean / p50 / max | trips warm mean / max | cold ms p50 / p99 | "
-        "warm ms p50 / p99 | newest head | at most one behind | judged again | wrong state |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "warm ms p50 / p99 | newest head | at most one behind | judged again | rechecked by trace | wrong state |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         lines.append(
@@ -216,7 +213,7 @@ def table(rows: Sequence[Row], engine_name: str) -> str:
             f"{row.cold_trips_p50:g} / {row.cold_trips_max} | "
             f"{row.warm_trips_mean:g} / {row.warm_trips_max} | {row.cold_ms_p50:g} / {row.cold_ms_p99:g} | "
             f"{row.warm_ms_p50:g} / {row.warm_ms_p99:g} | {row.newest_head_percent:g} % | "
-            f"{row.within_one_block_percent:g} % | {row.judged_again} | {row.wrong} |"
+            f"{row.within_one_block_percent:g} % | {row.judged_again} | {row.traced} | {row.wrong} |"
         )
     return "\n".join(lines)
 

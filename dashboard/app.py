@@ -26,11 +26,29 @@ from dashboard.pages import MessagePage
 from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
 from dashboard.templating import make_environment, page
-from dashboard.views import case, channels, login, oversight, passkeys, people, public, queue, services, single_sign_on
+from dashboard.views import (
+    case,
+    casework,
+    channels,
+    login,
+    oversight,
+    passkeys,
+    people,
+    public,
+    queue,
+    services,
+    single_sign_on,
+)
 from gateway.errors import RecordUnavailable
 
 _STATIC = Path(__file__).with_name("static")
-_TITLES = {403: "Not allowed", 404: "Not found", 405: "Not possible here", 422: "That cannot be done"}
+_TITLES = {
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    429: "Too much at once",
+    422: "That cannot be done",
+}
 
 
 def _utc_now() -> datetime:
@@ -61,7 +79,21 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for module in (login, passkeys, single_sign_on, queue, live, case, oversight, people, services, channels, public):
+    pages = (
+        login,
+        passkeys,
+        single_sign_on,
+        queue,
+        live,
+        case,
+        casework,
+        oversight,
+        people,
+        services,
+        channels,
+        public,
+    )
+    for module in pages:
         app.include_router(module.routes, include_in_schema=False)
     app.include_router(api_routes)
     app.include_router(channel_routes)

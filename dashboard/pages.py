@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dashboard.render.call_tree import FrameLine, TreeStep
 from dashboard.render.changes import AccountRow, AddressChanges
+from dashboard.render.difference import BalanceRow, FindingDifference
 from dashboard.render.flow import Flow
 from gateway.model.account import (
     Account,
@@ -22,6 +23,7 @@ from gateway.model.account import (
 )
 from gateway.model.audit import AuditRecord
 from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
+from gateway.model.casework import Appeal, Attachment, CaseRun, Mention
 from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.notice import Channel, DeliveryState
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
@@ -83,6 +85,8 @@ class QueueRow:
     """further findings"""
     marks: Sequence[CaseMark] = ()
     asked: Approval | None = None
+    appealed: bool = False
+    """the sender waits for an answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class QueuePage:
     views: Sequence[SavedView]
     may_decide_many: bool
     state_words: tuple[str, ...] = ()
+    mentions: Sequence[Mention] = ()
+    """notes that name the visitor and were not opened since"""
     live: bool = True
     """False: the live queue is silent; the record is shown, and the page says so"""
 
@@ -164,8 +170,39 @@ class CasePage:
     seen: str
     latest_expiry: datetime
     deciders: Sequence[Account]
+    appeals: Sequence[Appeal] = ()
+    attachments: Sequence[Attachment] = ()
+    runs: Sequence[RunLine] = ()
+    stale: RunLine | None = None
+    """the latest run at the head, if there is one"""
     problem: str = ""
     show_client: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in a list."""
+
+    run: CaseRun
+    words: str
+    """how it ended"""
+    differs: bool = False
+    """it found other things than the verdict that holds the case"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A case as it was judged beside the same transaction run again."""
+
+    entry: QuarantineEntry
+    run: CaseRun
+    first: CaseDetail | None
+    after: CaseDetail | None
+    findings: FindingDifference | None
+    balances: tuple[BalanceRow, ...]
+    waits: bool
+    """the page asks again by itself"""
+    still_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +257,22 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayPanel:
+    """What one gateway process last told of itself."""
+
+    name: str
+    at: datetime
+    silent: bool
+    """True if that is too long ago"""
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthPage:
     """What works and what does not."""
 
     checks: tuple[Check, ...]
+    gateways: tuple[GatewayPanel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +336,14 @@ class StatusPage:
 
     status: TransactionStatus
     sentence: str
+    appeals: Sequence[Appeal] = ()
+    may_appeal: bool = False
+    sender: str = ""
+    text: str = ""
+    issued: str = ""
+    message: str = ""
+    """what the sender has to sign; empty before there are words"""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

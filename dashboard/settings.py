@@ -5,6 +5,7 @@ Every value has a name STOPGATE_DASHBOARD__<NAME>; the stores and the data folde
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,10 +35,11 @@ class DashboardSettings(BaseSettings):
     """what browsers reach it by; with https:// cookies are Secure and bound to the host. Empty: http:// and `listen`"""
     chain_name: str = "local chain"
     native_symbol: str = "ETH"
-    loss_unit: str = "USD"
-    """the unit of estimated losses and of `two_person_loss`"""
-    two_person_loss: float = Field(default=100_000.0, ge=0)
-    """a release with at least this estimated loss needs a second person and a fresh second factor"""
+    loss_unit: str = ""
+    """the unit of estimated losses; empty: the gateway's (STOPGATE_VALUE__UNIT), or the chain's own coin"""
+    two_person_loss: float | None = Field(default=None, ge=0)
+    """a release with at least this estimated loss needs a second person and a fresh second factor; empty: 100,000 in a
+    currency, 30 in the coin"""
     longest_hold_hours: int = Field(default=24, ge=1)
     """nobody can extend a hold beyond this, counted from the hold; keep it below the forced-inclusion window"""
     idle_minutes: int = Field(default=30, ge=1)
@@ -78,6 +80,18 @@ class DashboardSettings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError(f"{value!r} is no http:// or https:// URL")
         return value.rstrip("/")
+
+    @property
+    def two_person_limit(self) -> float:
+        """`two_person_loss`, or its default for the unit."""
+        if self.two_person_loss is not None:
+            return self.two_person_loss
+        return 100_000.0 if self.loss_unit else 30.0
+
+    @property
+    def unit(self) -> str:
+        """What estimated losses are told in."""
+        return self.loss_unit or self.native_symbol
 
     @property
     def origin(self) -> str:
@@ -151,8 +165,11 @@ def load_dashboard_settings(**overrides: Any) -> DashboardSettings:
         ConfigurationError: a value is unusable; names the setting.
     """
     gateway = load_settings()
+    shared: dict[str, Any] = {"data_dir": gateway.data_dir, "store": gateway.store}
+    if gateway.value.unit and "STOPGATE_DASHBOARD__LOSS_UNIT" not in os.environ:
+        shared["loss_unit"] = gateway.value.unit
     try:
-        return DashboardSettings(**{"data_dir": gateway.data_dir, "store": gateway.store, **overrides})
+        return DashboardSettings(**{**shared, **overrides})
     except ValidationError as error:
         problems = "; ".join(
             ": ".join(filter(None, ("__".join(("STOPGATE_DASHBOARD", *map(str, item["loc"]))).upper(), item["msg"])))

@@ -18,6 +18,8 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
+from gateway.model.price import PriceBook
+from gateway.model.primitive import Address
 from gateway.model.verdict import Action
 
 Engine = Literal["auto", "revm", "py-evm", "node"]
@@ -109,6 +111,8 @@ class InspectionSettings(_Group):
     """from receipt to verdict; what takes longer is deferred"""
     verify_sample: float = Field(default=0.01, ge=0, le=1)
     """share of the forwarded transactions that run again on the other engine, off the hot path; held ones always do"""
+    recheck_sample: float = Field(default=0.01, ge=0, le=1)
+    """share of the forwarded transactions whose verdict is compared with what the chain then did (receipt, trace)"""
     disabled_detectors: Annotated[frozenset[str], NoDecode] = frozenset()
     """detector ids, separated by commas"""
 
@@ -135,6 +139,34 @@ class PolicySettings(_Group):
     on_queue_unavailable: Action = Action.HOLD
     on_record_unavailable: Literal[Action.REJECT, Action.FORWARD] = Action.REJECT
     hold_seconds: int = Field(default=6 * 3600, ge=60)
+
+
+class ValueSettings(_Group):
+    """In what losses are told. Without a unit: in the chain's own coin, and prices are not used."""
+
+    unit: str = Field(default="", max_length=12)
+    """for example USD"""
+    coin: float = Field(default=0.0, ge=0)
+    """units that one whole coin is worth; 0: not known"""
+    tokens: Mapping[str, tuple[float, int]] = {}
+    """JSON: token address -> [units that one whole token is worth, its decimals]"""
+
+    @field_validator("tokens")
+    @classmethod
+    def _are_addresses(cls, value: Mapping[str, tuple[float, int]]) -> Mapping[str, tuple[float, int]]:
+        for address, (price, decimals) in value.items():
+            Address.from_hex(address)
+            if price < 0 or not 0 <= decimals <= 36:
+                raise ValueError(f"{address}: a price is not negative, and decimals are 0 to 36")
+        return value
+
+    def book(self, wrapped_coin: Address | None) -> PriceBook:
+        """The prices by smallest unit; `wrapped_coin`: the chain's token that is its coin."""
+        wrapped = frozenset({wrapped_coin} if wrapped_coin is not None else ())
+        if not self.unit:
+            return PriceBook(wrapped=wrapped)
+        tokens = {Address.from_hex(text): price / 10**decimals for text, (price, decimals) in self.tokens.items()}
+        return PriceBook(self.unit, self.coin or None, tokens, wrapped)
 
 
 class StoreSettings(_Group):
@@ -203,6 +235,7 @@ class Settings(BaseSettings):
     upstream: UpstreamSettings = UpstreamSettings()
     inspection: InspectionSettings = InspectionSettings()
     policy: PolicySettings = PolicySettings()
+    value: ValueSettings = ValueSettings()
     store: StoreSettings = StoreSettings()
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()

@@ -4,15 +4,62 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _FAST = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Reading(NamedTuple):
+    """One value read when somebody asks for it: name in `READINGS`, value, and its label's value if it has one."""
+
+    name: str
+    value: float
+    label: str = ""
+
+
+class _Kind(NamedTuple):
+    help: str
+    label: str = ""
+    counter: bool = False
+
+
+READINGS = {
+    "stopgate_head_number": _Kind("Number of the block that verdicts are given on"),
+    "stopgate_head_age_seconds": _Kind("Since the newest head was taken over"),
+    "stopgate_head_events": _Kind("Heads, gaps, reorgs, discontinuities, lost subscriptions", "event", counter=True),
+    "stopgate_head_carried": _Kind("How known state was carried to a new head", "way", counter=True),
+    "stopgate_reorg_deepest_blocks": _Kind("Depth of the deepest reorg since start"),
+    "stopgate_simulations": _Kind("Simulations by the round trips they waited for; 0 is warm", "trips", counter=True),
+    "stopgate_simulation_restarts": _Kind("Simulations begun again because the head moved", counter=True),
+    "stopgate_admissions": _Kind("Verdicts admitted to forwarding, by the head they stand on", "head", counter=True),
+    "stopgate_state_keys": _Kind("Accounts and slots known at the head"),
+    "stopgate_state_samples": _Kind("Known slots compared with the node, by outcome", "outcome", counter=True),
+    "stopgate_rechecks": _Kind("Verdicts compared with what the chain did, by outcome", "outcome", counter=True),
+    "stopgate_verdicts_behind": _Kind(
+        "Rechecked verdicts by blocks between head and inclusion", "blocks", counter=True
+    ),
+    "stopgate_overlay_transactions": _Kind("Forwarded transactions on top of the head"),
+    "stopgate_overlay_events": _Kind("What happened to forwarded transactions", "event", counter=True),
+    "stopgate_upstream_up": _Kind("1 if the upstream answers, 0 while its circuit is open", "upstream"),
+    "stopgate_upstream_forked": _Kind("1 while the upstream contradicts the majority", "upstream"),
+    "stopgate_upstream_head_age_seconds": _Kind("Since the upstream showed a new head", "upstream"),
+    "stopgate_upstream_disagreement": _Kind("1 while upstreams contradict each other"),
+    "stopgate_upstream_failovers": _Kind("Requests that went on to another upstream", counter=True),
+    "stopgate_deferred_waiting": _Kind("Cases in the slow lane of this process"),
+    "stopgate_clients": _Kind("Clients with an allowance of their own in this process"),
+    "stopgate_client_refusals": _Kind("Calls refused for want of allowance, by what ran out", "limit", counter=True),
+    "stopgate_inspections_waiting": _Kind("Submissions that wait for their turn to be inspected"),
+    "stopgate_websockets": _Kind("Open WebSocket connections"),
+}
+"""Values that parts count for themselves; `Metrics.read_from` names who tells them."""
 
 
 class Metrics:
@@ -20,6 +67,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._sources: list[Callable[[], Iterable[Reading]]] = []
+        self.registry.register(self)
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "stopgate_requests_total",
@@ -77,6 +126,22 @@ class Metrics:
         )
         self.cases = Gauge("stopgate_cases", "Cases in the record by state", ["state"], registry=self.registry)
         self.ready = Gauge("stopgate_ready", "1 if submissions are accepted, by part", ["part"], registry=self.registry)
+
+    def read_from(self, source: Callable[[], Iterable[Reading]]) -> None:
+        """Ask `source` for its readings at every scrape; it must neither wait nor raise."""
+        self._sources.append(source)
+
+    def collect(self) -> Iterator[Metric]:
+        """The readings as families, for the registry."""
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for name, kind in READINGS.items():
+            family = CounterMetricFamily if kind.counter else GaugeMetricFamily
+            families[name] = family(name, kind.help, labels=[kind.label] if kind.label else [])
+        for source in self._sources:
+            for reading in source():
+                labels = [reading.label] if READINGS[reading.name].label else []
+                families[reading.name].add_metric(labels, reading.value)
+        yield from families.values()
 
     def render(self) -> bytes:
         """The text exposition format."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from dashboard.dependencies import Auditor, Overseer, TheRoom
 from dashboard.live import TheNews
-from dashboard.pages import AuditPage, Check, DetectorsPage, HealthPage, OverviewPage
+from dashboard.pages import AuditPage, Check, DetectorsPage, GatewayPanel, HealthPage, OverviewPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.errors import QueueUnavailable, RecordUnavailable
@@ -20,6 +21,8 @@ from gateway.model.quarantine import CaseState
 
 routes = APIRouter()
 _LINKS = 100
+_SILENT_AFTER = timedelta(seconds=10)
+"""a gateway leaves a sign of life every two seconds"""
 
 
 @routes.get("/overview")
@@ -51,7 +54,7 @@ async def detectors(request: Request, room: TheRoom, me: Overseer) -> Response:
 async def health(request: Request, room: TheRoom, news: TheNews, me: Overseer) -> Response:
     """What works and what does not, asked now."""
     checks = (await _record_check(room), await _queue_check(room), _news_check(news.alive), await _lag_check(room))
-    return page(request, "health.html", HealthPage(checks))
+    return page(request, "health.html", HealthPage(checks, await _gateways(room)))
 
 
 @routes.get("/healthz")
@@ -104,6 +107,25 @@ async def verify(request: Request, room: TheRoom, me: Auditor) -> Response:
     else:
         check = Check("Audit chain", True, f"{outcome.sequence} records, head {outcome.hash.hex()}")
     return page(request, "health.html", HealthPage((check,)))
+
+
+async def _gateways(room: Room) -> tuple[GatewayPanel, ...]:
+    """What every gateway process last told of itself; none if Redis is away, which has a check of its own."""
+    if room.heartbeats is None:
+        return ()
+    try:
+        beats = await room.heartbeats.all()
+    except QueueUnavailable:
+        return ()
+    return tuple(
+        GatewayPanel(
+            name=beat.replica,
+            at=beat.at,
+            silent=room.now() - beat.at > _SILENT_AFTER,
+            checks=tuple(Check(item.name, item.ok, item.says) for item in beat.items),
+        )
+        for beat in beats
+    )
 
 
 def _set(filters: Mapping[str, str]) -> dict[str, str]:

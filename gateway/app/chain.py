@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -17,13 +17,14 @@ from gateway.errors import ConfigurationError, UpstreamError
 from gateway.evm.simulator import Simulator
 from gateway.live.codes import CodeStore
 from gateway.live.pending import PendingLog
+from gateway.live.recheck import Recheck
 from gateway.live.state import LiveSettings, LiveState
 from gateway.model.chain import ChainProfile
 from gateway.model.profiles import DEVELOPMENT, PROFILES, profile_for
 from gateway.model.transaction import RawTransaction, Transaction
 from gateway.settings import Settings, UpstreamSettings
 from gateway.upstream.aiohttp import HttpUpstream
-from gateway.upstream.client import Upstream, UpstreamLimits
+from gateway.upstream.client import Upstream, UpstreamLimits, place_of
 from gateway.upstream.health import UpstreamPool
 from gateway.upstream.subscription import new_heads
 from gateway.watch.head import HeadFollower
@@ -42,6 +43,7 @@ class Chain:
     simulator: Simulator
     live: LiveState
     follower: HeadFollower
+    recheck: Recheck
 
     def decode(self, data: bytes) -> Transaction:
         """Signed bytes as a transaction of this chain."""
@@ -68,7 +70,16 @@ def open_upstream(settings: UpstreamSettings) -> Upstream:
         send_timeout=settings.send_timeout,
         connections=settings.connections,
     )
-    return UpstreamPool([(url, HttpUpstream(url, limits)) for url in settings.urls], max_head_age=settings.max_head_age)
+    members = [
+        (name, HttpUpstream(url, limits)) for name, url in zip(_names(settings.urls), settings.urls, strict=True)
+    ]
+    return UpstreamPool(members, max_head_age=settings.max_head_age)
+
+
+def _names(urls: Sequence[str]) -> list[str]:
+    """What upstreams are called in metrics and messages; numbered where one host serves several."""
+    places = [place_of(url) for url in urls]
+    return [place if places.count(place) == 1 else f"{place} ({number})" for number, place in enumerate(places, 1)]
 
 
 async def chain_id(upstream: Upstream, readiness: Readiness) -> int:
@@ -119,6 +130,7 @@ async def open_chain(
     # A development chain makes a block when it has a transaction; silence there says nothing about its health.
     max_age = math.inf if profile.chain_id == DEVELOPMENT.chain_id else settings.upstream.max_head_age
     decode: Callable[[RawTransaction], Transaction] = lambda raw: decode_transaction(raw.data, profile)  # noqa: E731
+    recheck = Recheck(upstream, settings.inspection.recheck_sample)
     live = LiveState(
         simulator,
         upstream,
@@ -127,7 +139,8 @@ async def open_chain(
         decode,
         codes=CodeStore(settings.data_dir / "codes" / str(number)),
         settings=LiveSettings(max_head_age=max_age, require_shared_order=not alone),
+        admitted=recheck.offer,
     )
     url = settings.upstream.websocket_url
     follower = HeadFollower(upstream, live.advance, (lambda: new_heads(url)) if url else None)
-    return Chain(profile, simulator, live, follower)
+    return Chain(profile, simulator, live, follower, recheck)

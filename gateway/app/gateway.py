@@ -16,8 +16,10 @@ from fastapi import FastAPI
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
+from gateway.app.observation import Observation, Watched
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
+from gateway.app.rehearsal import Rehearsal
 from gateway.app.second_opinion import build_verifier
 from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
@@ -48,10 +50,12 @@ from gateway.store.audit_writer import AuditWriter
 from gateway.store.notices import Notices
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
+from gateway.tasks.describer import Describer
 from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
+from gateway.tasks.rerunner import Rerunner
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics
 from gateway.upstream.client import Upstream
@@ -76,6 +80,7 @@ class _Base:
     readiness: Readiness
     supervisor: Supervisor
     terms: Terms
+    observation: Observation
 
 
 class Gateway:
@@ -128,7 +133,9 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         stack.callback(supervisor.stop)
         terms = Terms(policy, settings.rpc.public_url.rstrip("/") or f"http://{settings.rpc.listen}")
         writer = AuditWriter(stores.record)
-        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms)
+        observation = Observation(upstream, readiness.parts)
+        metrics.read_from(observation.readings)
+        base = _Base(settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation)
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
@@ -177,19 +184,26 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
-    conclusion = Conclusion(base.stores.record, base.stores.queue)
+    prices = base.settings.value.book(chain.profile.wrapped_coin)
+    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None, prices)
+    describer = Describer(base.stores.tokens, base.upstream, base.stores.record)
+    conclusion = Conclusion(base.stores.record, base.stores.queue, describer.offer)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
-    service = _service(base, chain, pipeline, deferred, parked)
+    service = _service(base, chain, pipeline, deferred, parked, describer)
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
+    base.observation.watched = Watched(chain, deferred)
     start("head", chain.follower.run)
+    start("recheck", chain.recheck.run)
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))
     start("deferred", deferred.run)
     start("parked", parked.run)
     start("releaser", releaser.run)
+    start("describer", describer.run)
+    rehearsal = Rehearsal(chain, pipeline, base.ruleset, base.terms.policy, prices)
+    start("rerunner", Rerunner(base.stores.runs, base.stores.record, rehearsal.judge).run)
     if verifier is None:
         log.warning("verifier.off", reason="no second engine is installed")
     else:
@@ -199,7 +213,14 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     log.info("chain.open", chain_id=number, profile=chain.profile.name, engine=chain.simulator.name)
 
 
-def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLane, parked: ParkedLane) -> RpcService:
+def _service(
+    base: _Base,
+    chain: Chain,
+    pipeline: Pipeline,
+    deferred: DeferredLane,
+    parked: ParkedLane,
+    describer: Describer,
+) -> RpcService:
     record, queue, terms, metrics = base.stores.record, base.stores.queue, base.terms, base.metrics
     rpc = base.settings.rpc
     dispatch = Dispatch(base.upstream, metrics, base.settings.upstream.settle_seconds)
@@ -221,6 +242,7 @@ def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLa
         terms=terms,
         metrics=metrics,
         new_case_id=_new_case_id,
+        kept=describer.offer,
     )
     disposition = Disposition(
         Steps(chain.decode, pipeline, nonces, forwarding, keeping),
@@ -266,6 +288,7 @@ def _watch(base: _Base) -> None:
     if base.settings.notify.enabled:
         notifier = Notifier(Notices(stores.database), base.settings.notify.dashboard_url)
         base.supervisor.start("notifier", notifier.run)
+    base.supervisor.start("heartbeat", lambda: base.observation.run(stores.heartbeats))
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 
     async def look() -> None:

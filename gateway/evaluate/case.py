@@ -43,6 +43,8 @@ class Case:
     verified: bool
     prestate: StateBatch
     moves: tuple[Move, ...]
+    attackers: frozenset[Address] = frozenset()
+    """contracts and accounts that act for the attacker"""
 
 
 def find_cases(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -92,6 +94,7 @@ def _case(document: Mapping[str, Any], name: str) -> Case:
         verified=bool(document.get("verified", True)),
         prestate=_prestate(document["prestate"]) if executable else StateBatch(),
         moves=tuple(_moves(document)) if executable else (),
+        attackers=frozenset(map(address, document.get("attacker_addresses") or ())),
     )
 
 

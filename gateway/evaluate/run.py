@@ -98,14 +98,20 @@ class Judge:
 
     async def judge(self, world: World, transaction: Transaction, block: BlockContext, checks: Checks) -> Judged:
         """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them."""
+        return (await self.look(world, transaction, block, checks))[0]
+
+    async def look(
+        self, world: World, transaction: Transaction, block: BlockContext, checks: Checks
+    ) -> tuple[Judged, Inspection | None]:
+        """The same, with what the detectors saw; None where the engine could not finish."""
         try:
             result = await self._simulator.simulate(world, transaction, block, limits=LIMITS, checks=checks)
         except Unexecutable:
             if checks == REPLAY:
                 raise
-            return await self.judge(world, transaction, block, REPLAY)
+            return await self.look(world, transaction, block, REPLAY)
         except SimulationError as error:
-            return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0)
+            return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0), None
         world.apply(result.state_diff)
         memory = self._memories.get(transaction.sender, EMPTY_MEMORY)
         started = time.perf_counter()
@@ -113,7 +119,7 @@ class Judge:
         verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
         spent = time.perf_counter() - started
         self._memories[transaction.sender] = subject.after
-        return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent)
+        return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent), subject
 
 
 async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseResult:

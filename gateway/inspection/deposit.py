@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from gateway.inspection.ledger import Asset, Ledger
 from gateway.inspection.loss import Loss
-from gateway.inspection.roles import Roles
+from gateway.inspection.roles import Roles, asker
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
-from gateway.model.trace import CallFrame, SimulationResult
+from gateway.model.trace import SimulationResult
 
 RETURNED = 0.9
 """who took out at least this part of a deposit did not leave it there as payment"""
@@ -49,7 +49,7 @@ def round_trips(
         if move.to in lost and move.from_ in roles.cluster:
             row = sums.setdefault((move.to, asset), [0, 0, 0])
             row[0] += move.amount
-            if _sender(frames, move.frame, move.token) in roles.cluster:
+            if asker(frames, move) in roles.cluster:
                 row[2] += move.amount
             depositors.setdefault((move.to, asset), set()).add(move.from_)
         elif move.from_ in lost and move.to in roles.cluster and (move.from_, asset) in sums:
@@ -65,11 +65,3 @@ def round_trips(
         who = frozenset(depositors[holder, asset])
         found.append(RoundTrip(holder, loss, asset, paid_in, returned, donated, who))
     return tuple(found)
-
-
-def _sender(frames: tuple[CallFrame, ...], index: int, token: Address) -> Address:
-    """Who called the token (a proxy's own delegation left out)."""
-    frame = frames[index]
-    while frame.parent >= 0 and frames[frame.parent].context == token:
-        frame = frames[frame.parent]
-    return frame.from_

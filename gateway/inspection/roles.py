@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
+from gateway.inspection.door import PAYING, behind, is_unknown
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.inspection.pool import wrappers
-from gateway.model.facts import Facts
+from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
@@ -20,6 +21,8 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+DOORS = 8
+"""doors one behind the other that are looked through"""
 PAYEES_EXAMINED = 32
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
@@ -32,7 +35,7 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin), and accounts without code that these pay or name as receivers"""
+    origin) and the one behind it if that is but a door, and accounts without code that these pay or name"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -54,11 +57,7 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    entry = transaction.to
-    tokens = {move.token for move in facts.transfers}
-    if entry is not None and entry not in tokens and not _pays(entry, cluster, ledger):
-        cluster.add(entry)
-        _adopt_created(simulation, cluster)
+    _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
@@ -87,10 +86,36 @@ def assign(
     return Roles(transaction.sender, frozenset(cluster), gained, gave)
 
 
+def _adopt_entry(
+    transaction: Transaction,
+    simulation: SimulationResult,
+    facts: Facts,
+    ledger: Ledger,
+    memory: Memory,
+    consent: Consent | None,
+    cluster: set[Address],
+) -> None:
+    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door."""
+    tokens = {move.token for move in facts.transfers}
+    lately = {contract for contract, _ in memory.acquainted}
+    entry = transaction.to or simulation.trace.frames[0].to
+    for _ in range(DOORS):
+        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
+            return
+        cluster.add(entry)
+        _adopt_created(simulation, cluster)
+        entry = behind(entry, simulation, facts, ledger, cluster)
+        if entry is not None and consent is not None:
+            entry = entry if is_unknown(entry, simulation, ledger, consent, cluster | lately) else None
+
+
 def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
-    """True if the called contract ends with less of something that the origin's side ends with more of."""
-    lost = [asset for asset, amount in ledger.net.get(entry, {}).items() if amount < 0]
-    return any(ledger.net.get(member, {}).get(asset, 0) > 0 for asset in lost for member in cluster)
+    """True if the called contract pays a good part of what the origin's side ends with more of."""
+    for asset, amount in ledger.net.get(entry, {}).items():
+        got = sum(max(0, ledger.net.get(member, {}).get(asset, 0)) for member in cluster) if amount < 0 else 0
+        if got and -amount * PAYING >= got:
+            return True
+    return False
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
@@ -124,14 +149,22 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
         payee = move.to
         if payee in cluster or payee in active or payee in BURN_ADDRESSES or payee in asked:
             continue
-        if len(asked) >= PAYEES_EXAMINED or any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
+        if any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
             continue
-        if move.from_ in cluster and frames[move.frame].from_ in cluster:
+        if move.from_ in cluster and asker(frames, move) in cluster:
             cluster.add(payee)
-        elif move.from_ not in cluster:
+        elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
             if _names(frames, move.frame, payee, cluster):
                 cluster.add(payee)
+
+
+def asker(frames: tuple[CallFrame, ...], move: Transfer) -> Address:
+    """Who called the token for this movement; a proxy's own delegation is left out."""
+    frame = frames[move.frame]
+    while frame.parent >= 0 and frames[frame.parent].context == move.token:
+        frame = frames[frame.parent]
+    return frame.from_
 
 
 def _names(frames: tuple[CallFrame, ...], index: int, payee: Address, cluster: set[Address]) -> bool:

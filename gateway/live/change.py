@@ -61,6 +61,8 @@ class Carried:
     written: frozenset[Key] | None
     """what the blocks wrote or undid; None if that is not known"""
     fees: NextFees | None
+    volatile: frozenset[Address] = frozenset()
+    """accounts that the blocks may have changed without a trace of it"""
 
 
 @dataclass(slots=True)
@@ -103,11 +105,8 @@ class HeadCarrier:
 
     async def _by_trace(self, change: HeadChange, cache: StateCache, undone: Sequence[BlockEffects]) -> Carried | None:
         head = change.head.hash
-        volatile = sorted(
-            address
-            for address in {*SYSTEM_CONTRACTS, *(header.coinbase for header in (*change.added, *change.dropped))}
-            if address in cache.accounts
-        )
+        untraced = frozenset({*SYSTEM_CONTRACTS, *(header.coinbase for header in (*change.added, *change.dropped))})
+        volatile = sorted(untraced & cache.accounts.keys())
         samples = self._sample(cache)
         calls: list[Call] = [("debug_traceBlockByHash", [str(header.hash), _TRACER]) for header in change.added]
         calls += [("eth_getBlockByHash", [str(header.hash), False]) for header in change.added]
@@ -145,7 +144,7 @@ class HeadCarrier:
             self._journal.popitem(last=False)
         self.statistics.by_trace += 1
         written = frozenset(key for effects in (*undone, *done) for key in effects.written())
-        return Carried(step, written | {(address, None) for address in credited}, _fees(rest[-1], change))
+        return Carried(step, written | {(address, None) for address in credited}, _fees(rest[-1], change), untraced)
 
     async def _by_proof(self, change: HeadChange, cache: StateCache) -> Carried | None:
         addresses = list(cache.accounts)[-MAX_PROOFS:]

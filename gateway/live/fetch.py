@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.errors import UpstreamNonsense, UpstreamRefused
 from gateway.live import wire
 from gateway.live.codes import CodeStore
+from gateway.live.explore import Exploration, Explored, exploration_call, explored, is_unknown_method
 from gateway.model.primitive import Address, Hash32
 from gateway.model.state import AccountState, StateBatch, StateKeys
 from gateway.model.transaction import Transaction
@@ -32,11 +33,11 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Fetched:
-    """One batch of values, and what the access list added to the wishes."""
+    """One batch of values, and what exploring the transaction added to the wishes."""
 
     values: StateBatch
     wanted: StateKeys
-    """keys of the access list that were not asked for yet"""
+    """keys that the node says the transaction touches; some may be in `values`"""
     trips: int
     """round trips one after another"""
 
@@ -48,18 +49,19 @@ class StateFetcher:
         self._reader = reader
         self._codes = codes
         self._proofs = True
-        self._access_lists = True
+        self._exploration: Exploration | None = Exploration.PRESTATE
         self.trips = 0
         """since start"""
         self.calls = 0
 
-    async def fetch(self, keys: StateKeys, block: Hash32, *, access_list_of: Transaction | None = None) -> Fetched:
+    async def fetch(self, keys: StateKeys, block: Hash32, *, explore: Transaction | None = None) -> Fetched:
         """The values of `keys` in one round trip; two if a contract changed its code since it was last seen.
 
         Args:
             keys: what is wanted.
             block: the block after which the values hold.
-            access_list_of: also ask the node, in the same round trip, what this transaction touches.
+            explore: also ask the node, in the same round trip, what this transaction touches. A node that traces
+                calls tells the values at once; one that makes access lists tells the keys.
 
         Raises:
             UpstreamRefused: the node does not know the block, or refuses to read there.
@@ -70,9 +72,9 @@ class StateFetcher:
         calls: list[Call] = [call for account_calls in plan for call in account_calls]
         calls += [slot_call(address, slot, block) for address, slot in slots]
         calls += [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
-        wants_list = access_list_of is not None and self._access_lists
-        if access_list_of is not None and wants_list:
-            calls.append(("eth_createAccessList", [_call_object(access_list_of), wire.at_block(block)]))
+        exploration = self._exploration if explore is not None else None
+        if explore is not None and exploration is not None:
+            calls.append(exploration_call(exploration, explore, block))
         answers = await self._ask(calls)
         position = 0
         states: dict[Address, AccountState] = {}
@@ -93,12 +95,15 @@ class StateFetcher:
             number: wire.hash32(wire.members(answer, "block").get("hash"), "block hash")
             for number, answer in zip(numbers, answers[position : position + len(numbers)], strict=True)
         }
-        wanted = self._access_list(answers[-1]) if wants_list else StateKeys()
+        seen = self._explored(exploration, answers[-1]) if exploration is not None else Explored()
+        # What was asked for by name goes before what a trace tells on the side.
+        states = {**seen.values.accounts, **states}
+        values = {**seen.values.slots, **values}
         trips = 1
         if changed:
             trips += 1
             states.update(await self._changed_code(changed, block))
-        return Fetched(StateBatch(states, values, hashes), wanted, trips)
+        return Fetched(StateBatch(states, values, hashes), seen.keys, trips)
 
     async def ask(self, calls: Sequence[Call]) -> list[object | UpstreamRefused]:
         """Any calls, in one round trip that is counted."""
@@ -149,21 +154,12 @@ class StateFetcher:
             for index, (address, _) in enumerate(changed)
         }
 
-    def _access_list(self, answer: object) -> StateKeys:
+    def _explored(self, exploration: Exploration, answer: object) -> Explored:
         if isinstance(answer, UpstreamRefused):
-            if answer.code == -32601:
-                self._access_lists = False
-            return StateKeys()
-        entries = wire.members(answer, "access list").get("accessList")
-        accounts: set[Address] = set()
-        slots: set[tuple[Address, int]] = set()
-        for entry in wire.items(entries, "access list"):
-            parts = wire.members(entry, "access list")
-            address = wire.address(parts.get("address"), "access list")
-            accounts.add(address)
-            for slot in wire.items(parts.get("storageKeys"), "access list"):
-                slots.add((address, wire.quantity(slot, "access list")))
-        return StateKeys(frozenset(accounts), frozenset(slots))
+            if is_unknown_method(answer):
+                self._exploration = exploration.poorer
+            return Explored()
+        return explored(exploration, answer, self._codes)
 
 
 def account_calls(address: Address, block: Hash32) -> list[Call]:
@@ -193,15 +189,3 @@ def account_of(address: Address, answers: Sequence[object], codes: CodeStore) ->
         code=code,
         code_hash=codes.put(address, code),
     )
-
-
-def _call_object(transaction: Transaction) -> dict[str, str]:
-    # Without fee and gas: the node then neither checks the balance for them nor the block's base fee.
-    call = {
-        "from": str(transaction.sender),
-        "value": hex(transaction.value),
-        "data": "0x" + transaction.input.hex(),
-    }
-    if transaction.to is not None:
-        call["to"] = str(transaction.to)
-    return call

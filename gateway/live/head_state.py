@@ -18,8 +18,9 @@ from gateway.live.change import HeadCarrier
 from gateway.live.codes import CodeStore
 from gateway.live.context import next_context
 from gateway.live.fetch import Reader, StateFetcher
+from gateway.live.late import LateArrivals
 from gateway.live.prefetch import Prefetcher
-from gateway.live.runner import HeadMoved, Ran, Runner
+from gateway.live.runner import HeadMoved, Pursuit, Ran, Runner
 from gateway.live.view import Stack, View
 from gateway.model.block import BlockContext
 from gateway.model.chain import ChainProfile, FeeRule
@@ -72,6 +73,7 @@ class HeadState:
         self._heads = 0
         self._cached: Hash32 | None = None
         """the block that the cache is the state of"""
+        self._late = LateArrivals()
         self._loadable: View | None = None
         self._ready = asyncio.Event()
         self.view: View | None = None
@@ -96,6 +98,7 @@ class HeadState:
                 old = self.view
                 self._cached = None
                 in_place = self.cache.change(carried.change)
+                self._late.stepped(_start(change), change.head.hash, carried)
                 self._heads += 1
                 if old is not None and in_place and self._heads % REBUILD_EVERY:
                     base = old.base.fork()
@@ -114,6 +117,8 @@ class HeadState:
                 self._cached = change.head.hash
         finally:
             self._loadable = self.view if self._cached is not None else None
+            if self._loadable is not None:
+                self._take_late(self._loadable)
             self._ready.set()
 
     async def current(self) -> View:
@@ -135,10 +140,14 @@ class HeadState:
         """The present view, also while the next one is being made. Raises HeadUnknown."""
         if self.view is None:
             raise HeadUnknown("no head was read from the upstream yet")
-        age = self._clock() - self.view.ready_at
+        age = self.age(self.view)
         if age > self._max_head_age:
             raise HeadUnknown(f"the head is {age:.0f} s old; the limit is {self._max_head_age:.0f} s")
         return self.view
+
+    def age(self, view: View) -> float:
+        """Seconds since the view was taken over."""
+        return self._clock() - view.ready_at
 
     def context(self, view: View) -> BlockContext:
         """The block that would be built on the view's head now."""
@@ -185,11 +194,19 @@ class HeadState:
         limits: Limits,
         checks: Checks,
         context: BlockContext | None = None,
+        pursuit: Pursuit | None = None,
     ) -> Ran:
-        """Run on a world that stands on `view`. Raises HeadMoved if the head moved while state was fetched for it."""
+        """Run on a world that stands on `view`.
+
+        `pursuit` keeps what is known of the transaction if the run has to start over. Raises HeadMoved if the head
+        moved while state was fetched; what still holds of it is on the new head when that is ready.
+        """
 
         def load(batch: StateBatch) -> None:
             if view is not self._loadable:
+                self._late.add(view.head.hash, batch)
+                if self._loadable is not None:
+                    self._take_late(self._loadable)
                 raise HeadMoved
             view.load(self.cache.add(batch))
 
@@ -201,7 +218,13 @@ class HeadState:
             load,
             limits=limits,
             checks=checks,
+            pursuit=pursuit,
         )
+
+    def _take_late(self, view: View) -> None:
+        """Load what was fetched for earlier heads and still holds at the view's."""
+        for batch in self._late.take(view.head.hash):
+            view.load(self.cache.add(batch))
 
     def written_since(self, head: Hash32) -> frozenset[Key] | None:
         """All that blocks wrote on the way from `head` to the present one; None if that is not known."""

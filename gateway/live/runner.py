@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import SimulationError, StateMissing
 from gateway.evm.simulator import Checks, Limits, Simulator, World
@@ -22,6 +22,22 @@ MAX_ROUNDS = 24
 
 class HeadMoved(Exception):
     """The state fetched belongs to a block that is not the head any more; start over on the new one."""
+
+
+@dataclass(slots=True)
+class Pursuit:
+    """What is known of one transaction's state, kept when its run starts over on another head."""
+
+    wanted: StateKeys = field(default_factory=StateKeys)
+    """keys it turned out to touch"""
+    explored: bool = False
+    """True if the node was asked what it touches"""
+    trips: int = 0
+    """round trips it waited for so far"""
+
+    def want(self, keys: StateKeys) -> None:
+        """Remember that these are needed, on whichever head."""
+        self.wanted = StateKeys(self.wanted.accounts | keys.accounts, self.wanted.slots | keys.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ class Runner:
         *,
         limits: Limits,
         checks: Checks,
+        pursuit: Pursuit | None = None,
     ) -> Ran:
         """The result of `transaction` on `world()` in `context`.
 
@@ -66,6 +83,7 @@ class Runner:
             load: takes what was fetched.
             limits: of one round in the engine.
             checks: admission checks.
+            pursuit: of the same transaction, if it starts over.
 
         Raises:
             HeadMoved: by `load`.
@@ -73,26 +91,34 @@ class Runner:
             SimulationError: the engine failed, or the state it needs has no end.
             UpstreamError: the state could not be fetched.
         """
-        wanted = self._prefetcher.predict(transaction)
-        wanted = StateKeys(wanted.accounts | {context.coinbase}, wanted.slots)
-        explore = transaction if transaction.input and not self._prefetcher.knows(transaction) else None
-        trips = await self._fetch(wanted, block, load, explore)
+        pursuit = Pursuit() if pursuit is None else pursuit
+        pursuit.want(self._prefetcher.predict(transaction))
+        wanted = StateKeys(pursuit.wanted.accounts | {context.coinbase}, pursuit.wanted.slots)
+        explores = transaction.input and not pursuit.explored and not self._prefetcher.knows(transaction)
+        await self._fetch(wanted, block, load, pursuit, transaction if explores else None)
         for _ in range(MAX_ROUNDS):
             try:
                 result = await self._simulator.simulate(world(), transaction, context, limits=limits, checks=checks)
             except StateMissing as missing:
-                unknown = self._cache.unknown(missing.keys)
-                # Known by now: another run fetched it meanwhile, and the next fork has it.
-                trips += await self._fetch(unknown, block, load, None)
+                pursuit.want(missing.keys)
+                # If all of it is known by now, another run fetched it meanwhile, and the next fork has it. Else this
+                # call is of another kind than was learned: the node tells the rest of it in the same round trip.
+                await self._fetch(missing.keys, block, load, pursuit, None if pursuit.explored else transaction)
                 continue
             self._prefetcher.learn(transaction, result)
-            return Ran(result, trips)
+            return Ran(result, pursuit.trips)
         raise SimulationError(f"{transaction.hash} still missed state after {MAX_ROUNDS} rounds")
 
-    async def _fetch(self, keys: StateKeys, block: Hash32, load: Load, explore: Transaction | None) -> int:
+    async def _fetch(
+        self, keys: StateKeys, block: Hash32, load: Load, pursuit: Pursuit, explore: Transaction | None
+    ) -> None:
         unknown = self._cache.unknown(keys)
         if not unknown:
-            return 0
-        fetched = await self._fetcher.fetch(unknown, block, access_list_of=explore)
+            return
+        pursuit.trips += 1
+        fetched = await self._fetcher.fetch(unknown, block, explore=explore)
+        pursuit.trips += fetched.trips - 1
+        pursuit.explored |= explore is not None
+        pursuit.want(fetched.wanted)
         load(fetched.values)
-        return fetched.trips + await self._fetch(fetched.wanted, block, load, None)
+        await self._fetch(fetched.wanted, block, load, pursuit, None)

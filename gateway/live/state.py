@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from gateway.live.fetch import Reader
 from gateway.live.head_state import HeadState, HeadUnknown
 from gateway.live.overlay import Decode, Overlay, touched_by
 from gateway.live.pending import UNSEEN, PendingLog, footprint
-from gateway.live.runner import HeadMoved, Ran
+from gateway.live.runner import HeadMoved, Pursuit, Ran
 from gateway.live.second_look import SecondLook, SecondLooks
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
@@ -30,6 +31,9 @@ SENDING_SECONDS = 5.0
 """for which a transaction with a place is taken to be on its way, though the upstream does not show it"""
 MAX_RESTARTS = 6
 """times one simulation starts over because the head moved while it waited for state"""
+
+
+Admitted = Callable[[Transaction, SimulationResult | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class LiveStatistics:
     warm: int = 0
     """simulations that waited for no round trip"""
     trips: int = 0
+    by_trips: Counter[int] = field(default_factory=Counter)
+    """round trips waited for -> simulations"""
     restarts: int = 0
     newest_head: int = 0
     """admitted verdicts made on what was the newest head then"""
@@ -74,10 +80,15 @@ class LiveState:
         *,
         codes: CodeStore | None = None,
         settings: LiveSettings = LiveSettings(),
+        admitted: Admitted | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of."""
+        """`now`: seconds since 1970, for block timestamps; `clock`: the one that deadlines are values of.
+
+        `admitted` is told of each transaction that got a place; it must neither wait nor raise.
+        """
+        self._admitted = admitted
         self._codes = codes if codes is not None else CodeStore()
         self._settings = settings
         self._clock, self._now = clock, now
@@ -111,15 +122,14 @@ class LiveState:
             SimulationError: the engine failed.
             UpstreamError: there is no fresh head, or the state could not be fetched.
         """
-        trips = 0
+        pursuit = Pursuit()
         caught_up = False
         for _ in range(MAX_RESTARTS):
             view = await self.head_state.current()
             try:
-                ran, basis = await self._run(view, transaction, deadline, trips)
+                ran, basis = await self._run(view, transaction, deadline, pursuit)
             except HeadMoved:
                 self.statistics.restarts += 1
-                trips += 1
                 # The next view may take longer to make than `current` waits for it.
                 await self.head_state.settled(max(deadline - self._clock(), 0.0))
                 continue
@@ -132,12 +142,12 @@ class LiveState:
                 # The node no longer has the block that was asked for: a reorg, which the next head will tell of.
                 if view is self.head_state.view:
                     raise
-                trips += 1
                 continue
             trips = basis.trips
             self.statistics.simulations += 1
             self.statistics.trips += trips
             self.statistics.warm += trips == 0
+            self.statistics.by_trips[trips] += 1
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
@@ -196,6 +206,8 @@ class LiveState:
                 return Admission.CHANGED
             self.statistics.admitted += 1
             self.statistics.newest_head += basis is not None and basis.head == view.head.ref
+            if self._admitted is not None:
+                self._admitted(transaction, simulation)
             return Admission.ADMITTED
 
     async def withdraw(self, transaction: Hash32) -> None:
@@ -254,7 +266,7 @@ class LiveState:
                 return False
             return view.seen != seen
 
-    async def _run(self, view: View, transaction: Transaction, deadline: float, trips: int) -> tuple[Ran, Basis]:
+    async def _run(self, view: View, transaction: Transaction, deadline: float, pursuit: Pursuit) -> tuple[Ran, Basis]:
         seconds = max(deadline - self._clock(), 0.001)
         limits = replace(self._settings.limits, wall_clock=min(self._settings.limits.wall_clock, seconds))
         replaced = view.occupant(transaction.sender, transaction.nonce)
@@ -267,18 +279,18 @@ class LiveState:
                 seen, whole = view.seen, not view.incomplete
                 return view.top.world.fork()
 
-            ran = await self.head_state.run(view, transaction, top, limits=limits, checks=ADMISSION)
+            ran = await self.head_state.run(view, transaction, top, limits=limits, checks=ADMISSION, pursuit=pursuit)
         else:
             # Also what is forwarded already is run as if it were not, to see what it would do now.
             with view.another_stack() as stack:
                 await self.overlay.stack_without(view, stack, [replaced])
                 ran = await self.head_state.run(
-                    view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION
+                    view, transaction, lambda: stack.world.fork(), limits=limits, checks=ADMISSION, pursuit=pursuit
                 )
         await self._check_extra_fee(view, transaction, ran.result)
         mark = footprint(transaction, ran.result)
         return ran, Basis(
-            view.head.ref, seen, mark, whole, trips + ran.trips, replaced.entry.hash if replaced is not None else None
+            view.head.ref, seen, mark, whole, ran.trips, replaced.entry.hash if replaced is not None else None
         )
 
     async def _check_extra_fee(self, view: View, transaction: Transaction, result: SimulationResult) -> None:

@@ -64,6 +64,11 @@ class DeferredLane:
     def __len__(self) -> int:
         return len(self._lane)
 
+    @property
+    def capacity(self) -> int:
+        """Cases that may wait here."""
+        return self._limits.capacity
+
     def has_room(self, sender: Address) -> bool:
         """False: answer the client that it has too much in inspection, instead of deferring one more."""
         return self._lane.has_room(sender)

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.errors import UpstreamNonsense, UpstreamRefused, UpstreamSilent, UpstreamUnreachable
 from gateway.model.transaction import RawTransaction
-from gateway.upstream.client import Call, UpstreamLimits, submission_body
+from gateway.upstream.client import Call, UpstreamLimits, place_of, submission_body
 
 _HEADERS = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
 
@@ -37,6 +37,7 @@ class HttpUpstream:
 
     def __init__(self, url: str, limits: UpstreamLimits = UpstreamLimits()) -> None:
         self.url = url
+        self._where = place_of(url)
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
 
@@ -53,12 +54,12 @@ class HttpUpstream:
         body = _encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
         answer = self._decode(await self._post(body, within or self._limits.read_timeout), method)
         if isinstance(answer, list):
-            raise UpstreamNonsense(f"{self.url} answered {method} with a batch")
+            raise UpstreamNonsense(f"{self._where} answered {method} with a batch")
         outcome = self._outcome(answer, method)
         if isinstance(outcome, UpstreamRefused):
             raise outcome
         if answer.id != 1:
-            raise UpstreamNonsense(f"{self.url} answered {method} with another id")
+            raise UpstreamNonsense(f"{self._where} answered {method} with another id")
         return outcome
 
     async def batch(self, calls: Sequence[Call], *, within: float | None = None) -> list[object | UpstreamRefused]:
@@ -75,11 +76,11 @@ class HttpUpstream:
         answers = self._decode(await self._post(body, within or self._limits.read_timeout), name)
         if not isinstance(answers, list):
             if answers.error is not None:
-                raise UpstreamNonsense(f"{self.url} refused {name}: {answers.error.message}")
-            raise UpstreamNonsense(f"{self.url} answered {name} with one object")
+                raise UpstreamNonsense(f"{self._where} refused {name}: {answers.error.message}")
+            raise UpstreamNonsense(f"{self._where} answered {name} with one object")
         by_id = {answer.id: answer for answer in answers}
         if len(by_id) != len(calls) or any(index not in by_id for index in range(len(calls))):
-            raise UpstreamNonsense(f"{self.url} answered {len(answers)} items to {name}")
+            raise UpstreamNonsense(f"{self._where} answered {len(answers)} items to {name}")
         return [self._outcome(by_id[index], method) for index, (method, _) in enumerate(calls)]
 
     async def forward(self, body: bytes) -> bytes:
@@ -115,28 +116,30 @@ class HttpUpstream:
             async with self._open().post(self.url, data=body, timeout=limits, allow_redirects=False) as response:
                 answer = await self._read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamUnreachable(f"cannot connect to {self.url}: {error}") from error
+            raise UpstreamUnreachable(f"cannot connect to {self._where}: {error}") from error
         except TimeoutError as error:
-            raise UpstreamSilent(f"{self.url} did not answer within {seconds:g} s") from error
+            raise UpstreamSilent(f"{self._where} did not answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise UpstreamSilent(f"{self.url} broke off: {error or type(error).__name__}") from error
+            raise UpstreamSilent(f"{self._where} broke off: {error or type(error).__name__}") from error
         # Some nodes put JSON-RPC errors into other statuses; the body then still is the answer.
         if response.status != 200 and answer[:1] not in (b"{", b"["):
-            raise UpstreamNonsense(f"{self.url} answered HTTP {response.status}")
+            raise UpstreamNonsense(f"{self._where} answered HTTP {response.status}")
         return answer
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         declared = response.content_length
         if declared is not None and declared > self._limits.answer_bytes:
             response.close()
-            raise UpstreamNonsense(f"{self.url} announced {declared} bytes; the limit is {self._limits.answer_bytes}")
+            raise UpstreamNonsense(
+                f"{self._where} announced {declared} bytes; the limit is {self._limits.answer_bytes}"
+            )
         parts: list[bytes] = []
         size = 0
         async for part in response.content.iter_any():
             size += len(part)
             if size > self._limits.answer_bytes:
                 response.close()
-                raise UpstreamNonsense(f"{self.url} answered more than {self._limits.answer_bytes} bytes")
+                raise UpstreamNonsense(f"{self._where} answered more than {self._limits.answer_bytes} bytes")
             parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -144,12 +147,12 @@ class HttpUpstream:
         try:
             answer: _Answer | list[_Answer] = _decode_any(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UpstreamNonsense(f"{self.url} did not answer {what} with JSON-RPC: {error}") from error
+            raise UpstreamNonsense(f"{self._where} did not answer {what} with JSON-RPC: {error}") from error
         return answer
 
     def _outcome(self, answer: _Answer, what: str) -> object | UpstreamRefused:
         if answer.error is not None:
             return UpstreamRefused(answer.error.code, answer.error.message, answer.error.data)
         if answer.result is msgspec.UNSET:
-            raise UpstreamNonsense(f"{self.url} answered {what} with neither result nor error")
+            raise UpstreamNonsense(f"{self._where} answered {what} with neither result nor error")
         return answer.result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from gateway.errors import UpstreamRefused
 from gateway.model.transaction import RawTransaction
@@ -62,3 +63,10 @@ class Upstream(Protocol):
 def submission_body(raw: RawTransaction) -> bytes:
     """The request that `send_raw` makes."""
     return b'{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["0x' + raw.data.hex().encode() + b'"]}'
+
+
+def place_of(url: str) -> str:
+    """Host and port of a URL: what may be shown, for path, query and user often hold a provider's key."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.hostname or '?'}{port}"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+from gateway.model.health import GatewayHealth, HealthItem
 from gateway.model.primitive import Hash32
 from tests.dashboard.conftest import Desk
 from tests.dashboard.scene import case, hold, seed_cases, utc_now
@@ -20,6 +22,21 @@ async def test_health_says_what_works(desk: Desk) -> None:
     assert text.count("state-ok") == 4
     assert "state-bad" not in text
     assert (await desk.visitor().get("/healthz")).text == "ok"
+
+
+async def test_health_shows_every_gateway_and_which_is_silent(desk: Desk) -> None:
+    beats = desk.room.heartbeats
+    assert beats is not None
+    for replica, age, item in (
+        ("one:7", 1, HealthItem("upstreams agree", False, "<b>b contradicts block 9</b>")),
+        ("two:8", 60, HealthItem("chain head", True, "block 9, 1.0 s old")),
+    ):
+        await beats.beat(GatewayHealth(replica, utc_now() - timedelta(seconds=age), (item,)))
+    text = (await (await desk.signed_in("vera")).get("/health")).text
+    assert "one:7" in text
+    assert "&lt;b&gt;b contradicts block 9" in text
+    assert text.count(">does not work<") == 1
+    assert text.count(">silent<") == text.count(">unknown<") == 1
 
 
 async def test_the_audit_is_shown_exported_and_verified(desk: Desk) -> None:
