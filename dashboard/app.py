@@ -30,6 +30,7 @@ from dashboard.views import (
     case,
     casework,
     channels,
+    figures,
     login,
     oversight,
     passkeys,
@@ -79,21 +80,9 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    pages = (
-        login,
-        passkeys,
-        single_sign_on,
-        queue,
-        live,
-        case,
-        casework,
-        oversight,
-        people,
-        services,
-        channels,
-        public,
-    )
-    for module in pages:
+    pages = (login, passkeys, single_sign_on, queue, live, case, casework, oversight)
+    administration = (people, services, channels)
+    for module in (*pages, *administration, public, figures):
         app.include_router(module.routes, include_in_schema=False)
     app.include_router(api_routes)
     app.include_router(channel_routes)

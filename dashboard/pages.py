@@ -26,6 +26,7 @@ from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
 from gateway.model.casework import Appeal, Attachment, CaseRun, Mention
 from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.notice import Channel, DeliveryState
+from gateway.model.published import Published
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
 from gateway.store.desk import DetectorFigures, Figures
 
@@ -344,6 +345,16 @@ class StatusPage:
     message: str = ""
     """what the sender has to sign; empty before there are words"""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresPage:
+    """Coarse figures for anybody."""
+
+    published: Published
+    rows: tuple[tuple[str, int | None], ...]
+    """name and count; None: too few to tell"""
+    smallest: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class NoticeKind(StrEnum):
     SECOND_VOICE = "second-voice"
     """a release waits for another person"""
     ESCALATED = "escalated"
+    APPEAL = "appeal"
+    """the sender of a case appealed"""
     RELEASED = "released"
     REJECTED = "rejected"
     EXPIRED = "expired"

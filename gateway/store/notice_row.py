@@ -179,6 +179,8 @@ def kind_of(detail: Mapping[str, Any]) -> NoticeKind | None:
             return NoticeKind.HELD if detail.get("state") == "HELD" else None
         case "mark":
             return NoticeKind.ESCALATED if detail.get("mark") == "escalated" else None
+        case "appeal":
+            return NoticeKind.APPEAL
         case "first voice":
             return NoticeKind.SECOND_VOICE
         case "move":
