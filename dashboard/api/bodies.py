@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.model.account import Mark
 from gateway.model.case import CaseStep
@@ -17,6 +17,13 @@ class Body(BaseModel):
     """What every body has in common: nothing unknown is taken."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_storable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("no text may contain the character NUL")  # Postgres stores none
+        return value
 
 
 class Problem(Body):

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from dashboard.api.bodies import Body, Problem
-from dashboard.api.routes import scoped
+from dashboard.api.routes import REFUSALS, scoped
 from dashboard.dependencies import TheRoom
 from gateway.errors import ConfigurationError
 from gateway.model.account import ApiToken, Permission
@@ -19,14 +19,8 @@ from gateway.model.notice import Channel, ChannelKind, ChannelRule, DeliveryStat
 from gateway.model.primitive import Address
 from gateway.model.shift import ShiftHours
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "no token, or one that is over"},
-    403: {"model": Problem, "description": "the token's scopes or the account's role do not allow it"},
-    422: {"model": Problem, "description": "the request is not well formed, or names what no channel can be"},
-    503: {"model": Problem, "description": "the record does not answer; nothing was changed"},
-}
 _GONE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "no such channel"}}
-routes = APIRouter(prefix="/api/v1/channels", responses=_REFUSALS, tags=["notifications"])
+routes = APIRouter(prefix="/api/v1/channels", responses=REFUSALS, tags=["notifications"])
 Administrator = Annotated[ApiToken, Depends(scoped(Permission.ADMINISTER))]
 ChannelId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
