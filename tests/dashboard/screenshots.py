@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import seed_cases, seed_people, settings_at, utc_now
+from tests.dashboard.scene import seed_administration, seed_cases, seed_people, settings_at, utc_now
 
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 PAGES = {
@@ -22,6 +22,10 @@ PAGES = {
     "health": "/health",
     "audit": "/audit",
     "people": "/users",
+    "services": "/services",
+    "notifications": "/notifications",
+    "figures": "/figures",
+    "step-up": "/step-up",
     "account": "/account",
     "login": "/login",
 }
@@ -31,10 +35,11 @@ async def main(folder: Path, wanted: list[str]) -> int:
     """Take the pictures; 1 if a page is wider than its window."""
     too_wide = 0
     with tempfile.TemporaryDirectory() as scratch:
-        settings = settings_at(Path(scratch), chain_name="Harbour L2")
+        settings = settings_at(Path(scratch), chain_name="Harbour L2", public_figures=True)
         async with served(settings) as (address, room), launched() as browser:
             await seed_people(room)
             await seed_cases(room, utc_now())
+            await seed_administration(room)
             await room.desk.add_note("c-000001", "anna", "Called the lender: the pool is theirs.")
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
