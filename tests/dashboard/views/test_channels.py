@@ -36,7 +36,7 @@ async def test_a_channel_is_added_tested_changed_and_removed_and_no_secret_is_sh
     (channel,) = await desk.room.notices.channels()
     assert (channel.rule.hours.text, channel.rule.hours.zone) == ("fri 22:00-06:00", "Europe/Berlin")
     assert (await otto.post(f"/notifications/{channel.id}", step="test")).status_code == 303
-    assert "waiting" in (await otto.get("/notifications")).text  # the desk writes it down, the gateway sends
+    assert "waits until" in (await otto.get("/notifications")).text  # the desk writes it down, the gateway sends
     changed = {**FORM, "step": "rule", "hours": "always", "grouping": "30"}
     assert (await otto.post(f"/notifications/{channel.id}", **changed)).status_code == 303
     await otto.post(f"/notifications/{channel.id}", step="off")
