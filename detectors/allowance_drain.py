@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 
 class AllowanceDrain(Detector):
@@ -21,6 +21,7 @@ class AllowanceDrain(Detector):
     family = Family.DEPUTY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/441.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Reentry, Severity
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
 
 GRAVE_SHARE = 0.05
 """part of the contract's stock whose loss is grave whatever came in return"""
@@ -29,6 +29,7 @@ class ReEntrancy(Detector):
     family = Family.REENTRANCY
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.COMEBACK})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/1812.05934",  # Sereum: the rule of the stale slot
         "https://swcregistry.io/docs/SWC-107",

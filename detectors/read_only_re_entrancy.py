@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.1
 """part of the reader's stock from which on a loss on a passing answer is grave"""
@@ -23,6 +23,7 @@ class ReadOnlyReEntrancy(Detector):
     family = Family.REENTRANCY
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.COMEBACK})
     references: ClassVar[tuple[str, ...]] = (
         "https://chainsecurity.com/curve-lp-oracle-manipulation-post-mortem/",
         "https://arxiv.org/abs/1812.05934",

@@ -48,13 +48,8 @@ class Takeover(Detector):
             what = _SLOTS.get(use.slot)
             if what is not None and use.frame >= 0 and use.address not in created:
                 yield from self._replaced(subject, use, what)
-        for log in subject.simulation.trace.logs:
-            if (
-                log.topics
-                and log.topics[0] == _OWNERSHIP_TRANSFERRED
-                and not log.reverted
-                and log.address not in created
-            ):
+        for log in subject.simulation.trace.events(frozenset({_OWNERSHIP_TRANSFERRED})):
+            if not log.reverted and log.address not in created:
                 yield from self._owned(subject, log)
 
     def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:

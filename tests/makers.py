@@ -123,6 +123,13 @@ class Tape:
         self._preimages[slot] = preimage
         return slot
 
+    def allowance(self, owner: Address, spender: Address, position: int = 1) -> int:
+        """The slot of what `owner` lets `spender` take, both preimages noted."""
+        preimage = word(spender) + word(self.entry(owner, position))
+        slot = int.from_bytes(keccak256(preimage), "big")
+        self._preimages[slot] = preimage
+        return slot
+
     def move(self, token: Address, source: Address, target: Address, amount: int, had: int, has: int = 0) -> None:
         """A transfer with both balances written: the source had `had`, the target `has`."""
         self.write(token, self.entry(source), had, had - amount)

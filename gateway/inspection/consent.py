@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.inspection.facts import TRANSFER
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CallFrame, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
+_CHECKS = frozenset({ECRECOVER})
+_MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
+
+
+Entries = dict[Address, set[Address]]
 
 
 class Bond(StrEnum):
@@ -26,23 +32,51 @@ class Bond(StrEnum):
     CODE = "has the caller's address in its code"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Consent:
-    """What each contract knew of other addresses before the transaction, as far as it looked."""
+    """What each contract knew of other addresses before the transaction, as far as it looked.
 
-    stored: Mapping[Address, Set[Address]]
-    """contract -> addresses that it read from its own storage"""
-    entries: Mapping[Address, Set[Address]]
-    """contract -> addresses whose mapping entry there was not zero when read"""
-    signatures: Mapping[Address, int]
-    """contract -> sequence number of the first successful signature check under it"""
-    embedded: Mapping[Address, Set[Address]]
-    """contract -> callers and origin that its code names"""
-    allowances: Set[tuple[Address, Address, Address]]
-    """(token, owner, spender) whose nested entry was not zero when read"""
+    Each part is read out of the trace when it is asked for; linear in storage accesses and links.
+    """
 
-    codes: Mapping[Address, tuple[bytes, ...]]
-    """contract -> the pieces of code that ran on its storage"""
+    transaction: Transaction
+    simulation: SimulationResult
+    but: Set[tuple[Address, int]] = frozenset()
+    """(contract, slot) of records that do not count, for the ordering side had them written lately"""
+
+    @cached_property
+    def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
+        return _storage(self.simulation.trace, _parties(self.transaction, self.simulation.trace), self.but)
+
+    @property
+    def stored(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses that it read from its own storage."""
+        return self._records[0]
+
+    @property
+    def entries(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses whose mapping entry there was not zero when read."""
+        return self._records[1]
+
+    @property
+    def allowances(self) -> Set[tuple[Address, Address, Address]]:
+        """(token, owner, spender) whose nested entry was not zero when read."""
+        return self._records[2]
+
+    @cached_property
+    def signatures(self) -> Mapping[Address, int]:
+        """Contract -> sequence number of the first successful signature check under it."""
+        return _signatures(self.simulation.trace)
+
+    @cached_property
+    def embedded(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> callers and origin that its code names."""
+        return _embedded(self.transaction, self.simulation.trace)
+
+    @cached_property
+    def codes(self) -> Mapping[Address, tuple[bytes, ...]]:
+        """Contract -> the pieces of code that ran on its storage."""
+        return _codes(self.simulation.trace)
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
@@ -64,7 +98,7 @@ class Consent:
         return tuple(found)
 
 
-def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]:
+def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
     """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
     chain: list[tuple[Address, int]] = []
     while index >= 0:
@@ -85,24 +119,20 @@ def gather(
     simulation: SimulationResult,
     but: Set[tuple[Address, int]] = frozenset(),
 ) -> Consent:
-    """Read consent out of a trace; linear in storage accesses and frames.
+    """Read consent out of a trace, without the records in `but`."""
+    return Consent(transaction, simulation, but)
 
-    `but`: (contract, slot) of records that do not count, for the ordering side had them written lately.
-    """
-    trace = simulation.trace
+
+def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
     parties = {transaction.sender}
-    for frame in trace.frames:
-        parties.add(frame.from_)
-        if frame.to is not None:
-            parties.add(frame.to)
-    for log in trace.logs:
-        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
+    for link in trace.links:
+        parties.add(link.from_)
+        if link.to is not None:
+            parties.add(link.to)
+    for log in trace.events(_MOVES):
+        if len(log.topics) == 3:  # a receiver may be fixed and never run
             parties.add(Address(log.topics[2][12:]))
-    stored, entries, allowances = _storage(trace, parties, but)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
-
-
-Entries = dict[Address, set[Address]]
+    return parties
 
 
 def _storage(
@@ -151,8 +181,8 @@ def holds_party(value: int, parties: Set[Address]) -> bool:
 
 def _signatures(trace: Trace) -> dict[Address, int]:
     first: dict[Address, int] = {}
-    for frame in trace.frames:
-        if frame.to != ECRECOVER or not any(frame.output):
+    for frame in trace.select(to=_CHECKS):
+        if not any(frame.output):
             continue
         for account, _ in path(trace.frames, frame.index)[:-1]:
             first.setdefault(account, frame.entered)
@@ -165,21 +195,17 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
         return {}
     named: dict[Address, set[Address]] = defaultdict(set)
     asked: set[tuple[Hash32, Address, Address]] = set()
-    callers: list[Address] = []
-    for frame in trace.frames:
-        delegated = frame.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE)
-        caller = callers[frame.parent] if delegated and frame.parent >= 0 else frame.from_
-        callers.append(caller)
-        account = frame.context
-        code = codes.get(frame.code_hash) if frame.code_hash is not None else None
-        if code is None or account is None or frame.code_hash is None:
+    for link in trace.links:
+        account = link.context
+        code = codes.get(link.code_hash) if link.code_hash is not None else None
+        if code is None or account is None or link.code_hash is None:
             continue
-        for party in (transaction.sender, caller):
-            question = (frame.code_hash, account, party)
+        for party in (transaction.sender, link.caller):
+            question = (link.code_hash, account, party)
             if question not in asked:
                 asked.add(question)
                 # code that a party lends by delegation names its lender; that is not the contract's consent
-                if party not in (account, frame.code_address) and code.find(party) >= 0:
+                if party not in (account, link.code_address) and code.find(party) >= 0:
                     named[account].add(party)
     return dict(named)
 
@@ -187,7 +213,8 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
 def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
     held = trace.codes or {}
     ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
-    for frame in trace.frames:
-        if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
-            ran[frame.context][frame.code_hash] = held[frame.code_hash]
+    for link in trace.links:
+        account = link.context
+        if link.code_hash is not None and account is not None and link.code_hash in held:
+            ran[account][link.code_hash] = held[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}

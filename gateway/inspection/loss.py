@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
-from gateway.inspection.pool import Market, wrappers
-from gateway.inspection.roles import Roles
+from gateway.inspection.pool import Market
+from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, SimulationResult
@@ -69,9 +69,9 @@ def losses(
         if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
             continue
         lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
-        if not lost or _is_fair(holder, market):
+        if not lost or _is_fair(holder, lost, market):
             continue
-        compensated = any(amount > 0 for amount in changes.values())
+        compensated = any(amount > (DUST if asset == NATIVE else 0) for asset, amount in changes.items())
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
@@ -88,15 +88,20 @@ def _is_wrapper(holder: Address, changes: object) -> bool:
     return isinstance(changes, dict) and set(changes) == {NATIVE}
 
 
-def _is_fair(holder: Address, market: Market) -> bool:
+def _is_fair(holder: Address, lost: Sequence[Asset], market: Market) -> bool:
     pair = market.pairs.get(holder)
-    if pair is not None:
+    if pair is not None and set(lost) <= set(pair.tokens):
         return pair.worth_kept is None or pair.worth_kept >= FAIR
     return holder in market.concentrated
 
 
 def issues(
-    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, simulation: SimulationResult
+    facts: Facts,
+    ledger: Ledger,
+    consent: Consent,
+    roles: Roles,
+    simulation: SimulationResult,
+    wrapped: Set[Asset],
 ) -> tuple[Loss, ...]:
     """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
 
@@ -104,7 +109,6 @@ def issues(
     """
     tokens = frozenset(move.token for move in facts.transfers)
     tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
-    wrapped = wrappers(facts)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
@@ -125,7 +129,7 @@ def issues(
 
 @dataclass(frozen=True, slots=True)
 class _Tracer:
-    frames: tuple[CallFrame, ...]
+    frames: Sequence[CallFrame]
     consent: Consent
     roles: Roles
     tokens: Set[Address]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
+from gateway.inspection.bent import BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
-from gateway.inspection.ledger import Asset, Ledger, keep
+from gateway.inspection.growth import Growth, growths, wagers
+from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.pool import Market, survey
+from gateway.inspection.need import Need
+from gateway.inspection.pool import Market, survey, wrappers
 from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -28,6 +31,8 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
+MOSTLY = 0.5
+"""a part of the loot that must be followed where it was sold"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -46,7 +51,7 @@ class Inspection:
     @cached_property
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
-        return self.simulation.facts or derive(self.transaction, self.simulation)
+        return derive(self.simulation) if self.simulation.facts is None else self.simulation.facts
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -56,7 +61,14 @@ class Inspection:
     @cached_property
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
-        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent)
+        return assign(
+            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.wrapped, self.consent
+        )
+
+    @cached_property
+    def wrapped(self) -> Set[Asset]:
+        """Tokens that are the chain's coin in another form."""
+        return wrappers(self.facts, self.simulation)
 
     @cached_property
     def consent(self) -> Consent:
@@ -66,7 +78,7 @@ class Inspection:
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        return survey(self.facts, self.ledger, self.simulation)
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped)
 
     @cached_property
     def trades(self) -> Trades:
@@ -74,18 +86,56 @@ class Inspection:
         return trades(self.simulation)
 
     @cached_property
+    def _met(self) -> dict[Need, bool]:
+        return {}
+
+    def meets(self, needs: Set[Need]) -> bool:
+        """True if all of `needs` hold."""
+        known = self._met
+        for need in needs:
+            holds = known.get(need)
+            if holds is None:
+                holds = known[need] = self._holds(need)
+            if not holds:
+                return False
+        return True
+
+    def _holds(self, need: Need) -> bool:
+        match need:
+            case Need.OUTSIDER_LOSS:
+                return self._outsider_lost
+            case Need.CREATION:
+                return bool(self.memory.created or self.simulation.created)
+            case Need.CALLS:
+                return len(self.simulation.trace.frames) > 1
+            case Need.COMEBACK:
+                return bool(self.facts.comebacks)
+
+    @cached_property
+    def _outsider_lost(self) -> bool:
+        sender = self.transaction.sender
+        losers = [
+            holder
+            for holder, changes in self.ledger.net.items()
+            if holder != sender and any(amount < 0 for amount in changes.values())
+        ]
+        return bool(losers) and not self.roles.cluster.issuperset(losers)
+
+    @cached_property
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
+        if not self._outsider_lost:
+            return ()
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
     def _returns(self) -> tuple[Return, ...]:
-        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+        return tuple(returns(self.simulation.trace.frames, self.facts.comebacks, self.roles.cluster))
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
-        if not self.memory.acquainted:
+        if not self.memory.acquainted or not self._outsider_lost:
             return ()
         consent = gather(self.transaction, self.simulation, self.memory.acquainted)
         return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation)
@@ -130,7 +180,9 @@ class Inspection:
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
-        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+        if not any(amount > 0 for amount in self.ledger.minted.values()):
+            return ()
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation, self.wrapped)
 
     @cached_property
     def conjured(self) -> tuple[Conjured, ...]:
@@ -146,7 +198,24 @@ class Inspection:
     @cached_property
     def round_trips(self) -> tuple[RoundTrip, ...]:
         """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        if not self.losses:
+            return ()
         return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
+
+    @cached_property
+    def growths(self) -> tuple[Growth, ...]:
+        """Deposits of the ordering side that came back larger."""
+        return tuple(growths(self.facts, self.simulation.trace.frames, self.roles, self.losses))
+
+    @cached_property
+    def wagers(self) -> frozenset[Address]:
+        """Contracts that took a stake and paid a prize within one call."""
+        return wagers(self.facts, self.simulation.trace.frames, self.roles, self.losses)
+
+    @cached_property
+    def bent_prices(self) -> tuple[BentPrice, ...]:
+        """Looks of outsiders at pools whose price the ordering side had bent."""
+        return bent_prices(self.facts, self.market, self.roles, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
@@ -190,12 +259,26 @@ class Inspection:
         return self.consideration is not None and self.consideration < CHEAP
 
     def gain_covers(self, loss: Loss) -> bool:
-        """True if the ordering side ended with a good part of what was lost: of that asset, or of its value."""
+        """True if the ordering side ended with a good part of what was lost.
+
+        Of that asset, of its value, or of what somebody gave for it.
+        """
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)
         lost, complete = self.market.value({loss.asset: loss.amount})
-        return complete and lost > 0.0 and gained >= COVERED * lost
+        return (complete and lost > 0.0 and gained >= COVERED * lost) or self._sold(loss)
+
+    def _sold(self, loss: Loss) -> bool:
+        """True if one outsider ended with most of what was lost, and the ordering side with most of what it gave."""
+        for holder, changes in self.ledger.net.items():
+            if holder in self.roles.cluster or changes.get(loss.asset, 0) < MOSTLY * loss.amount:
+                continue
+            for asset, amount in changes.items():
+                kind = NATIVE if asset in self.wrapped else asset
+                if amount < 0 and self.roles.gained.get(kind, 0) >= MOSTLY * -amount:
+                    return True
+        return False
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
