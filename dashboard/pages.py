@@ -28,6 +28,8 @@ from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.notice import Channel, DeliveryState
 from gateway.model.published import Published
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
+from gateway.model.signature import KeptSignature
+from gateway.model.trust import Reputation, TrustEntry
 from gateway.store.desk import DetectorFigures, Figures
 
 
@@ -274,6 +276,23 @@ class HealthPage:
 
     checks: tuple[Check, ...]
     gateways: tuple[GatewayPanel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturesPage:
+    """Signatures of confirmed attacks."""
+
+    signatures: Sequence[KeptSignature]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPage:
+    """The allow list, and the addresses with the longest clean history."""
+
+    entries: Sequence[TrustEntry]
+    reputations: Sequence[Reputation]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class InjectedCode(Detector):
         """True if the holder names the origin, has an entry for it or saw a signature; the lent code does not count."""
         consent, origin = subject.consent, subject.roles.origin
         bonded = origin in consent.stored.get(holder, ()) or origin in consent.entries.get(holder, ())
-        return bonded or consent.signatures.get(holder, frame.entered) < frame.entered
+        return bonded or bool(consent.signers(holder, before=frame.entered))
 
     def _robbed(self, subject: Inspection, holder: Address, frame: CallFrame) -> str | None:
         frames = subject.simulation.trace.frames

@@ -2,8 +2,9 @@
 
 from gateway.inspection.bent import BentPrice
 from gateway.inspection.detector import Detector, Family
+from gateway.inspection.effects import Taken, Taking
 from gateway.inspection.growth import Growth
-from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
 from gateway.inspection.need import Need
@@ -17,6 +18,7 @@ from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, Slo
 from gateway.model.transaction import Transaction
 
 __all__ = [
+    "BURN_ADDRESSES",
     "NATIVE",
     "ZERO_ADDRESS",
     "Address",
@@ -43,6 +45,8 @@ __all__ = [
     "SlotUse",
     "StaleView",
     "StorageAccess",
+    "Taken",
+    "Taking",
     "TokenStandard",
     "Trace",
     "Transaction",

@@ -51,12 +51,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "the record does not answer; nothing was changed"},
 }
 """What every endpoint may answer beside its own."""
-_ABOUT_A_CASE: dict[int | str, dict[str, Any]] = {
+ABOUT_ONE: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "no such case for this account, or nothing of the kind on it"},
     409: {"model": Problem, "description": "the case is no longer where the request needs it"},
 }
 _TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: Authorization: Bearer sg_…")
-routes = APIRouter(prefix="/api/v1", responses={**REFUSALS, **_ABOUT_A_CASE})
+routes = APIRouter(prefix="/api/v1", responses={**REFUSALS, **ABOUT_ONE})
 _TABS = "held, deferred, parked, released, rejected, ended or all"
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, SimulationResult, Trace
@@ -18,6 +21,10 @@ _CHECKS = frozenset({ECRECOVER})
 _MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
+
+SIGNERS_EXAMINED = 64
+"""how many checks of one call are read for their signers"""
+_AT = itemgetter(0)
 
 
 Entries = dict[Address, set[Address]]
@@ -30,6 +37,7 @@ class Bond(StrEnum):
     ENTRY = "keeps a non-empty entry for the caller"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
+    PROOF = "was shown a Merkle proof for a root that it knew"
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,15 @@ class Consent:
         return self._records[2]
 
     @cached_property
-    def signatures(self) -> Mapping[Address, int]:
-        """Contract -> sequence number of the first successful signature check under it."""
+    def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
+        """Contract -> (sequence number, signer) of each check under it that recovered somebody, in order."""
         return _signatures(self.simulation.trace)
+
+    @cached_property
+    def appointed(self) -> Set[Address]:
+        """Signers that an older contract wrote down only in this transaction; what they sign proves nothing."""
+        signers = {signer for checks in self.signatures.values() for _, signer in checks}
+        return _appointed(self.simulation, signers) if signers else frozenset()
 
     @cached_property
     def embedded(self) -> Mapping[Address, Set[Address]]:
@@ -78,11 +92,22 @@ class Consent:
         """Contract -> the pieces of code that ran on its storage."""
         return _codes(self.simulation.trace)
 
+    @cached_property
+    def proven(self) -> Set[Address]:
+        """Contracts that were shown a Merkle proof for a root that they knew before."""
+        return proven(self.simulation.trace, self.but)
+
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
         if other in self.stored.get(contract, ()):
             return True
         return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+
+    def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
+        """Whose signatures were found good under `contract` between two sequence numbers."""
+        checks = self.signatures.get(contract, ())
+        first, last = bisect_left(checks, since, key=_AT), bisect_left(checks, before, key=_AT)
+        return frozenset(signer for _, signer in checks[first : min(last, first + SIGNERS_EXAMINED)])
 
     def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
         """Why `contract` may have let any of `parties` act at sequence number `before`."""
@@ -91,10 +116,13 @@ class Consent:
             found.append(Bond.OWNER)
         if entries and not parties.isdisjoint(self.entries.get(contract, ())):
             found.append(Bond.ENTRY)
-        if self.signatures.get(contract, before) < before:
+        checks = self.signatures.get(contract)
+        if checks and checks[0][0] < before:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
+        if contract in self.proven:
+            found.append(Bond.PROOF)
         return tuple(found)
 
 
@@ -130,8 +158,8 @@ def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
         if link.to is not None:
             parties.add(link.to)
     for log in trace.events(_MOVES):
-        if len(log.topics) == 3:  # a receiver may be fixed and never run
-            parties.add(Address(log.topics[2][12:]))
+        if len(log.topics) == 3:  # a holder or receiver may never run
+            parties.update((Address(log.topics[1][12:]), Address(log.topics[2][12:])))
     return parties
 
 
@@ -179,14 +207,36 @@ def holds_party(value: int, parties: Set[Address]) -> bool:
     return bool(found)
 
 
-def _signatures(trace: Trace) -> dict[Address, int]:
-    first: dict[Address, int] = {}
+def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
+    checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
     for frame in trace.select(to=_CHECKS):
-        if not any(frame.output):
+        if any(frame.output):
+            for account in {account for account, _ in path(trace.frames, frame.index)[:-1]}:
+                checks[account].append((frame.entered, Address(frame.output[12:32])))
+    return dict(checks)
+
+
+def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset[Address]:
+    """Signers that were written down here for the first time.
+
+    Parties of token movements do not count, for they are written down as receivers, nor do contracts made here.
+    """
+    moves = tuple(simulation.trace.events(_MOVES))
+    moving = {log.address for log in moves}
+    moved = {Address(topic[12:]) for log in moves for topic in log.topics[1:]}
+    asked = signers - moved
+    found: set[Address] = set()
+    for contract, diff in simulation.state_diff.items() if asked else ():
+        if contract in simulation.created or contract in moving:
             continue
-        for account, _ in path(trace.frames, frame.index)[:-1]:
-            first.setdefault(account, frame.entered)
-    return first
+        for before, after in diff.storage.values():
+            if after >> 80 and holds_party(after, asked):
+                now: set[Address] = set()
+                then: set[Address] = set()
+                _match_words(after, asked, now)
+                _match_words(before, asked, then)
+                found |= now - then
+    return frozenset(found)
 
 
 def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Address]]:

@@ -152,6 +152,7 @@ class _Tracer:
             caller, chain = self._chain(move, holder)
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
+            links = self._without_own_words(links, chain, move, None if acted else holder)
             allowed = not acted and (move.token, holder, caller) in self.consent.allowances
             agreed = agreed and (allowed or (bool(links) and all(links)))
             signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
@@ -210,6 +211,28 @@ class _Tracer:
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
         return links
+
+    def _without_own_words(
+        self, links: list[tuple[Bond, ...]], chain: list[tuple[Address, int]], move: Transfer, silent: Address | None
+    ) -> list[tuple[Bond, ...]]:
+        """Leave out signatures of signers who were appointed in this transaction.
+
+        Nor does a signature of the ordering side vouch for `silent`, a holder that does nothing itself and of whom
+        the checking contract knows nothing.
+        """
+        since = self.frames[chain[0][1]].entered if chain else 0
+        kept = []
+        for (account, _), bonds in zip(chain, links, strict=True):
+            if Bond.SIGNATURE not in bonds:
+                kept.append(bonds)
+                continue
+            signers = self.consent.signers(account, before=move.sequence, since=since)
+            own = silent is not None and signers <= self.roles.cluster
+            strange = own and silent not in self.consent.entries.get(account, ())
+            if signers and (signers <= self.consent.appointed or strange):
+                bonds = tuple(bond for bond in bonds if bond is not Bond.SIGNATURE)
+            kept.append(bonds)
+        return kept
 
     def _helper_bonds(
         self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer

@@ -206,7 +206,7 @@ def _compare(history: list[StorageAccess], outer: CallFrame, inner: CallFrame) -
     came = bisect_right(history, inner.left, key=_SEQUENCE)
     ended = bisect_right(history, outer.left, key=_SEQUENCE)
     after = history[came:ended]
-    changes = [access for access in after if access.kind is AccessKind.SSTORE and access.value != access.previous]
-    if began == went and not changes:
+    changed = any(access.kind is AccessKind.SSTORE and access.value != access.previous for access in after)
+    if began == went and not changed:
         return None
-    return began < went, bool(changes), bool(after) and after[0].kind is AccessKind.SSTORE and bool(changes)
+    return began < went, changed, changed and after[0].kind is AccessKind.SSTORE

@@ -21,6 +21,8 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+MOST = 0.5
+"""part of an outsider's stock that no claim or fee takes"""
 DOORS = 8
 """doors one behind the other that are looked through"""
 KEEPERS_EXAMINED = 16
@@ -37,8 +39,8 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin) and the one behind it if that is but a door, contracts that only these know and that keep what outsiders
-    pay them, and accounts without code that these pay or name"""
+    origin or robs others for it) and the one behind it if that is but a door, contracts that only these know and that
+    keep what outsiders pay them, and accounts without code that these pay or name"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -109,6 +111,8 @@ def _adopt_entry(
     for _ in range(DOORS):
         if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
             return
+        if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
+            return
         cluster.add(entry)
         _adopt_created(simulation, cluster)
         entry = behind(entry, simulation, facts, ledger, cluster)
@@ -121,6 +125,27 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
     for asset, amount in ledger.net.get(entry, {}).items():
         got = sum(max(0, ledger.net.get(member, {}).get(asset, 0)) for member in cluster) if amount < 0 else 0
         if got and -amount * PAYING >= got:
+            return True
+    return False
+
+
+def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, frames: Sequence[CallFrame]) -> bool:
+    """True if the called contract spent allowances of others, took most of what they own, and the origin has more.
+
+    Whoever holds allowances of outsiders is a servant of many, not the origin's own tool.
+    """
+    for move in facts.transfers:
+        asset = Asset(move.token, move.token_id)
+        if move.token == ZERO_ADDRESS or move.from_ in cluster or move.from_ in (entry, ZERO_ADDRESS):
+            continue
+        if not any(ledger.net.get(member, {}).get(asset, 0) > 0 for member in cluster):
+            continue
+        if (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
+            continue
+        frame = frames[move.frame]
+        while frame.parent >= 0 and frames[frame.parent].context == move.token:
+            frame = frames[frame.parent]
+        if frame.from_ == entry:
             return True
     return False
 
@@ -161,13 +186,13 @@ def _adopt_keepers(
     tokens = {move.token for move in facts.transfers}
     callers: dict[Address, set[Address]] = defaultdict(set)
     called: dict[Address, int] = {}
-    for frame in frames:
-        keeper = frame.to
+    for link in simulation.trace.links:
+        keeper = link.to
         if keeper not in payers or keeper in tokens or keeper in cluster:
             continue
-        if frame.kind is FrameKind.CALL and frame.code_hash is not None:
-            called.setdefault(keeper, frame.index)
-            callers[keeper].add(frame.from_)
+        if link.kind is FrameKind.CALL and link.code_hash is not None:
+            called.setdefault(keeper, link.first)
+            callers[keeper].add(link.from_)
     spenders = {spender for _, owner, spender in consent.allowances if owner not in cluster and any(owner[:12])}
     for keeper, first in list(called.items())[:KEEPERS_EXAMINED]:
         kept = ledger.net.get(keeper)

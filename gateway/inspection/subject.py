@@ -10,6 +10,7 @@ from gateway.inspection.bent import BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
+from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, TakenFrom, Taking, difference
 from gateway.inspection.facts import derive
 from gateway.inspection.growth import Growth, growths, wagers
 from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
@@ -27,12 +28,15 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
+_LOSS = frozenset({Need.OUTSIDER_LOSS})
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 MOSTLY = 0.5
 """a part of the loot that must be followed where it was sold"""
+SOLD_OUT = 0.3
+"""part of a stock from which on it matters who took the proceeds of its sale"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -45,6 +49,8 @@ class Inspection:
     simulation: SimulationResult
     memory: Memory = EMPTY_MEMORY
     """what earlier transactions of the same sender left behind"""
+    taken: TakenFrom = field(default_factory=dict)
+    """what was taken lately, by whomever, from accounts that act here"""
     labels: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     """what the operator knows of an address, for example "router" or "sanctioned" """
 
@@ -161,6 +167,26 @@ class Inspection:
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on."""
         return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent)
+
+    @cached_property
+    def takings(self) -> tuple[Taking, ...]:
+        """Losses by the holder's own hand that nothing explains, small ones too, the largest share first."""
+        if not self.simulation.succeeded or not self.meets(_LOSS) or not self.gained_for_little:
+            return ()
+        found = [
+            Taking(loss.holder, loss.asset.token, loss.amount, self.ledger.before[loss.holder, loss.asset])
+            for loss in self.losses
+            if loss.acted and not loss.compensated and loss.asset.item is None and loss.share is not None
+            if self.unexplained(loss)
+        ]
+        return tuple(found[:TAKINGS_LIMIT])
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What is to be remembered once this transaction is forwarded."""
+        if not self.simulation.succeeded:
+            return NO_EFFECTS
+        return Effects(difference(self.memory, self.after), self.takings)
 
     @cached_property
     def reentries(self) -> tuple[Reentry, ...]:
@@ -282,18 +308,70 @@ class Inspection:
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
+        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
+        agreed = loss.agreed and not self._by_an_open_door(loss)
+        return not (agreed or loss.signed or kept)
 
-    def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
+    def _by_an_open_door(self, loss: Loss) -> bool:
+        """True if the holder obeyed the called contract, as always, and that one obeys everybody.
+
+        The called contract is none of the origin's: the holder knows it as an office, it keeps nothing, and hands
+        what it was given to an origin that neither of the two has heard of.
+        """
+        door, origin = self.transaction.to, self.roles.origin
+        if door is None or door not in self.roles.cluster or door in self.memory.created or not loss.acted:
+            return False
+        if door == loss.holder or self.ledger.net.get(door) or not self.consent.knows(loss.holder, door):
+            return False
+        entered = self.simulation.trace.frames[loss.frames[0]].entered
+        if door in self.consent.entries.get(loss.holder, ()):
+            return False
+        if 2 * self.ledger.net.get(origin, {}).get(loss.asset, 0) < loss.amount:
+            return False
+        if self.consent.bonds(loss.holder, frozenset((origin,)), before=entered):
+            return False
+        return self.stranger(door, loss.frames[0], entered, door=True) is not None
+
+    def _took_proceeds(self, loss: Loss) -> bool:
+        """True if a loss without a price went to traders, and what these paid out ended with the ordering side.
+
+        Of what came in, that side has the greater part, and gave nothing: a keeper would have a fee of it.
+        """
+        if self.consideration != 0.0 or loss.compensated or loss.asset in self.market.prices:
+            return False
+        if (loss.share or 0.0) < SOLD_OUT:
+            return False
+        receivers = {move.to for move in self.ledger.outflows[loss.holder, loss.asset]}
+        if not any(amount < 0 for to in receivers for amount in self.ledger.net.get(to, {}).values()):
+            return False
+        paid_out: dict[Asset, int] = {}
+        for holder, changes in self.ledger.net.items():
+            for asset, amount in changes.items():
+                if amount < 0 and asset in self.roles.gained and holder not in self.roles.cluster:
+                    paid_out[asset] = paid_out.get(asset, 0) - amount
+        return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
+
+    def has_standing_order(self, holder: Address) -> bool:
+        """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
+        tokens = {move.token for move in self.facts.transfers}
+        return any(
+            holder in known and contract not in tokens
+            for record in (self.consent.entries, self.consent.stored)
+            for contract, known in record.items()
+        )
+
+    def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
         """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
 
-        A registry that the contract had named before, and asks on the way, may answer for the caller.
+        A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
+        this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
         frames = self.simulation.trace.frames
         chain = path(frames, frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
-        if contract in self.roles.cluster:
+        called = contract == self.transaction.to and contract not in self.memory.created
+        if contract in self.roles.cluster and not (door and called):
             return None
         parties = frozenset((caller, self.roles.origin))
         if self.consent.bonds(contract, parties, before=before):
