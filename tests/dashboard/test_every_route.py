@@ -68,7 +68,7 @@ async def _others_things(desk: Desk) -> tuple[QuarantineEntry, dict[str, str], d
     ids = {
         "case_id": entry.case_id, "hash": str(entry.hash), "mark_id": "1", "view_id": "1", "token_id": "1",
         "passkey_id": "1", "identity_id": "1", "channel_id": "1", "appeal_id": "1", "run_id": "1",
-        "attachment_id": "1", "name": "pager", "number": "1", "address": str(entry.to),
+        "attachment_id": "1", "name": "pager", "number": "1", "address": "0x" + "5e" * 20,
     }  # fmt: skip
     fields: dict[str, object] = {
         "case": [entry.case_id], "target": "RELEASED", "reason": "x", "to": "petra", "text": "x", "mark": "escalated",
