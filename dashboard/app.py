@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboard import live
+from dashboard.api.channels import routes as channel_routes
 from dashboard.api.knowledge import routes as knowledge_api_routes
 from dashboard.api.routes import routes as api_routes
 from dashboard.auth.origin import OriginGuard
@@ -29,6 +30,8 @@ from dashboard.templating import make_environment, page
 from dashboard.views import (
     case,
     casework,
+    channels,
+    figures,
     knowledge,
     login,
     oversight,
@@ -79,23 +82,12 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    pages = (
-        login,
-        passkeys,
-        single_sign_on,
-        queue,
-        live,
-        case,
-        casework,
-        knowledge,
-        oversight,
-        people,
-        services,
-        public,
-    )
-    for module in pages:
+    pages = (login, passkeys, single_sign_on, queue, live, case, casework, knowledge, oversight)
+    administration = (people, services, channels)
+    for module in (*pages, *administration, public, figures):
         app.include_router(module.routes, include_in_schema=False)
     app.include_router(api_routes)
+    app.include_router(channel_routes)
     app.include_router(knowledge_api_routes)
     _answer_errors(app)
     return app

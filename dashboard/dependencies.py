@@ -88,9 +88,9 @@ Posted = Annotated[FormData, Depends(checked_form)]
 
 
 def field(form: FormData, name: str, *, most: int = 2000) -> str:
-    """A text field without surrounding space, cut to `most` characters; empty if it is missing."""
+    """A text field without surrounding space, cut to `most` characters; empty if it is missing. Never with a NUL."""
     value = form.get(name, "")
-    return value.strip()[:most] if isinstance(value, str) else ""
+    return value.replace("\x00", "").strip()[:most] if isinstance(value, str) else ""
 
 
 def require_step_up(room: Room, me: Session, next_path: str) -> None:

@@ -25,6 +25,8 @@ from gateway.model.audit import AuditRecord
 from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
 from gateway.model.casework import Appeal, Attachment, CaseRun, Mention
 from gateway.model.finding import DetectorOutcome, Finding
+from gateway.model.notice import Channel, DeliveryState
+from gateway.model.published import Published
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
@@ -318,6 +320,20 @@ class ServicesPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelsPage:
+    """Where notices go, which ones, and what became of the latest."""
+
+    channels: Sequence[Channel]
+    deliveries: Sequence[DeliveryState]
+    kinds: tuple[str, ...]
+    severities: tuple[str, ...]
+    secret: str = ""
+    """of a new webhook, shown once"""
+    new: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """The visitor's own account."""
 
@@ -349,6 +365,16 @@ class StatusPage:
     message: str = ""
     """what the sender has to sign; empty before there are words"""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresPage:
+    """Coarse figures for anybody."""
+
+    published: Published
+    rows: tuple[tuple[str, int | None], ...]
+    """name and count; None: too few to tell"""
+    smallest: int
 
 
 @dataclass(frozen=True, slots=True)

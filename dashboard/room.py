@@ -17,6 +17,7 @@ from dashboard.auth.throttle import Throttle
 from dashboard.settings import DashboardSettings
 from dashboard.tokens import wanted_tokens, with_tokens
 from gateway.model.case import CaseDetail
+from gateway.model.published import Counted
 from gateway.model.quarantine import QuarantineEntry
 from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
@@ -27,7 +28,9 @@ from gateway.store.evidence import Evidence
 from gateway.store.heartbeat import Heartbeats
 from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
+from gateway.store.notices import Notices
 from gateway.store.people import People
+from gateway.store.published import count_days
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
@@ -105,6 +108,7 @@ class Room:
     keys: Keys
     oidc: OidcClient | None
     desk: Desk
+    notices: Notices
     runs: Runs
     appeals: Appeals
     evidence: Evidence
@@ -116,6 +120,8 @@ class Room:
     details: DetailCache
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
+    counted: Remembered[Counted]
+    """for the public page"""
     now: Callable[[], datetime] = _utc_now
     heartbeats: Heartbeats | None = None
     """signs of life of the gateways; None where a test needs none"""
@@ -157,6 +163,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             keys=Keys(database, now=now),
             oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
             desk=desk,
+            notices=Notices(database, now=now),
             runs=Runs(database, now=now),
             appeals=Appeals(database, now=now),
             evidence=Evidence(database, now=now),
@@ -167,6 +174,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             details=DetailCache(record, Tokens(database, now=now)),
             figures=Remembered(desk.figures, now),
             detectors=Remembered(desk.detectors, now),
+            counted=Remembered(lambda: count_days(database, now()), now, seconds=300.0),
             now=now,
             heartbeats=heartbeats,
         )

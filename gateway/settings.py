@@ -226,6 +226,22 @@ class StoreSettings(_Group):
     """redis://, rediss:// or unix://; empty: an embedded Valkey below the data folder"""
 
 
+class NotifySettings(_Group):
+    """Notifications; the channels themselves are made in the dashboard."""
+
+    enabled: bool = True
+    """False: this process sends nothing (another replica may)"""
+    dashboard_url: str = "http://127.0.0.1:8081"
+    """what people reach the dashboard by, for the links"""
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is no http:// or https:// URL")
+        return value.rstrip("/")
+
+
 class LogSettings(_Group):
     """Log lines on standard error."""
 
@@ -270,6 +286,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     value: ValueSettings = ValueSettings()
     store: StoreSettings = StoreSettings()
+    notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.model.account import Mark
 from gateway.model.case import CaseStep
@@ -13,17 +13,26 @@ from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.quarantine import CaseState, QuarantineEntry
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What every body has in common: nothing unknown is taken."""
+
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+    @field_validator("*")
+    @classmethod
+    def _is_storable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("no text may contain the character NUL")  # Postgres stores none
+        return value
 
-class Problem(_Body):
+
+class Problem(Body):
     """Why a request was refused."""
 
     error: str
 
 
-class FindingBody(_Body):
+class FindingBody(Body):
     """One finding of a detector."""
 
     detector: str
@@ -56,7 +65,7 @@ class FindingBody(_Body):
         )
 
 
-class CaseBody(_Body):
+class CaseBody(Body):
     """One case."""
 
     case_id: str
@@ -107,7 +116,7 @@ class CaseBody(_Body):
         )
 
 
-class CasesBody(_Body):
+class CasesBody(Body):
     """One page of cases."""
 
     total: int
@@ -115,7 +124,7 @@ class CasesBody(_Body):
     cases: list[CaseBody]
 
 
-class StepBody(_Body):
+class StepBody(Body):
     """One step that a case took."""
 
     from_state: CaseState | None
@@ -138,47 +147,47 @@ class StepBody(_Body):
         )
 
 
-class DecisionBody(_Body):
+class DecisionBody(Body):
     """Release or reject."""
 
     target: Literal["RELEASED", "REJECTED"]
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class ExtensionBody(_Body):
+class ExtensionBody(Body):
     """More time."""
 
     hours: int = Field(ge=1, le=168)
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class AssignmentBody(_Body):
+class AssignmentBody(Body):
     """Claim, hand over (a name) or give back (null)."""
 
     to: str | None = Field(max_length=64)
 
 
-class NoteBody(_Body):
+class NoteBody(Body):
     """A remark."""
 
     text: str = Field(min_length=1, max_length=4000)
 
 
-class MarkBody(_Body):
+class MarkBody(Body):
     """What a case turned out to be."""
 
     mark: Mark
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class DoneBody(_Body):
+class DoneBody(Body):
     """What became of a request that changes something."""
 
     done: str
     case: CaseBody
 
 
-class MeBody(_Body):
+class MeBody(Body):
     """Whose token this is."""
 
     name: str

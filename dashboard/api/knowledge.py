@@ -9,14 +9,14 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.routes import REFUSALS, scoped
+from dashboard.api.routes import ABOUT_ONE, REFUSALS, scoped
 from dashboard.dependencies import TheRoom
 from gateway.model.account import ApiToken, Permission
 from gateway.model.primitive import Address
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
 
-routes = APIRouter(prefix="/api/v1", responses=REFUSALS)
+routes = APIRouter(prefix="/api/v1", responses={**REFUSALS, **ABOUT_ONE})
 _ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 
 Overseer = Annotated[ApiToken, Depends(scoped(Permission.OVERSEE))]

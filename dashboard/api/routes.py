@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Security
 from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from dashboard.api.bodies import (
     AssignmentBody,
@@ -43,21 +44,26 @@ from gateway.model.geth import geth_call_tracer
 from gateway.model.quarantine import CaseState
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "no token, or one that is over"},
+    400: {"model": Problem, "description": "the body cannot be read: it is not UTF-8"},
+    401: {"model": Problem, "description": "no token, or one that is over, revoked, or of a closed account"},
     403: {"model": Problem, "description": "the token's scopes or the account's role do not allow it"},
-    404: {"model": Problem, "description": "no such case for this account"},
-    409: {"model": Problem, "description": "the case is no longer where the request needs it"},
     422: {"model": Problem, "description": "the request is not well formed, or the desk's rules refuse it"},
+    503: {"model": Problem, "description": "the record does not answer; nothing was changed"},
 }
-routes = APIRouter(prefix="/api/v1", responses=REFUSALS)
+"""What every endpoint may answer beside its own."""
+ABOUT_ONE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "no such case for this account, or nothing of the kind on it"},
+    409: {"model": Problem, "description": "the case is no longer where the request needs it"},
+}
+_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: Authorization: Bearer sg_…")
+routes = APIRouter(prefix="/api/v1", responses={**REFUSALS, **ABOUT_ONE})
 _TABS = "held, deferred, parked, released, rejected, ended or all"
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 
 
-async def bearer(request: Request, room: TheRoom) -> ApiToken:
+async def bearer(room: TheRoom, given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)]) -> ApiToken:
     """The token of the Authorization header."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    token = await room.sign_in.api_token(secret.strip()) if scheme.lower() == "bearer" else None
+    token = await room.sign_in.api_token(given.credentials.strip()) if given is not None else None
     if token is None:
         raise HTTPException(
             401, "Send a live API token: Authorization: Bearer sg_…", headers={"www-authenticate": "Bearer"}

@@ -37,6 +37,7 @@ async def check_password(room: Room, name: str, password: str, address: str) -> 
         TooManyFailures: before anything is computed.
         WrongCredentials: noted for throttle and audit.
     """
+    name = name.replace("\x00", "")
     await refuse_guessing(room, name, address)
     known = await room.people.credentials(name)
     stored = known.password_hash if known is not None else None

@@ -68,7 +68,7 @@ async def alive(room: TheRoom) -> Response:
 async def audit(request: Request, room: TheRoom, me: Auditor) -> Response:
     """Links of the chain, the latest first."""
     given = request.query_params
-    filters = {key: given.get(key, "")[:100] for key in ("kind", "actor", "subject")}
+    filters = {key: given.get(key, "").replace("\x00", "")[:100] for key in ("kind", "actor", "subject")}
     before = int(given["before"]) if given.get("before", "").isdecimal() and len(given["before"]) < 16 else 0
     records = await room.audit.records(
         after=before,

@@ -190,6 +190,7 @@ async def _queue_page(
 
 def query_of(filters: Mapping[str, str], account: Account, offset: int = 0) -> CaseQuery:
     """The filter as the record understands it; a protocol's account never sees beyond its contracts."""
+    filters = {key: value.replace("\x00", "") for key, value in filters.items()}
     tab, order, severity = filters.get("tab", ""), filters.get("order", ""), filters.get("severity", "")
     states = frozenset() if tab == "all" else _STATES.get(tab, _STATES["held"])
     if not tab and (filters.get("q") or filters.get("group")):

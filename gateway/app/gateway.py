@@ -35,6 +35,7 @@ from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
+from gateway.notify.notifier import Notifier
 from gateway.pipeline import Pipeline
 from gateway.proxy.allowance import Allowances
 from gateway.proxy.clients import ClientDesk
@@ -53,6 +54,7 @@ from gateway.proxy.turns import Turns
 from gateway.proxy.websocket import SocketLimits, Sockets
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
+from gateway.store.notices import Notices
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer
@@ -326,6 +328,9 @@ def _watch(base: _Base) -> None:
     keeper = QueueKeeper(stores.record, stores.queue, revive=stores.embedded.ensure if stores.embedded else None)
     base.supervisor.start("queue", keeper.run)
     base.supervisor.start("expiry", Expiry(stores.record, stores.queue).run)
+    if base.settings.notify.enabled:
+        notifier = Notifier(Notices(stores.database), base.settings.notify.dashboard_url)
+        base.supervisor.start("notifier", notifier.run)
     base.supervisor.start("heartbeat", lambda: base.observation.run(stores.heartbeats))
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 

@@ -79,6 +79,8 @@ class People:
 
     async def credentials(self, name: str) -> Credentials | None:
         """What a sign-in of that name is checked against; None if there is no such account."""
+        if not _NAME.fullmatch(name.lower()):
+            return None
         async with self._database.read() as session:
             row = (await session.execute(select(UserRow).where(col(UserRow.name) == name.lower()))).scalar()
         if row is None:

@@ -11,14 +11,16 @@ from pydantic import SecretStr
 
 from dashboard.room import Room
 from dashboard.settings import DashboardSettings
-from gateway.model.account import Account, Role
+from gateway.model.account import Account, Permission, Role
 from gateway.model.block import BlockContext, Fork
 from gateway.model.case import CaseDetail, LossBasis, LossEstimate, TokenInfo
 from gateway.model.casework import BlockChanges
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, DetectorOutcome, Finding, InspectionReport, OutcomeStatus, Severity
+from gateway.model.notice import ChannelKind, ChannelRule, NoticeKind
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
+from gateway.model.shift import ShiftHours
 from gateway.model.trace import (
     AccountDiff,
     CallFrame,
@@ -306,3 +308,19 @@ async def seed_work(room: Room, entry: QuarantineEntry) -> None:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+async def seed_administration(room: Room) -> None:
+    """What an operator looks after: a program with a token, a passkey, and two channels with something to send."""
+    otto = (await room.people.credentials("otto")).account  # type: ignore[union-attr]
+    pager = await room.people.add("shift-pager", Role.ANALYST, actor="otto", service=True)
+    scopes, lasts = {Permission.READ, Permission.NOTE}, timedelta(days=90)
+    await room.sign_in.issue_api_token(pager, "watch the queue", scopes, lasts=lasts, actor="otto")
+    await room.keys.add_passkey(otto, "AAAA", b"key", 0, "blue security key")
+    night = ChannelRule(hours=ShiftHours("mon-sun 20:00-06:00", "Europe/Berlin"), severity=Severity.HIGH)
+    await room.notices.add("night-shift", ChannelKind.APPRISE, "slack://a/b/c", night, actor="otto")
+    every = ChannelRule(kinds=frozenset(NoticeKind), contracts=frozenset({POOL, LENDER}))
+    channel, _ = await room.notices.add("harbour", ChannelKind.WEBHOOK, "https://hooks.example/x", every, actor="otto")
+    await room.notices.test(channel, actor="otto")
+    (delivery,) = await room.notices.take()
+    await room.notices.settle(delivery, "answered with status 503")

@@ -8,7 +8,14 @@ import tempfile
 from pathlib import Path
 
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import seed_cases, seed_people, seed_work, settings_at, utc_now
+from tests.dashboard.scene import (
+    seed_administration,
+    seed_cases,
+    seed_people,
+    seed_work,
+    settings_at,
+    utc_now,
+)
 
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 PAGES = {
@@ -23,6 +30,10 @@ PAGES = {
     "health": "/health",
     "audit": "/audit",
     "people": "/users",
+    "services": "/services",
+    "notifications": "/notifications",
+    "figures": "/figures",
+    "step-up": "/step-up",
     "account": "/account",
     "status": "/status/{hash}",
     "appeal": "/status/{other}",
@@ -34,11 +45,12 @@ async def main(folder: Path, wanted: list[str]) -> int:
     """Take the pictures; 1 if a page is wider than its window."""
     too_wide = 0
     with tempfile.TemporaryDirectory() as scratch:
-        settings = settings_at(Path(scratch), chain_name="Harbour L2")
+        settings = settings_at(Path(scratch), chain_name="Harbour L2", public_figures=True)
         async with served(settings) as (address, room), launched() as browser:
             await seed_people(room)
             entries = await seed_cases(room, utc_now())
             await seed_work(room, entries[0])
+            await seed_administration(room)
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme}

@@ -15,7 +15,7 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.model.quarantine import CaseState
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import PASSWORD, case, hold, seed_cases, seed_people, utc_now
+from tests.dashboard.scene import PASSWORD, case, hold, seed_administration, seed_cases, seed_people, utc_now
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
@@ -27,6 +27,7 @@ pytestmark = [
 
 @pytest.fixture
 async def stage(settings: DashboardSettings) -> AsyncIterator[tuple[str, Room, Browser]]:
+    settings = settings.model_copy(update={"public_figures": True})
     async with served(settings) as (address, room), launched() as browser:
         await seed_people(room)
         yield address, room, browser
@@ -110,11 +111,15 @@ async def test_pages_fit_and_are_accessible(stage: tuple[str, Room, Browser], th
         pytest.skip("axe-core is not installed: node_modules/axe-core comes with make setup where npm is")
     address, room, browser = stage
     await seed_cases(room, utc_now())
+    await seed_administration(room)
     size = {"width": width, "height": 800}
     page = await sign_in(browser, address, room, "otto", viewport=size, color_scheme=theme, bypass_csp=True)
     problems: list[str] = []
     for path in ("/queue", "/queue?view=groups", "/cases/c-000001", "/cases/c-000010", "/cases/c-000001/trace",
-                 "/overview", "/detectors", "/health", "/audit", "/users", "/account"):  # fmt: skip
+                 "/overview", "/detectors", "/health", "/audit", "/users", "/services", "/notifications", "/account",
+                 "/figures", "/step-up", "/login"):  # fmt: skip
+        if path == "/login":
+            await page.context.clear_cookies()
         await page.goto(address + path)
         if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             problems.append(f"{path} is too wide")

@@ -34,6 +34,25 @@ async def test_wrong_names_and_passwords_get_one_answer(desk: Desk, name: str, p
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("name", "password"), [("anna", "wrong wrong wrong"), ("nobody", PASSWORD), ("a\x00b", "x" * 12)]
+)
+async def test_a_name_that_does_not_exist_costs_as_much_as_one_that_does(
+    desk: Desk, name: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+
+    def counted(password_hash: str, tried: str) -> bool:
+        checked.append(password_hash.rsplit("$", 2)[0])  # algorithm, version and cost
+        return False
+
+    monkeypatch.setattr("dashboard.auth.passwords.password_matches", counted)
+    assert (await desk.visitor().post("/login", name=name, password=password)).status_code == 401
+    known = (await desk.room.people.credentials("anna")).password_hash  # type: ignore[union-attr]
+    assert known is not None
+    assert checked == [known.rsplit("$", 2)[0]]
+
+
 async def test_a_disabled_account_and_a_service_cannot_sign_in(desk: Desk) -> None:
     visitor = await desk.signed_in("anna")
     await desk.room.people.disable("anna", actor="otto")
