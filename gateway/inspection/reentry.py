@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -85,7 +85,7 @@ def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
     accesses = trace.accesses_of(
         {account for _, inner, _ in returns if (account := inner.context) is not None}, changing=True
     )
-    slots, writes = _by_slot(accesses), _writes(accesses)
+    slots, changes, writes = _by_slot(accesses), _by_slot(_changing(accesses)), _writes(accesses)
     for outer, inner, through in returns:
         account = inner.context
         if account is None:
@@ -94,7 +94,7 @@ def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
         first = bisect_left(made, inner.entered, key=_SEQUENCE)
         last = bisect_right(made, inner.left, key=_SEQUENCE)
         for slot in list(dict.fromkeys(write.slot for write in made[first:last]))[:WRITES_EXAMINED]:
-            found = _compare(slots[account, slot], outer, inner)
+            found = _compare(slots[account, slot], changes[account, slot], outer, inner)
             if found is not None:
                 yield Reentry(account, outer.index, inner.index, through, slot, *found)
 
@@ -105,7 +105,7 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
     if not views:
         return
     accesses = trace.accesses_of({account for _, view in views if (account := view.context) is not None}, changing=True)
-    slots = _by_slot(accesses)
+    changes = _by_slot(_changing(accesses))
     reads: dict[Address, list[StorageAccess]] = defaultdict(list)
     for access in accesses:
         if access.kind is AccessKind.SLOAD:
@@ -117,11 +117,11 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
         made = reads.get(account, [])
         first = bisect_left(made, view.entered, key=_SEQUENCE)
         for read in made[first : min(first + WRITES_EXAMINED, bisect_right(made, view.left, key=_SEQUENCE))]:
-            history = slots[account, read.slot]
-            after = history[bisect_right(history, view.left, key=_SEQUENCE) :]
-            later = [write for write in after if write.sequence <= outer.left and write.value != write.previous]
-            if later and later[-1].value != read.value:
-                yield StaleView(account, outer.index, view.index, view.from_, read.slot, read.value, later[-1].value)
+            made_here = changes[account, read.slot]
+            last = bisect_right(made_here, outer.left, key=_SEQUENCE) - 1
+            if last >= 0 and made_here[last].sequence > view.left and made_here[last].value != read.value:
+                after = made_here[last].value
+                yield StaleView(account, outer.index, view.index, view.from_, read.slot, read.value, after)
                 break
 
 
@@ -186,29 +186,33 @@ def _member(frames: Sequence[CallFrame], index: int, cluster: Set[Address], know
     return answer
 
 
-def _by_slot(accesses: Sequence[StorageAccess]) -> dict[tuple[Address, int], list[StorageAccess]]:
+def _by_slot(accesses: Iterable[StorageAccess]) -> dict[tuple[Address, int], list[StorageAccess]]:
     slots: dict[tuple[Address, int], list[StorageAccess]] = defaultdict(list)
     for access in accesses:
         slots[access.address, access.slot].append(access)
     return slots
 
 
-def _writes(accesses: Sequence[StorageAccess]) -> dict[Address, list[StorageAccess]]:
+def _changing(accesses: Iterable[StorageAccess]) -> Iterator[StorageAccess]:
+    return (access for access in accesses if access.kind is AccessKind.SSTORE and access.value != access.previous)
+
+
+def _writes(accesses: Iterable[StorageAccess]) -> dict[Address, list[StorageAccess]]:
     writes: dict[Address, list[StorageAccess]] = defaultdict(list)
-    for access in accesses:
-        if access.kind is AccessKind.SSTORE and access.value != access.previous:
-            writes[access.address].append(access)
+    for access in _changing(accesses):
+        writes[access.address].append(access)
     return writes
 
 
-def _compare(history: list[StorageAccess], outer: CallFrame, inner: CallFrame) -> tuple[bool, bool, bool] | None:
-    """(read before, written after, stale) for one slot; None if the open call never used it."""
+def _compare(
+    history: Sequence[StorageAccess], changes: Sequence[StorageAccess], outer: CallFrame, inner: CallFrame
+) -> tuple[bool, bool, bool] | None:
+    """(read before, written after, stale) for one slot; None if the open call never used it. Logarithmic."""
     began = bisect_left(history, outer.entered, key=_SEQUENCE)
     went = bisect_left(history, inner.entered, key=_SEQUENCE)
     came = bisect_right(history, inner.left, key=_SEQUENCE)
-    ended = bisect_right(history, outer.left, key=_SEQUENCE)
-    after = history[came:ended]
-    changed = any(access.kind is AccessKind.SSTORE and access.value != access.previous for access in after)
+    last = bisect_right(changes, outer.left, key=_SEQUENCE) - 1
+    changed = last >= 0 and changes[last].sequence > inner.left
     if began == went and not changed:
         return None
-    return began < went, changed, changed and after[0].kind is AccessKind.SSTORE
+    return began < went, changed, changed and history[came].kind is AccessKind.SSTORE
