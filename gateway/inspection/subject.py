@@ -14,7 +14,8 @@ from gateway.inspection.facts import derive
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.pool import Market, survey
+from gateway.inspection.payment import payments
+from gateway.inspection.pool import Market, survey, wrappers
 from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
@@ -174,7 +175,7 @@ class Inspection:
         selfmade = overspent(self.ledger, self.roles.cluster)
         return {
             asset: amount
-            for asset, amount in self.roles.gave.items()
+            for asset, amount in self._payments.items()
             if asset not in selfmade
             and (
                 amount > CRUMBS
@@ -183,6 +184,10 @@ class Inspection:
                 or amount * 1000 > supply.get(asset, amount * 1000)
             )
         }
+
+    @cached_property
+    def _payments(self) -> Mapping[Asset, int]:
+        return payments(self.facts, self.ledger, self.roles, wrappers(self.facts), self.simulation)
 
     @property
     def gained_for_little(self) -> bool:
