@@ -23,18 +23,7 @@ def payments(
     """
     if not roles.gave or not roles.gained:
         return roles.gave
-    groups = _Groups()
-    inside = roles.cluster | {ZERO_ADDRESS}
-    for frame in simulation.trace.frames:
-        if frame.kind is FrameKind.CALL and frame.to is not None and frame.from_ not in inside and frame.to not in inside:
-            groups.join(frame.from_, frame.to)
-    for move in facts.transfers:
-        if move.from_ not in inside and move.to not in inside:
-            groups.join(move.from_, move.to)
-        if move.from_ == ZERO_ADDRESS or move.to == ZERO_ADDRESS:
-            other = move.to if move.from_ == ZERO_ADDRESS else move.from_
-            if other not in inside and move.token not in inside:
-                groups.join(move.token, other)  # who makes or burns a token deals with its contract
+    groups = _groups(facts, roles.cluster | {ZERO_ADDRESS}, simulation)
     sources = {groups.of(holder) for holder in _sources(ledger, roles, wrapped)}
     reached: dict[Asset, int] = {}
     for holder, changes in ledger.net.items():
@@ -49,6 +38,26 @@ def payments(
             reached[asset] = reached.get(asset, 0) - made
     paid = {asset: min(amount, reached.get(asset, 0)) for asset, amount in roles.gave.items()}
     return {asset: amount for asset, amount in paid.items() if amount > 0}
+
+
+def _groups(facts: Facts, inside: Set[Address], simulation: SimulationResult) -> _Groups:
+    groups = _Groups()
+    for frame in simulation.trace.frames:
+        if (
+            frame.kind is FrameKind.CALL
+            and frame.to is not None
+            and frame.from_ not in inside
+            and frame.to not in inside
+        ):
+            groups.join(frame.from_, frame.to)
+    for move in facts.transfers:
+        if move.from_ not in inside and move.to not in inside:
+            groups.join(move.from_, move.to)
+        elif ZERO_ADDRESS in (move.from_, move.to):
+            other = move.to if move.from_ == ZERO_ADDRESS else move.from_
+            if other not in inside and move.token not in inside:
+                groups.join(move.token, other)  # who makes or burns a token deals with its contract
+    return groups
 
 
 def _sources(ledger: Ledger, roles: Roles, wrapped: Set[Asset]) -> Iterable[Address]:
@@ -83,4 +92,3 @@ class _Groups:
         first, second = self.of(one), self.of(other)
         if first != second:
             self._above[first] = second
-
