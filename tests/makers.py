@@ -134,6 +134,10 @@ class Tape:
         self._preimages[slot] = preimage
         return slot
 
+    def hashed(self, data: bytes) -> None:
+        """The open frame takes the keccak256 of `data`."""
+        self._preimages[int.from_bytes(keccak256(data), "big")] = data
+
     def entry_in(self, holder: Address, mapping: int) -> int:
         """The slot for `holder` in the mapping that lies at slot `mapping`: an allowance, for example."""
         preimage = word(holder) + word(mapping)

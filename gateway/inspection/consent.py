@@ -16,6 +16,9 @@ ECRECOVER = Address(b"\0" * 19 + b"\x01")
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
+ENDS_SEARCHED = 64
+"""ends of hash chains that are searched for in codes; a proof leaves one"""
+
 
 class Bond(StrEnum):
     """Why a contract may have let a caller act; each is a fact of the state before the transaction."""
@@ -24,6 +27,7 @@ class Bond(StrEnum):
     ENTRY = "keeps a non-empty entry for the caller"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
+    PROOF = "was shown a proof that leads to a word it keeps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Consent:
 
     codes: Mapping[Address, tuple[bytes, ...]]
     """contract -> the pieces of code that ran on its storage"""
+    proved: Set[Address] = frozenset()
+    """contracts that keep, in storage or code, a word to which hashes of pairs led: the root of a Merkle tree"""
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
@@ -61,6 +67,8 @@ class Consent:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
+        if contract in self.proved:
+            found.append(Bond.PROOF)
         return tuple(found)
 
 
@@ -99,7 +107,9 @@ def gather(
         if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
             parties.add(Address(log.topics[2][12:]))
     stored, entries, allowances = _storage(trace, parties, but)
-    return Consent(stored, entries, _signatures(trace), _embedded(transaction, trace), allowances, _codes(trace))
+    codes = _codes(trace)
+    named = _embedded(transaction, trace)
+    return Consent(stored, entries, _signatures(trace), named, allowances, codes, _proved(trace, codes))
 
 
 Entries = dict[Address, set[Address]]
@@ -191,3 +201,26 @@ def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
         if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
             ran[frame.context][frame.code_hash] = held[frame.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}
+
+
+def _proved(trace: Trace, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:
+    """Who keeps the end of a chain of hashes of pairs: a hash that is neither a slot nor part of another pair."""
+    pairs = {hash_: pair for hash_, pair in (trace.preimages or {}).items() if len(pair) == 64}
+    if not pairs:
+        return frozenset()
+    uses = trace.slots or ()
+    inner = {int.from_bytes(pair[at : at + 32], "big") for pair in pairs.values() for at in (0, 32)}
+    slots = {use.slot for use in uses}
+    ends = {
+        hash_
+        for hash_ in pairs
+        if hash_ not in inner and not any(hash_ + offset in slots for offset in range(STRUCT_SPAN))
+    }
+    if not ends:
+        return frozenset()
+    kept = {use.address for use in uses if use.before in ends}
+    roots = [end.to_bytes(32, "big") for end in sorted(ends)[:ENDS_SEARCHED]]
+    for account, pieces in codes.items():
+        if any(piece.find(root) >= 0 for piece in pieces for root in roots):
+            kept.add(account)
+    return frozenset(kept)
