@@ -1,8 +1,8 @@
 """How fresh, how cheap and how right verdict state is, against anvil with steady traffic.
 
-Every prediction is compared with what the chain then did: status, gas and events by receipt, effects by the trace of the
-mined transaction, and, where it stands first in its block, by debug_traceCall on the block before. A difference is a
-verdict on a wrong state, and there must be none.
+Every prediction is compared with what the chain then did: status, gas and events by receipt, effects by the trace of
+the mined transaction, and, where it stands first in its block, by debug_traceCall on the block before. A difference is
+a verdict on a wrong state, and there must be none.
 """
 
 from __future__ import annotations

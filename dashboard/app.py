@@ -25,11 +25,17 @@ from dashboard.pages import MessagePage
 from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
 from dashboard.templating import make_environment, page
-from dashboard.views import case, login, oversight, people, public, queue
+from dashboard.views import case, casework, login, oversight, passkeys, people, public, queue, services, single_sign_on
 from gateway.errors import RecordUnavailable
 
 _STATIC = Path(__file__).with_name("static")
-_TITLES = {403: "Not allowed", 404: "Not found", 405: "Not possible here", 422: "That cannot be done"}
+_TITLES = {
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    429: "Too much at once",
+    422: "That cannot be done",
+}
 
 
 def _utc_now() -> datetime:
@@ -60,7 +66,7 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for module in (login, queue, live, case, oversight, people, public):
+    for module in (login, passkeys, single_sign_on, queue, live, case, casework, oversight, people, services, public):
         app.include_router(module.routes, include_in_schema=False)
     app.include_router(api_routes)
     _answer_errors(app)

@@ -41,7 +41,7 @@ Outcome = Decided | SecondVoiceNeeded | Conflict
 def needs_two(room: Room, entry: QuarantineEntry, target: CaseState) -> bool:
     """A release cannot be taken back, so a large one needs two people. A rejected sender can always send again."""
     loss = entry.estimated_loss or 0.0
-    return target is CaseState.RELEASED and loss >= room.settings.two_person_loss
+    return target is CaseState.RELEASED and loss >= room.settings.two_person_limit
 
 
 def findings_seen(entry: QuarantineEntry) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 from urllib.parse import quote
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Path, Request
 from starlette.datastructures import FormData
 
 from dashboard.auth.sessions import present_session, stepped_up
@@ -15,6 +15,8 @@ from dashboard.room import Room
 from gateway.model.account import Permission, Session
 
 MAX_FORM_FIELDS = 1000
+RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""A row's number in a path; what no column holds is refused before it reaches the database."""
 
 
 class NotSignedIn(Exception):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dashboard.render.call_tree import FrameLine, TreeStep
 from dashboard.render.changes import AccountRow, AddressChanges
+from dashboard.render.difference import BalanceRow, FindingDifference
 from dashboard.render.flow import Flow
 from gateway.model.account import (
     Account,
@@ -15,11 +16,14 @@ from gateway.model.account import (
     Approval,
     CaseMark,
     CaseNote,
+    Identity,
+    Passkey,
     SavedView,
     Session,
 )
 from gateway.model.audit import AuditRecord
 from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
+from gateway.model.casework import Appeal, Attachment, CaseRun, Mention
 from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
 from gateway.store.desk import DetectorFigures, Figures
@@ -43,8 +47,19 @@ class StepUpPage:
 
     next_path: str
     by_code: bool
-    """False: no second factor is enrolled, so the password is asked for"""
+    by_passkey: bool
+    by_password: bool
+    """nothing stronger is set up"""
+    by_provider: bool
+    """the account is linked to the single sign-on, and nothing stronger is set up"""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """The way to the provider, to link an account."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class QueueRow:
     """further findings"""
     marks: Sequence[CaseMark] = ()
     asked: Approval | None = None
+    appealed: bool = False
+    """the sender waits for an answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,8 @@ class QueuePage:
     views: Sequence[SavedView]
     may_decide_many: bool
     state_words: tuple[str, ...] = ()
+    mentions: Sequence[Mention] = ()
+    """notes that name the visitor and were not opened since"""
     live: bool = True
     """False: the live queue is silent; the record is shown, and the page says so"""
 
@@ -150,8 +169,39 @@ class CasePage:
     seen: str
     latest_expiry: datetime
     deciders: Sequence[Account]
+    appeals: Sequence[Appeal] = ()
+    attachments: Sequence[Attachment] = ()
+    runs: Sequence[RunLine] = ()
+    stale: RunLine | None = None
+    """the latest run at the head, if there is one"""
     problem: str = ""
     show_client: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in a list."""
+
+    run: CaseRun
+    words: str
+    """how it ended"""
+    differs: bool = False
+    """it found other things than the verdict that holds the case"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A case as it was judged beside the same transaction run again."""
+
+    entry: QuarantineEntry
+    run: CaseRun
+    first: CaseDetail | None
+    after: CaseDetail | None
+    findings: FindingDifference | None
+    balances: tuple[BalanceRow, ...]
+    waits: bool
+    """the page asks again by itself"""
+    still_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +284,26 @@ class UsersPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesPage:
+    """Every service account with its tokens."""
+
+    services: Sequence[tuple[Account, Sequence[ApiToken]]]
+    roles: tuple[str, ...]
+    scopes: Mapping[str, Sequence[str]]
+    """role -> scopes that its tokens may have"""
+    new_token: str = ""
+    """shown once"""
+    new_for: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """The visitor's own account."""
 
     sessions: Sequence[Session]
+    passkeys: Sequence[Passkey]
+    identities: Sequence[Identity]
     tokens: Sequence[ApiToken]
     scopes: tuple[str, ...]
     secret: str = ""
@@ -255,6 +321,14 @@ class StatusPage:
 
     status: TransactionStatus
     sentence: str
+    appeals: Sequence[Appeal] = ()
+    may_appeal: bool = False
+    sender: str = ""
+    text: str = ""
+    issued: str = ""
+    message: str = ""
+    """what the sender has to sign; empty before there are words"""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+import httpx
+
+from dashboard.auth.oidc import OidcClient
+from dashboard.auth.throttle import Throttle
 from dashboard.settings import DashboardSettings
+from dashboard.tokens import wanted_tokens, with_tokens
 from gateway.model.case import CaseDetail
 from gateway.model.quarantine import QuarantineEntry
+from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database, sqlite_url
 from gateway.store.desk import Desk, DetectorFigures, Figures
 from gateway.store.embedded import EmbeddedValkey
+from gateway.store.evidence import Evidence
 from gateway.store.heartbeat import Heartbeats
+from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
 from gateway.store.people import People
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
+from gateway.store.runs import Runs
 from gateway.store.sign_in import SignIn
+from gateway.store.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -39,8 +49,8 @@ def _utc_now() -> datetime:
 class DetailCache:
     """The latest decoded case details: reading a large one takes longer than printing it."""
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
+    def __init__(self, record: Record, tokens: Tokens) -> None:
+        self._record, self._tokens = record, tokens
         self._kept: OrderedDict[tuple[str, int], CaseDetail] = OrderedDict()
 
     async def get(self, entry: QuarantineEntry) -> CaseDetail | None:
@@ -48,13 +58,20 @@ class DetailCache:
         key = (entry.case_id, entry.version)
         if key in self._kept:
             self._kept.move_to_end(key)
+            self._kept[key] = await self.named(self._kept[key])
             return self._kept[key]
-        detail = await self._record.detail(entry.case_id)
+        stored = await self._record.detail(entry.case_id)
+        detail = None if stored is None else await self.named(stored)
         if detail is not None:
             self._kept[key] = detail
             while len(self._kept) > _DETAILS_KEPT or (len(self._kept) > 1 and self._frames() > _FRAMES_KEPT):
                 self._kept.popitem(last=False)
         return detail
+
+    async def named(self, detail: CaseDetail) -> CaseDetail:
+        """With what its tokens say of themselves, as far as that was read; the gateway reads it after the hold."""
+        missing = wanted_tokens(detail) - detail.tokens.keys()
+        return with_tokens(detail, await self._tokens.known(missing)) if missing else detail
 
     def _frames(self) -> int:
         return sum(len(kept.simulation.trace.frames) for kept in self._kept.values() if kept.simulation)
@@ -83,7 +100,14 @@ class Room:
     queue: LiveQueue
     people: People
     sign_in: SignIn
+    keys: Keys
+    oidc: OidcClient | None
     desk: Desk
+    runs: Runs
+    appeals: Appeals
+    evidence: Evidence
+    throttle: Throttle
+    """of what strangers may do on the public page"""
     audit: AuditLog
     details: DetailCache
     figures: Remembered[Figures]
@@ -118,6 +142,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         stack.push_async_callback(queue.close)
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
         record, desk = SqlRecord(database, now=now), Desk(database, now=now)
         yield Room(
             settings=settings,
@@ -125,9 +150,15 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             queue=queue,
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
+            keys=Keys(database, now=now),
+            oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
             desk=desk,
+            runs=Runs(database, now=now),
+            appeals=Appeals(database, now=now),
+            evidence=Evidence(database, now=now),
+            throttle=Throttle(now),
             audit=AuditLog(database),
-            details=DetailCache(record),
+            details=DetailCache(record, Tokens(database, now=now)),
             figures=Remembered(desk.figures, now),
             detectors=Remembered(desk.detectors, now),
             now=now,

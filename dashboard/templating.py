@@ -61,7 +61,8 @@ def page(
         "settings": room.settings,
         "now": now,
         "ago": lambda at: quantity.moment_text(at, now),
-        "loss": lambda amount: quantity.loss_text(amount, room.settings.loss_unit),
+        "loss": lambda amount: quantity.loss_text(amount, room.settings.unit),
+        "estimate": quantity.estimate_text,
         "path": request.url.path,
         "readable": partial(readable, native=room.settings.native_symbol),
     }

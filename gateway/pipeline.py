@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import SimulationError
+from gateway.model.case import CaseDetail, LossEstimate
 from gateway.model.facts import Facts
 from gateway.model.finding import Finding, InspectionReport, OutcomeStatus
 from gateway.model.primitive import Address
@@ -38,6 +39,7 @@ class Inspected:
 
     report: InspectionReport
     facts: Facts = field(default_factory=Facts)
+    loss: LossEstimate | None = None
 
 
 Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
@@ -76,6 +78,19 @@ class Judgement:
     facts: Facts
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """stage -> seconds"""
+    loss: LossEstimate | None = None
+
+    @property
+    def detail(self) -> CaseDetail:
+        """What a case keeps of it."""
+        return CaseDetail(
+            transaction=self.transaction,
+            report=self.verdict.report,
+            simulation=self.simulation,
+            facts=self.facts,
+            timings=self.timings,
+            loss=self.loss,
+        )
 
 
 Judged = Callable[[Judgement], None]
@@ -130,29 +145,33 @@ class Pipeline:
         verdict = self._decide(inspected.report, transaction.sender)
         if simulation is not None and verdict.action is Action.FORWARD and not verdict.observed:
             looked = self._clock()
-            report = await self._further(transaction, simulation, inspected.report, deadline)
-            if report is not inspected.report:
-                inspected = replace(inspected, report=report)
-                verdict = self._decide(report, transaction.sender)
+            further = await self._further(transaction, simulation, inspected, deadline)
+            if further is not inspected:
+                inspected = further
+                verdict = self._decide(inspected.report, transaction.sender)
             timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
-        judgement = Judgement(transaction, verdict, simulation, inspected.facts, MappingProxyType(timings))
+        judgement = Judgement(
+            transaction, verdict, simulation, inspected.facts, MappingProxyType(timings), inspected.loss
+        )
         if self._judged is not None:
             self._judged(judgement)
         return judgement
 
     async def _further(
-        self, transaction: Transaction, simulation: SimulationResult, report: InspectionReport, deadline: float
-    ) -> InspectionReport:
-        """The report with findings that only further runs show, each saying in which."""
+        self, transaction: Transaction, simulation: SimulationResult, first: Inspected, deadline: float
+    ) -> Inspected:
+        """The first inspection with findings that only further runs show, each saying in which."""
+        report, loss = first.report, first.loss
         if self._look_again is None:
-            return report
+            return first
         further = await self._look_again(transaction, simulation, deadline, bool(report.findings))
         found = list(further.findings)
         incomplete = []
         known = {(finding.detector_id, finding.victim) for finding in report.findings}
         for difference, run, result in further.results:
             inspected = await self._inspect(run, result, deadline)
+            loss = max(filter(None, (loss, inspected.loss)), key=lambda estimate: estimate.amount, default=None)
             incomplete += [
                 outcome for outcome in inspected.report.outcomes if outcome.status is not OutcomeStatus.COMPLETED
             ]
@@ -161,13 +180,14 @@ class Pipeline:
                     known.add((finding.detector_id, finding.victim))
                     found.append(replace(finding, evidence={**finding.evidence, "only in": difference}))
         if not found and not incomplete and further.unfinished is None:
-            return report
-        return replace(
+            return first
+        whole = replace(
             report,
             findings=(*report.findings, *found),
             outcomes=(*report.outcomes, *incomplete),
             truncated=report.truncated if further.unfinished is None else further.unfinished,
         )
+        return replace(first, report=whole, loss=loss)
 
     def _unsimulated(self, *, truncated: str | None = None, error: str | None = None) -> InspectionReport:
         return InspectionReport(

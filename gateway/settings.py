@@ -18,6 +18,8 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
+from gateway.model.price import PriceBook
+from gateway.model.primitive import Address
 from gateway.model.verdict import Action
 
 Engine = Literal["auto", "revm", "py-evm", "node"]
@@ -139,6 +141,34 @@ class PolicySettings(_Group):
     hold_seconds: int = Field(default=6 * 3600, ge=60)
 
 
+class ValueSettings(_Group):
+    """In what losses are told. Without a unit: in the chain's own coin, and prices are not used."""
+
+    unit: str = Field(default="", max_length=12)
+    """for example USD"""
+    coin: float = Field(default=0.0, ge=0)
+    """units that one whole coin is worth; 0: not known"""
+    tokens: Mapping[str, tuple[float, int]] = {}
+    """JSON: token address -> [units that one whole token is worth, its decimals]"""
+
+    @field_validator("tokens")
+    @classmethod
+    def _are_addresses(cls, value: Mapping[str, tuple[float, int]]) -> Mapping[str, tuple[float, int]]:
+        for address, (price, decimals) in value.items():
+            Address.from_hex(address)
+            if price < 0 or not 0 <= decimals <= 36:
+                raise ValueError(f"{address}: a price is not negative, and decimals are 0 to 36")
+        return value
+
+    def book(self, wrapped_coin: Address | None) -> PriceBook:
+        """The prices by smallest unit; `wrapped_coin`: the chain's token that is its coin."""
+        wrapped = frozenset({wrapped_coin} if wrapped_coin is not None else ())
+        if not self.unit:
+            return PriceBook(wrapped=wrapped)
+        tokens = {Address.from_hex(text): price / 10**decimals for text, (price, decimals) in self.tokens.items()}
+        return PriceBook(self.unit, self.coin or None, tokens, wrapped)
+
+
 class StoreSettings(_Group):
     """Where cases and the live queue are kept; the same for gateway and dashboard."""
 
@@ -155,14 +185,14 @@ class LogSettings(_Group):
     format: Literal["json", "text"] = "json"
 
 
-class _PlainSource(EnvSettingsSource):
-    """The environment without names that `_FileSource` reads."""
+class PlainSource(EnvSettingsSource):
+    """The environment without names that `FileSource` reads."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return {name: value for name, value in super()._load_env_vars().items() if not name.endswith(_FILE)}
 
 
-class _FileSource(EnvSettingsSource):
+class FileSource(EnvSettingsSource):
     """NAME_FILE: the value is what that file holds, without surrounding white space."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
@@ -189,6 +219,7 @@ class Settings(BaseSettings):
     upstream: UpstreamSettings = UpstreamSettings()
     inspection: InspectionSettings = InspectionSettings()
     policy: PolicySettings = PolicySettings()
+    value: ValueSettings = ValueSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
 
@@ -202,7 +233,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then files named by the environment."""
-        return init_settings, _PlainSource(settings_cls), _FileSource(settings_cls)
+        return init_settings, PlainSource(settings_cls), FileSource(settings_cls)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -27,6 +27,8 @@ from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from tests.cases import Clock
 
+_ONE_ROW = ("audit_head", "notice_cursor")
+
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -58,10 +60,11 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """The same database, emptied."""
-    tables = ", ".join(table for table in SQLModel.metadata.tables if table != "audit_head")
+    tables = ", ".join(table for table in SQLModel.metadata.tables if table not in _ONE_ROW)
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
         connection.execute("UPDATE audit_head SET sequence = 0, hash = %s", ["00" * 32])
+        connection.execute("UPDATE notice_cursor SET sequence = 0")
     return postgres_server
 
 

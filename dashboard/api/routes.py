@@ -35,6 +35,7 @@ from dashboard.decisions import (
     needs_two,
 )
 from dashboard.dependencies import TheRoom
+from dashboard.views.case import add_note_of
 from dashboard.views.queue import query_of
 from gateway.model.account import ApiToken, Permission
 from gateway.model.case import CaseOrder
@@ -156,7 +157,7 @@ async def assign_case(room: TheRoom, token: Judge, case_id: CaseId, body: Assign
 async def note_case(room: TheRoom, token: Writer, case_id: CaseId, body: NoteBody) -> Response:
     """Add a remark."""
     entry = await find_case(room, token.account, case_id)
-    await room.desk.add_note(entry.case_id, token.account.name, body.text)
+    await add_note_of(room, token.account, entry, body.text)
     return Response(status_code=204)
 
 

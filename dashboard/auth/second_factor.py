@@ -51,8 +51,10 @@ async def check_code(room: Room, account: Account, code: str, address: str) -> N
 
 
 async def check_again(room: Room, account: Account, secret: str, address: str) -> None:
-    """The step up: a fresh code, or the password where no second factor is enrolled. Raises as `check_code`."""
+    """The step up: a fresh code, or the password where there is nothing stronger. Raises as `check_code`."""
     if account.has_second_factor:
         await check_code(room, account, secret, address)
+    elif account.passkeys:
+        raise WrongCredentials("confirm with your passkey")
     else:
         await check_password(room, account.name, secret, address)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.render.text import shorten, symbol
-from gateway.model.case import TokenInfo
+from gateway.model.case import LossBasis, LossEstimate, TokenInfo
 from gateway.model.facts import TokenStandard
 from gateway.model.primitive import Address
 
@@ -31,10 +31,10 @@ def asset_of(token: Address, standard: TokenStandard, tokens: Mapping[Address, T
         return Asset(native, 18, True)
     info = tokens.get(token)
     if standard is not TokenStandard.ERC20:
-        return Asset(symbol(info.symbol) if info else shorten(str(token)), 0, True)
+        return Asset(symbol(info.symbol) if info and info.symbol.strip() else shorten(str(token)), 0, True)
     if info is None or not 0 <= info.decimals <= 36:
         return Asset(shorten(str(token)), 0, False)
-    return Asset(symbol(info.symbol), info.decimals, True)
+    return Asset(symbol(info.symbol) if info.symbol.strip() else shorten(str(token)), info.decimals, True)
 
 
 def amount_text(amount: int, asset: Asset, token_id: int | None = None) -> str:
@@ -69,7 +69,24 @@ def loss_text(loss: float | None, unit: str) -> str:
     for size, letter in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
         if loss >= size:
             return f"{loss / size:,.3g}{letter} {unit}"
-    return f"{loss:,.0f} {unit}"
+    return f"{loss:,.0f} {unit}" if loss >= 100 else f"{float(f'{loss:.3g}'):,g} {unit}"
+
+
+_SOURCES = {
+    LossBasis.COIN: "counted in the coin itself",
+    LossBasis.SETTINGS: "at prices from the settings",
+    LossBasis.POOLS: "at the prices of pools it meets, before it touches them",
+}
+
+
+def estimate_text(loss: LossEstimate | None) -> str:
+    """How far an estimate can be trusted."""
+    if loss is None:
+        return "nothing of it has a price here; look at the net changes"
+    if not loss.unpriced:
+        return _SOURCES[loss.basis]
+    missing = "one lost asset has" if loss.unpriced == 1 else f"{loss.unpriced} lost assets have"
+    return f"at least; {_SOURCES[loss.basis]}; {missing} no price here"
 
 
 def span_text(span: timedelta) -> str:

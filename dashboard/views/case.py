@@ -22,16 +22,19 @@ from dashboard.decisions import (
     findings_seen,
     needs_two,
 )
-from dashboard.dependencies import Decider, Me, NoteTaker, Posted, TheRoom, field, require_step_up
-from dashboard.pages import CasePage, TracePage
+from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field, require_step_up
+from dashboard.evidence import mentioned
+from dashboard.pages import CasePage, RunLine, TracePage
 from dashboard.render.call_tree import find_frames, frame_line, frame_path, tree_steps
 from dashboard.render.changes import account_rows, address_changes
+from dashboard.render.difference import finding_difference
 from dashboard.render.flow import flow_of
 from dashboard.render.why import why_held
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account, Mark, Permission, Role
 from gateway.model.case import CaseDetail, CaseOrder, CaseQuery
+from gateway.model.casework import CaseRun
 from gateway.model.finding import OutcomeStatus
 from gateway.model.geth import geth_call_tracer
 from gateway.model.quarantine import WAITING, CaseState, QuarantineEntry
@@ -44,6 +47,7 @@ FRAMES_ON_CASE, FRAMES_ON_TRACE = 80, 300
 async def case(request: Request, room: TheRoom, me: Me, case_id: str) -> Response:
     """Why held, what it would do, who asks, what can I do, until when."""
     entry = await find_case(room, me.account, case_id)
+    await room.evidence.seen(entry.case_id, me.account.name)
     return page(request, "case.html", await case_page(room, me.account, entry))
 
 
@@ -144,7 +148,7 @@ async def add_note(request: Request, room: TheRoom, me: NoteTaker, form: Posted,
     text = field(form, "text", most=4000)
     if not text:
         return await _problem(request, room, me.account, case_id, "An empty note was not added.", 422)
-    await room.desk.add_note(entry.case_id, me.account.name, text)
+    await add_note_of(room, me.account, entry, text)
     return _back(entry, "#notes")
 
 
@@ -162,11 +166,20 @@ async def add_mark(request: Request, room: TheRoom, me: Decider, form: Posted, c
 
 
 @routes.post("/marks/{mark_id}/undo")
-async def undo_mark(room: TheRoom, me: Decider, form: Posted, case_id: str, mark_id: int) -> Response:
+async def undo_mark(room: TheRoom, me: Decider, form: Posted, case_id: str, mark_id: RowId) -> Response:
     """Take a mark back."""
     entry = await find_case(room, me.account, case_id)
     await room.desk.undo_mark(entry.case_id, mark_id, me.account.name)
     return _back(entry)
+
+
+async def add_note_of(room: Room, account: Account, entry: QuarantineEntry, text: str) -> None:
+    """Add a note and tell whom it names: those who may see the case."""
+    await room.desk.add_note(entry.case_id, account.name, text)
+    if "@" not in text:
+        return
+    named = mentioned(text, await room.people.accounts(), account.name)
+    await room.evidence.mention(entry.case_id, account.name, named)
 
 
 async def case_page(room: Room, account: Account, entry: QuarantineEntry, problem: str = "") -> CasePage:
@@ -181,6 +194,7 @@ async def case_page(room: Room, account: Account, entry: QuarantineEntry, proble
     deciders = []
     if account.may(Permission.DECIDE) and waiting:
         deciders = [known for known in await room.people.accounts() if known.may(Permission.DECIDE)]
+    runs = tuple(_run_line(entry, run) for run in await room.runs.of_case(entry.case_id))
     return CasePage(
         entry=entry,
         detail=detail,
@@ -201,9 +215,20 @@ async def case_page(room: Room, account: Account, entry: QuarantineEntry, proble
         seen=findings_seen(entry),
         latest_expiry=entry.held_at + timedelta(hours=room.settings.longest_hold_hours),
         deciders=deciders,
+        appeals=await room.appeals.of_case(entry.case_id),
+        attachments=await room.evidence.attachments(entry.case_id),
+        runs=runs,
+        stale=next((line for line in runs if line.run.verdict and not line.run.changes.any), None),
         problem=problem,
         show_client=account.role is not Role.PROTOCOL,
     )
+
+
+def _run_line(entry: QuarantineEntry, run: CaseRun) -> RunLine:
+    if run.verdict is not None:
+        found = finding_difference(entry.verdict.report, run.verdict.report)
+        return RunLine(run, found.words, bool(found.new or found.gone))
+    return RunLine(run, run.problem or "waits for the gateway")
 
 
 def _effects(room: Room, detail: CaseDetail | None) -> Mapping[str, Any]:

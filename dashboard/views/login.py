@@ -12,7 +12,9 @@ from dashboard.auth.second_factor import check_again, check_code
 from dashboard.auth.sessions import begin_session, client_address, forget_cookie, present_session
 from dashboard.dependencies import Me, Posted, TheRoom, field, own_path
 from dashboard.pages import LoginPage, StepUpPage
+from dashboard.room import Room
 from dashboard.templating import page
+from gateway.model.account import Account
 
 routes = APIRouter()
 _Text = Annotated[str, Form(max_length=1024)]
@@ -40,6 +42,8 @@ async def login(
             if not code:
                 raise WrongCredentials("Enter the code of your authenticator app, and the password again.")
             await check_code(room, account, code, address)
+        elif account.passkeys:
+            raise WrongCredentials("This account signs in with its passkey; the password alone does not open it.")
     except (TooManyFailures, WrongCredentials) as error:
         status = 429 if isinstance(error, TooManyFailures) else 401
         context = LoginPage(own_path(next), problem=_sentence(error), code_wanted=code_wanted, name=name[:64])
@@ -77,24 +81,36 @@ async def logout(request: Request, room: TheRoom, me: Me, form: Posted) -> Respo
 
 
 @routes.get("/step-up")
-async def show_step_up(request: Request, me: Me, next: str = "/") -> Response:
+async def show_step_up(request: Request, room: TheRoom, me: Me, next: str = "/") -> Response:
     """Ask for the second factor once more."""
-    return page(request, "step_up.html", StepUpPage(own_path(next), me.account.has_second_factor))
+    return page(request, "step_up.html", await _step_up_page(room, me.account, own_path(next)))
 
 
 @routes.post("/step-up")
 async def step_up(request: Request, room: TheRoom, me: Me, form: Posted) -> Response:
     """Check it; large decisions are open for some minutes then."""
     next_path = own_path(field(form, "next"))
-    if not me.account.has_second_factor and not me.account.has_password:
+    if not me.account.has_password and not me.account.needs_more_than_password:
         raise HTTPException(403, "Your account has neither password nor second factor. Set one on your account page.")
     try:
         await check_again(room, me.account, field(form, "secret", most=1024), client_address(request))
     except (TooManyFailures, WrongCredentials) as error:
-        context = StepUpPage(next_path, me.account.has_second_factor, problem=_sentence(error))
+        context = await _step_up_page(room, me.account, next_path, _sentence(error))
         return page(request, "step_up.html", context, status=401)
     await room.sign_in.step_up(me.id_hash)
     return RedirectResponse(next_path, 303)
+
+
+async def _step_up_page(room: Room, account: Account, next_path: str, problem: str = "") -> StepUpPage:
+    weak = not account.needs_more_than_password
+    return StepUpPage(
+        next_path,
+        by_code=account.has_second_factor,
+        by_passkey=account.passkeys > 0,
+        by_password=account.has_password and weak,
+        by_provider=weak and room.oidc is not None and bool(await room.keys.identities(account)),
+        problem=problem,
+    )
 
 
 def _sentence(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 from fastapi import APIRouter, HTTPException, Request
@@ -11,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from dashboard.auth.passwords import TooManyFailures, WrongCredentials, check_password
 from dashboard.auth.second_factor import enrolment_uri, matching_step, new_secret
 from dashboard.auth.sessions import client_address
-from dashboard.dependencies import Administrator, Me, Posted, TheRoom, field, require_step_up
+from dashboard.dependencies import Administrator, Me, Posted, RowId, TheRoom, field, require_step_up
 from dashboard.pages import AccountPage, UsersPage
 from dashboard.room import Room
 from dashboard.templating import page
@@ -80,13 +81,13 @@ async def issue_token(request: Request, room: TheRoom, me: Me, form: Posted) -> 
     if not name or not scopes:
         context = await _account_page(room, me.account, problem="A token needs a name and at least one scope.")
         return page(request, "account.html", context, status=422)
-    lasts = timedelta(days=min(max(int(days), 1), _LONGEST_TOKEN_DAYS) if days.isdecimal() else 30)
+    lasts = token_span(days)
     token = await room.sign_in.issue_api_token(me.account, name, scopes, lasts=lasts, actor=me.account.name)
     return page(request, "account.html", await _account_page(room, me.account, new_token=token))
 
 
 @routes.post("/account/tokens/{token_id}/revoke")
-async def revoke_token(room: TheRoom, me: Me, form: Posted, token_id: int) -> Response:
+async def revoke_token(room: TheRoom, me: Me, form: Posted, token_id: RowId) -> Response:
     """End one of one's own tokens."""
     await room.sign_in.revoke_api_token(me.account, token_id, actor=me.account.name)
     return RedirectResponse("/account", 303)
@@ -103,7 +104,7 @@ async def add_user(request: Request, room: TheRoom, me: Administrator, form: Pos
     """Create an account with a first password."""
     require_step_up(room, me, "/users")
     try:
-        role, contracts = _role(field(form, "role")), _contracts(field(form, "contracts", most=10_000))
+        role, contracts = chosen_role(field(form, "role")), named_contracts(field(form, "contracts", most=10_000))
         async with room.hashing:
             hashed = await asyncio.to_thread(hash_password, field(form, "password", most=1024))
         await room.people.add(
@@ -127,9 +128,9 @@ async def change_user(request: Request, room: TheRoom, me: Administrator, form: 
     try:
         match field(form, "step"):
             case "role":
-                await people.set_role(name, _role(field(form, "role")), actor=actor)
+                await people.set_role(name, chosen_role(field(form, "role")), actor=actor)
             case "contracts":
-                contracts = _contracts(field(form, "contracts", most=10_000))
+                contracts = named_contracts(field(form, "contracts", most=10_000))
                 await people.set_contracts(name, contracts, actor=actor)
             case "disable":
                 await people.disable(name, actor=actor)
@@ -137,6 +138,11 @@ async def change_user(request: Request, room: TheRoom, me: Administrator, form: 
                 await people.enable(name, actor=actor)
             case "drop-second-factor":
                 await people.set_second_factor(name, None, actor=actor)
+            case "drop-passkeys":
+                known = await people.credentials(name)
+                if known is None:
+                    raise ConfigurationError(f"there is no account {name[:64]}")
+                await room.keys.remove_passkeys(known.account, actor=actor)
             case step:
                 raise HTTPException(422, f"There is no step {step[:40]!r}.")
     except ConfigurationError as error:
@@ -144,8 +150,14 @@ async def change_user(request: Request, room: TheRoom, me: Administrator, form: 
     return RedirectResponse("/users", 303)
 
 
+def token_span(days: str) -> timedelta:
+    """How long a token of a form may live: 1 to 365 days, 30 if nothing sensible was said."""
+    return timedelta(days=min(max(int(days), 1), _LONGEST_TOKEN_DAYS) if re.fullmatch("[0-9]{1,4}", days) else 30)
+
+
 async def _users_page(room: Room, problem: str = "") -> UsersPage:
-    return UsersPage(await room.people.accounts(), tuple(role.value for role in Role), problem)
+    people = [known for known in await room.people.accounts() if not known.service]
+    return UsersPage(people, tuple(role.value for role in Role), problem)
 
 
 async def _account_page(
@@ -153,6 +165,8 @@ async def _account_page(
 ) -> AccountPage:
     return AccountPage(
         sessions=await room.sign_in.sessions(account),
+        passkeys=await room.keys.passkeys(account),
+        identities=await room.keys.identities(account),
         tokens=await room.sign_in.api_tokens(account),
         scopes=tuple(sorted(scope.value for scope in PERMISSIONS[account.role])),
         secret=secret,
@@ -162,13 +176,15 @@ async def _account_page(
     )
 
 
-def _role(word: str) -> Role:
+def chosen_role(word: str) -> Role:
+    """The role that a form names. Raises ConfigurationError."""
     if word not in list(Role):
         raise ConfigurationError("choose a role")
     return Role(word)
 
 
-def _contracts(text: str) -> list[Address]:
+def named_contracts(text: str) -> list[Address]:
+    """The addresses that a form names. Raises ConfigurationError."""
     try:
         return [Address.from_hex(word) for word in text.replace(",", " ").split()]
     except ValueError as error:

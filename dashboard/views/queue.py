@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboard.cases import find_case, scope_of
 from dashboard.decisions import Decided, DecisionRefused, SecondVoiceNeeded, decide
-from dashboard.dependencies import MassDecider, Me, Posted, TheRoom, field, own_path, require_step_up
+from dashboard.dependencies import MassDecider, Me, Posted, RowId, TheRoom, field, own_path, require_step_up
 from dashboard.live import TheNews
 from dashboard.pages import MassDonePage, MassPage, QueuePage, QueueRow, Tab
 from dashboard.render.quantity import loss_text
@@ -67,7 +67,7 @@ async def save_view(request: Request, room: TheRoom, me: Me, form: Posted) -> Re
 
 
 @routes.post("/queue/views/{view_id}/drop")
-async def drop_view(room: TheRoom, me: Me, form: Posted, view_id: int) -> Response:
+async def drop_view(room: TheRoom, me: Me, form: Posted, view_id: RowId) -> Response:
     """Forget a saved filter of one's own."""
     await room.desk.drop_view(me.account, view_id)
     return RedirectResponse("/queue", 303)
@@ -121,7 +121,7 @@ async def _mass_page(
         target=target.value,
         rows=rows,
         skipped=len(entries) - len(waiting),
-        loss=loss_text(total, room.settings.loss_unit),
+        loss=loss_text(total, room.settings.unit),
         seconds=seconds if target is CaseState.RELEASED else 0,
         firsts=len(waiting) - seconds if target is CaseState.RELEASED else 0,
         problem=problem,
@@ -155,6 +155,10 @@ async def _queue_page(
         found = [await room.record.case(case_id) for case_id in await room.desk.asked_cases()]
         entries = [entry for entry in found if entry is not None]
         total = len(entries)
+    elif filters["tab"] == "appeals" and scope_of(account) is None:
+        found = [await room.record.case(case_id) for case_id in await room.appeals.open_cases()]
+        entries = [entry for entry in found if entry is not None]
+        total = len(entries)
     elif grouped:
         entries, total = [], offset + len(folded) + (len(folded) == PAGE)
     else:
@@ -178,6 +182,7 @@ async def _queue_page(
         views=await room.desk.views(account),
         may_decide_many=account.may(Permission.MASS),
         state_words=tuple(state.value for state in CaseState),
+        mentions=await room.evidence.unseen(account.name),
         live=alive,
     )
 
@@ -221,6 +226,8 @@ async def _tabs(room: Room, account: Account, filters: Mapping[str, str]) -> tup
     if not scoped and account.may(Permission.DECIDE):
         waiting = len(await room.desk.asked_cases())
         tabs.insert(1, Tab("Second voice", "/queue?tab=voice", waiting, current == "voice"))
+        appealed = len(await room.appeals.open_cases())
+        tabs.insert(2, Tab("Appeals", "/queue?tab=appeals", appealed, current == "appeals"))
     return tuple(tabs)
 
 
@@ -229,10 +236,16 @@ async def _rows(room: Room, entries: Sequence[QuarantineEntry]) -> tuple[QueueRo
         return ()
     ids = [entry.case_id for entry in entries]
     marks, asked = await room.desk.marks(ids), await room.desk.asked_of(ids)
-    return tuple(row_of(entry, marks.get(entry.case_id, ()), asked.get(entry.case_id)) for entry in entries)
+    appealed = await room.appeals.open_of(ids)
+    return tuple(
+        row_of(entry, marks.get(entry.case_id, ()), asked.get(entry.case_id), appealed=entry.case_id in appealed)
+        for entry in entries
+    )
 
 
-def row_of(entry: QuarantineEntry, marks: Sequence[CaseMark] = (), asked: Approval | None = None) -> QueueRow:
+def row_of(
+    entry: QuarantineEntry, marks: Sequence[CaseMark] = (), asked: Approval | None = None, *, appealed: bool = False
+) -> QueueRow:
     """One line of the queue."""
     findings = sorted(
         entry.verdict.report.findings, key=lambda found: (-found.severity, -found.confidence, found.detector_id)
@@ -245,6 +258,7 @@ def row_of(entry: QuarantineEntry, marks: Sequence[CaseMark] = (), asked: Approv
         more=max(len(findings) - 1, 0),
         marks=marks,
         asked=asked,
+        appealed=appealed,
     )
 
 

@@ -19,6 +19,7 @@ from gateway.app.judging import build_pipeline, policy_of
 from gateway.app.observation import Observation, Watched
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
+from gateway.app.rehearsal import Rehearsal
 from gateway.app.second_opinion import build_verifier
 from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
@@ -47,10 +48,12 @@ from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
+from gateway.tasks.describer import Describer
 from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
+from gateway.tasks.rerunner import Rerunner
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics
 from gateway.upstream.client import Upstream
@@ -179,11 +182,13 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None)
-    conclusion = Conclusion(base.stores.record, base.stores.queue)
+    prices = base.settings.value.book(chain.profile.wrapped_coin)
+    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None, prices)
+    describer = Describer(base.stores.tokens, base.upstream, base.stores.record)
+    conclusion = Conclusion(base.stores.record, base.stores.queue, describer.offer)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
     parked = ParkedLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw, chain.live.next_nonce)
-    service = _service(base, chain, pipeline, deferred, parked)
+    service = _service(base, chain, pipeline, deferred, parked, describer)
     releaser = _releaser(base, chain, pipeline, parked)
     start = base.supervisor.start
     base.observation.watched = Watched(chain, deferred)
@@ -194,6 +199,9 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     start("deferred", deferred.run)
     start("parked", parked.run)
     start("releaser", releaser.run)
+    start("describer", describer.run)
+    rehearsal = Rehearsal(chain, pipeline, base.ruleset, base.terms.policy, prices)
+    start("rerunner", Rerunner(base.stores.runs, base.stores.record, rehearsal.judge).run)
     if verifier is None:
         log.warning("verifier.off", reason="no second engine is installed")
     else:
@@ -203,7 +211,14 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     log.info("chain.open", chain_id=number, profile=chain.profile.name, engine=chain.simulator.name)
 
 
-def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLane, parked: ParkedLane) -> RpcService:
+def _service(
+    base: _Base,
+    chain: Chain,
+    pipeline: Pipeline,
+    deferred: DeferredLane,
+    parked: ParkedLane,
+    describer: Describer,
+) -> RpcService:
     record, queue, terms, metrics = base.stores.record, base.stores.queue, base.terms, base.metrics
     rpc = base.settings.rpc
     dispatch = Dispatch(base.upstream, metrics, base.settings.upstream.settle_seconds)
@@ -225,6 +240,7 @@ def _service(base: _Base, chain: Chain, pipeline: Pipeline, deferred: DeferredLa
         terms=terms,
         metrics=metrics,
         new_case_id=_new_case_id,
+        kept=describer.offer,
     )
     disposition = Disposition(
         Steps(chain.decode, pipeline, nonces, forwarding, keeping),

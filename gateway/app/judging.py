@@ -11,9 +11,11 @@ from gateway.inspection.engine import inspect
 from gateway.inspection.memory import Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
+from gateway.inspection.stake import estimate
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import InspectionReport
 from gateway.model.policy import Policy
+from gateway.model.price import PriceBook
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -30,7 +32,13 @@ def policy_of(settings: PolicySettings) -> Policy:
     return replace(DEFAULT_POLICY, **{name: getattr(settings, name) for name in PolicySettings.model_fields})
 
 
-def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judged | None = None) -> Pipeline:
+def build_pipeline(
+    chain: Chain,
+    ruleset: Ruleset,
+    policy: Policy,
+    judged: Judged | None = None,
+    prices: PriceBook = PriceBook(),
+) -> Pipeline:
     """The pipeline of one chain; `judged` is told of every judgement."""
     recollection = Recollection()
 
@@ -39,7 +47,8 @@ def build_pipeline(chain: Chain, ruleset: Ruleset, policy: Policy, judged: Judge
 
         def run() -> tuple[Inspected, Memory]:
             subject = Inspection(transaction, simulation, before)
-            return Inspected(inspect(ruleset, subject, deadline=deadline), subject.facts), subject.after
+            report = inspect(ruleset, subject, deadline=deadline)
+            return Inspected(report, subject.facts, estimate(subject, report.findings, prices)), subject.after
 
         inspected, after = await asyncio.to_thread(run) if simulation.gas_used > _LARGE_GAS else run()
         recollection.keep(transaction.sender, transaction.hash, before, after)

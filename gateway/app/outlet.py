@@ -9,24 +9,12 @@ import msgspec
 from gateway.app.chain import Chain
 from gateway.errors import QueueUnavailable, UpstreamNonsense, UpstreamRefused, UpstreamUnreachable
 from gateway.jsonrpc.message import read_answer
-from gateway.model.case import CaseDetail
 from gateway.model.pending import Admission
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
-from gateway.pipeline import Judgement, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.tasks.releaser import NotNow, Reinspection
 from gateway.upstream.client import Upstream
-
-
-def detail_of(judgement: Judgement) -> CaseDetail:
-    """What a case keeps of a judgement."""
-    return CaseDetail(
-        transaction=judgement.transaction,
-        report=judgement.verdict.report,
-        simulation=judgement.simulation,
-        facts=judgement.facts,
-        timings=judgement.timings,
-    )
 
 
 class ReleaseOutlet:
@@ -40,7 +28,7 @@ class ReleaseOutlet:
         """See `Outlet.reinspect`."""
         transaction = self._chain.decode_raw(entry.raw)
         judgement = await self._pipeline.judge(transaction, time.monotonic() + self._seconds)
-        return Reinspection(judgement.verdict, detail_of(judgement))
+        return Reinspection(judgement.verdict, judgement.detail)
 
     async def send(self, entry: QuarantineEntry, reinspection: Reinspection) -> None:
         """See `Outlet.send`."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.settings import Settings, StoreSettings
@@ -16,6 +17,8 @@ from gateway.store.migrate import migrate
 from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
+from gateway.store.runs import Runs
+from gateway.store.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class OpenStores:
     queue: RedisQueue
     order: RedisPendingLog
     """the order of forwarding, shared by all replicas"""
+    runs: Runs
+    tokens: Tokens
     heartbeats: Heartbeats
     """where gateways leave signs of life for the dashboard"""
     embedded: EmbeddedValkey | None
@@ -37,6 +42,10 @@ class OpenStores:
         """One line for each store: which one it is."""
         queue = self.embedded.description if self.embedded else "live queue: Redis by URL"
         return f"record: {self.database.where}", queue
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def database_url(store: StoreSettings, data_dir: Path) -> str:
@@ -69,6 +78,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         stack.push_async_callback(queue.close)
         order = RedisPendingLog(redis_url)
         stack.push_async_callback(order.close)
+        runs, tokens = Runs(database, now=_utc_now), Tokens(database, now=_utc_now)
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
-        yield OpenStores(database, record, queue, order, heartbeats, embedded)
+        yield OpenStores(database, record, queue, order, runs, tokens, heartbeats, embedded)

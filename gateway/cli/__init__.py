@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, case, demonstration, examination, server
+from gateway.cli import administration, case, demonstration, examination, server, service
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -28,6 +28,7 @@ cli.command()(examination.evaluate)
 cli.add_typer(case.cli, name="quarantine")
 cli.command()(administration.migrate)
 cli.add_typer(administration.user, name="user")
+cli.add_typer(service.service, name="service")
 cli.add_typer(administration.audit, name="audit")
 
 

@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def migrate(data_dir: DataDir = None, target: Annotated[str, typer.Option(help="Schema version.")] = "head") -> None:
     """Bring the database's schema to this program's version. `serve` does it by itself."""
-    before, after = run_migrations(_url(data_dir), target)
+    before, after = run_migrations(record_url(data_dir), target)
     console.print(f"schema {before or 'none'} → {after or 'none'}" if before != after else f"schema {after} is current")
 
 
@@ -47,7 +47,7 @@ def add(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    url = _url(data_dir)
+    url = record_url(data_dir)
     run_migrations(url)
 
     async def run() -> None:
@@ -68,7 +68,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Walk the whole chain and name the first record that does not hold. Exit code 1 if there is one."""
 
     async def run() -> int:
-        database = Database(_url(data_dir))
+        database = Database(record_url(data_dir))
         try:
             found = await AuditLog(database).verify()
         finally:
@@ -90,7 +90,8 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     raise typer.Exit(asyncio.run(run()))
 
 
-def _url(data_dir: Path | None) -> str:
+def record_url(data_dir: Path | None) -> str:
+    """The database that the options and the environment name."""
     settings = load_settings(**({} if data_dir is None else {"data_dir": data_dir}))
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return database_url(settings.store, settings.data_dir)

@@ -81,3 +81,17 @@ def revert_reason(output: bytes) -> str | None:
     if length > len(body) - offset - 32:
         return None
     return body[offset + 32 : offset + 32 + min(length, _MAX_REASON)].decode("utf-8", errors="replace")
+
+
+def text_of(output: bytes, most: int = 128) -> str:
+    """What a function that returns a string answered, or bytes32 as the first tokens did; empty if it is neither.
+
+    The text is hostile: whoever shows it must clean it.
+    """
+    if len(output) == 32:
+        return output.rstrip(b"\0").decode("utf-8", errors="replace")[:most]
+    offset = word(output, 0)
+    length = None if offset is None or offset > len(output) else word(output[offset:], 0)
+    if offset is None or length is None or length > len(output) - offset - 32:
+        return ""
+    return output[offset + 32 : offset + 32 + length].decode("utf-8", errors="replace")[:most]

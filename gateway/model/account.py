@@ -61,8 +61,15 @@ class Account:
     service: bool
     has_password: bool
     has_second_factor: bool
+    """time-based codes"""
     created_at: datetime
     disabled_at: datetime | None
+    passkeys: int = 0
+
+    @property
+    def needs_more_than_password(self) -> bool:
+        """True if a password alone opens nothing: there is a second factor, or a passkey."""
+        return self.has_second_factor or self.passkeys > 0
 
     def may(self, permission: Permission) -> bool:
         """True if the role allows it and the account is not disabled."""
@@ -92,6 +99,36 @@ class Session:
     stepped_up_at: datetime | None
     address: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A WebAuthn credential: what an authenticator proves to hold without showing it."""
+
+    id: int
+    user_id: int
+    credential_id: str
+    """base64url"""
+    public_key: bytes
+    """COSE key"""
+    sign_count: int
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an account is at an OIDC provider."""
+
+    id: int
+    user_id: int
+    issuer: str
+    subject: str
+    managed: bool
+    """the provider made the account and its claims say the role"""
+    linked_at: datetime
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

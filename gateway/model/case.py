@@ -25,6 +25,31 @@ class TokenInfo:
     name: str = ""
 
 
+class LossBasis(StrEnum):
+    """Where the prices of an estimate come from, the surest first."""
+
+    COIN = "coin"
+    """the chain's own coin itself"""
+    SETTINGS = "settings"
+    """prices that the operator wrote down"""
+    POOLS = "pools"
+    """prices of pools that the transaction met, before it touched them"""
+
+
+@dataclass(frozen=True, slots=True)
+class LossEstimate:
+    """What a transaction would take from others, and how far the figure can be trusted."""
+
+    amount: float
+    """in whole units of `unit`; without a unit, in the chain's own coin"""
+    unit: str
+    """the currency the settings name; empty: the chain's own coin"""
+    basis: LossBasis
+    """the least sure price in it"""
+    unpriced: int = 0
+    """lost assets that have no price here: with any, the figure is a lower bound"""
+
+
 @dataclass(frozen=True, slots=True)
 class CaseDetail:
     """Everything the case page prints, stored when the transaction was held: the chain moves on."""
@@ -45,6 +70,8 @@ class CaseDetail:
     """named facts about the sender, already as text"""
     truncated: tuple[str, ...] = ()
     """what was cut to keep the document within bounds, one sentence each; empty if it is whole"""
+    loss: LossEstimate | None = None
+    """None: nothing is lost, or nothing of it has a price"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model.block import Fork
+from gateway.model.primitive import Address
 
 
 class FeeRule(StrEnum):
@@ -30,6 +31,8 @@ class ChainProfile:
     fee_rule: FeeRule = FeeRule.NONE
     p256: bool = False
     """RIP-7212 precompile at 0x100 before Osaka brought it"""
+    wrapped_coin: Address | None = None
+    """the token that is the chain's own coin, one for one; only for valuing what is lost"""
 
     def fork_at(self, timestamp: int) -> Fork:
         """The fork in force at `timestamp` (seconds)."""

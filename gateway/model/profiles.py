@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from gateway.model.block import Fork
 from gateway.model.chain import ChainProfile, FeeRule
+from gateway.model.primitive import Address
 
 # https://specs.optimism.io/protocol/deposits.html#the-deposited-transaction-type; op-alloy's OpTxEnvelope has the same
 _OP_NATIVE = {0x7E: "a deposit transaction"}
@@ -36,9 +37,13 @@ _ZKSYNC_NATIVE = {
     0xFF: "a priority (L1) transaction",
 }
 
+# Predeploy of the OP Stack: https://specs.optimism.io/protocol/predeploys.html#weth9
+_OP_WETH = Address.from_hex("0x4200000000000000000000000000000000000006")
+
 ETHEREUM = ChainProfile(
     name="ethereum",
     chain_id=1,
+    wrapped_coin=Address.from_hex("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"),
     # By timestamp from Shanghai on. Paris activated by total difficulty at block 15537394, London at 12965000:
     # these are the timestamps of those blocks. Earlier forks are not told apart here; a replay of an older
     # block names its fork in BlockContext.
@@ -64,15 +69,28 @@ _OP_FORKS = (
 )
 
 OP_MAINNET = ChainProfile(
-    name="op-mainnet", chain_id=10, forks=_OP_FORKS, native_types=_OP_NATIVE, fee_rule=FeeRule.OP_STACK, p256=True
+    name="op-mainnet",
+    chain_id=10,
+    forks=_OP_FORKS,
+    native_types=_OP_NATIVE,
+    fee_rule=FeeRule.OP_STACK,
+    p256=True,
+    wrapped_coin=_OP_WETH,
 )
 BASE = ChainProfile(
-    name="base", chain_id=8453, forks=_OP_FORKS, native_types=_OP_NATIVE, fee_rule=FeeRule.OP_STACK, p256=True
+    name="base",
+    chain_id=8453,
+    forks=_OP_FORKS,
+    native_types=_OP_NATIVE,
+    fee_rule=FeeRule.OP_STACK,
+    p256=True,
+    wrapped_coin=_OP_WETH,
 )
 
 ARBITRUM_ONE = ChainProfile(
     name="arbitrum-one",
     chain_id=42161,
+    wrapped_coin=Address.from_hex("0x82af49447d8a07e3bd95bd0d56f35241523fbab1"),
     # ArbOS 20 brought Cancun's rules, ArbOS 40 Prague's; P256VERIFY came with ArbOS 30 (RIP-7212) [U]
     forks=((0, Fork.SHANGHAI), (1_710_424_089, Fork.CANCUN), (1_750_161_600, Fork.PRAGUE)),
     native_types=_NITRO_NATIVE,

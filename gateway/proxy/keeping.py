@@ -10,7 +10,8 @@ import structlog
 
 from gateway.errors import QueueUnavailable
 from gateway.jsonrpc.errors import Code, RpcError
-from gateway.model.case import CaseDetail, Decision
+from gateway.model.case import Decision
+from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.verdict import Action
@@ -46,9 +47,11 @@ class Keeping:
         terms: Terms,
         metrics: Metrics,
         new_case_id: Callable[[], str],
+        kept: Callable[[str, Facts], None] = lambda case_id, facts: None,
     ) -> None:
+        """`kept` hears of every case that was made; it must neither wait nor raise."""
         self._record, self._queue, self._nonces, self._deferral = record, queue, nonces, deferral
-        self._terms, self._metrics, self._new_case_id = terms, metrics, new_case_id
+        self._terms, self._metrics, self._new_case_id, self._kept = terms, metrics, new_case_id, kept
 
     async def keep(self, judgement: Judgement, arrival: Arrival, state: CaseState) -> Answer:
         """Write the case and tell its status; a hash if the record knows it as forwarded meanwhile.
@@ -58,7 +61,7 @@ class Keeping:
             RecordUnavailable: nothing is kept.
         """
         await self._check_room(judgement, state)
-        kept = await self._record.hold(self._entry(judgement, arrival, state), _detail(judgement))
+        kept = await self._record.hold(self._entry(judgement, arrival, state), judgement.detail)
         log.info(
             "submission.held", hash=str(kept.hash), case=kept.case_id, state=kept.state, clause=kept.verdict.clause
         )
@@ -66,6 +69,7 @@ class Keeping:
             await self._queue.put(kept)
         except QueueUnavailable as error:
             kept = await self._decide_without_queue(kept, error)
+        self._kept(kept.case_id, judgement.facts)
         if kept.state is CaseState.DEFERRED:
             self._deferral.offer(kept)
         if kept.state is CaseState.FORWARDED:  # another replica had it, and it was released since
@@ -100,6 +104,7 @@ class Keeping:
             state=state,
             held_at=arrival.at,
             expires_at=arrival.at + timedelta(seconds=self._terms.policy.hold_seconds),
+            estimated_loss=judgement.loss.amount if judgement.loss else None,
         )
 
     async def _decide_without_queue(self, entry: QuarantineEntry, error: QueueUnavailable) -> QuarantineEntry:
@@ -113,13 +118,3 @@ class Keeping:
         reason = f"policy on_queue_unavailable={answer}: {error}"
         decided = await self._record.decide(entry.case_id, Decision(target, "gateway", reason))
         return decided if isinstance(decided, QuarantineEntry) else entry
-
-
-def _detail(judgement: Judgement) -> CaseDetail:
-    return CaseDetail(
-        transaction=judgement.transaction,
-        report=judgement.verdict.report,
-        simulation=judgement.simulation,
-        facts=judgement.facts,
-        timings=judgement.timings,
-    )

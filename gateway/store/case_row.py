@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, select, true
 from sqlmodel import col
 
 from gateway.model.case import CaseDetail, CaseOrder, CaseQuery
@@ -33,6 +33,7 @@ def verdict_columns(verdict: Verdict, estimated_loss: float | None) -> dict[str,
         "score": verdict.score,
         "severity": max((int(finding.severity) for finding in verdict.report.findings), default=-1),
         "rank": -verdict.score * (1.0 + (estimated_loss or 0.0)),
+        "loss_rank": 1.0 if estimated_loss is None else -estimated_loss,
     }
 
 
@@ -185,6 +186,6 @@ def ordered(query: CaseQuery, select_: Select[Any]) -> Select[Any]:
         CaseOrder.EXPIRY: (expires,),
         CaseOrder.NEWEST: (held.desc(),),
         CaseOrder.OLDEST: (held,),
-        CaseOrder.LOSS: (func.coalesce(col(CaseRow.estimated_loss), -1.0).desc(),),
+        CaseOrder.LOSS: (col(CaseRow.loss_rank),),
     }
     return select_.order_by(*orders[query.order], col(CaseRow.case_id)).offset(max(query.offset, 0)).limit(query.limit)

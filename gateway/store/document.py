@@ -13,7 +13,7 @@ import msgspec
 import zstandard
 
 from gateway.errors import StopgateError
-from gateway.model.case import CaseDetail, TokenInfo
+from gateway.model.case import CaseDetail, LossBasis, LossEstimate, TokenInfo
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
@@ -63,6 +63,8 @@ def encode_detail(detail: CaseDetail, bounds: Bounds = Bounds()) -> bytes:
         },
         "sender_history": {budget.text(key): budget.text(value) for key, value in detail.sender_history.items()},
     }
+    if detail.loss is not None:
+        document["loss"] = [detail.loss.amount, detail.loss.unit, detail.loss.basis.value, detail.loss.unpriced]
     document["truncated"] = [*detail.truncated, *budget.sentences()]
     return zstandard.ZstdCompressor(level=3).compress(msgspec.json.encode(document))
 
@@ -86,6 +88,7 @@ def decode_detail(data: bytes) -> CaseDetail:
             tokens={Address.from_hex(key): TokenInfo(*token) for key, token in document["tokens"].items()},
             sender_history=document["sender_history"],
             truncated=tuple(document["truncated"]),
+            loss=_loss_from(document["loss"]) if "loss" in document else None,
         )
     except (zstandard.ZstdError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise DocumentError(f"a case detail of {len(data)} bytes cannot be read: {error!r}") from error
@@ -269,6 +272,11 @@ def _facts_from(document: Mapping[str, Any]) -> Facts:
             for sequence, frame, token, owner, spender, amount in document["approvals"]
         ),
     )
+
+
+def _loss_from(row: tuple[float, str, str, int]) -> LossEstimate:
+    amount, unit, basis, unpriced = row
+    return LossEstimate(amount, unit, LossBasis(basis), unpriced)
 
 
 def _check_version(document: Mapping[str, Any]) -> None:

@@ -60,6 +60,7 @@ class People:
             "contracts": _contracts_text(contracts),
             "service": service,
             "totp_last_step": 0,
+            "passkeys": 0,
             "created_at": self._now(),
         }
         try:
@@ -165,4 +166,5 @@ def account_of(row: UserRow) -> Account:
         has_second_factor=row.totp_secret is not None,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
+        passkeys=row.passkeys,
     )

@@ -119,6 +119,7 @@ class SqlRecord(CaseReader):
             at=self._now(),
             verdict=verdict,
             detail=None if detail is None else await asyncio.to_thread(encode_detail, detail),
+            estimated_loss=detail.loss.amount if detail is not None and detail.loss is not None else None,
             expires_at=expires_at,
         )
         async with self._database.write() as session:
@@ -183,6 +184,7 @@ class SqlRecord(CaseReader):
             at=self._now(),
             verdict=verdict,
             detail=None if detail is None else await asyncio.to_thread(encode_detail, detail),
+            estimated_loss=detail.loss.amount if detail is not None and detail.loss is not None else None,
             expires_at=expires_at,
         )
         async with self._database.write() as session:

@@ -188,6 +188,33 @@ class SignIn:
             await self._told(session, actor, account.name, detail)
         return secret
 
+    async def rotate_api_token(self, account: Account, token_id: int, *, overlap: timedelta, actor: str) -> str | None:
+        """A successor with the same name, scopes and span; the old token ends after `overlap`. None if it is over."""
+        secret, now = "sg_" + secrets.token_urlsafe(32), self._now()
+        mine = (col(ApiTokenRow.id) == token_id, col(ApiTokenRow.user_id) == account.id)
+        live = (col(ApiTokenRow.revoked_at).is_(None), col(ApiTokenRow.expires_at) > now)
+        async with self._database.write() as session:
+            old = (await session.execute(select(ApiTokenRow).where(*mine, *live).with_for_update())).scalar()
+            if old is None:
+                return None
+            session.add(
+                ApiTokenRow(
+                    token_hash=digest(secret),
+                    user_id=account.id,
+                    name=old.name,
+                    scopes=old.scopes,
+                    created_at=now,
+                    expires_at=now + (old.expires_at - old.created_at),
+                )
+            )
+            await session.execute(
+                update(ApiTokenRow).where(*mine).values(expires_at=min(old.expires_at, now + overlap))
+            )
+            await session.flush()
+            detail = {"step": "token rotated", "token": old.name, "old_ends": (now + overlap).isoformat()}
+            await self._told(session, actor, account.name, detail)
+        return secret
+
     async def api_token(self, secret: str) -> ApiToken | None:
         """The live token of that text; None if it is unknown, over, revoked, or its account disabled."""
         now = self._now()

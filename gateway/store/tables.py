@@ -21,7 +21,9 @@ class CaseRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_cases_queue", "state", "rank", "expires_at", "case_id"),
         Index("ix_cases_expiry", "state", "expires_at", "case_id"),
-        Index("ix_cases_group", "group_key", "state", "held_at"),
+        Index("ix_cases_loss", "state", "loss_rank", "case_id"),
+        Index("ix_cases_group", "state", "group_key", "held_at"),
+        Index("ix_cases_alike", "group_key", "held_at"),
         Index("ix_cases_sender", "sender", "nonce"),
     )
 
@@ -46,6 +48,8 @@ class CaseRow(SQLModel, table=True):
     estimated_loss: float | None = None
     rank: float
     """minus the priority, so that an ascending index is the order of the queue on both databases"""
+    loss_rank: float
+    """minus the estimated loss; 1 without an estimate, so that these come last"""
     decided_by: str | None = None
     decision_reason: str | None = Field(default=None, sa_column=Column(Text))
     decided_at: datetime | None = Field(default=None, sa_column=Column(UtcTime))

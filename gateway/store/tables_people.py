@@ -26,6 +26,8 @@ class UserRow(SQLModel, table=True):
     """base32; None while there is no second factor"""
     totp_last_step: int = 0
     """the time step of the last code that was accepted: a code works once"""
+    passkeys: int = 0
+    """how many this account has; changed together with their rows"""
     contracts: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     """JSON list of addresses a protocol account has proved"""
     service: bool = False

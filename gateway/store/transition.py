@@ -38,6 +38,8 @@ class Step:
     verdict: Verdict | None = None
     detail: bytes | None = None
     """encoded"""
+    estimated_loss: float | None = None
+    """of `detail`"""
     expires_at: datetime | None = None
 
 
@@ -88,7 +90,8 @@ def _columns(row: CaseRow, step: Step) -> dict[str, Any]:
     elif step.to is not CaseState.FORWARDED:  # forwarding carries out a decision and keeps its name
         values |= {"decided_by": step.actor, "decision_reason": step.reason, "decided_at": step.at}
     if step.verdict is not None:
-        values |= verdict_columns(step.verdict, row.estimated_loss)
+        loss = row.estimated_loss if step.detail is None else step.estimated_loss
+        values |= {"estimated_loss": loss, **verdict_columns(step.verdict, loss)}
     if step.expires_at is not None:
         values["expires_at"] = step.expires_at
     return values

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.errors import QueueUnavailable, Unexecutable
-from gateway.model.case import CaseDetail, Conflict
+from gateway.model.case import Conflict
+from gateway.model.facts import Facts
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
@@ -21,24 +24,24 @@ _TARGETS = {
 class Conclusion:
     """Writes the outcome: the record first, then the live queue. A release goes out by the outbox, exactly once."""
 
-    def __init__(self, record: Record, queue: LiveQueue) -> None:
-        self._record, self._queue = record, queue
+    def __init__(
+        self,
+        record: Record,
+        queue: LiveQueue,
+        inspected: Callable[[str, Facts], None] = lambda case_id, facts: None,
+    ) -> None:
+        """`inspected` hears of every case that was inspected to the end; it must neither wait nor raise."""
+        self._record, self._queue, self._inspected = record, queue, inspected
 
     async def judged(self, entry: QuarantineEntry, judgement: Judgement) -> QuarantineEntry | Conflict:
         """The inspection came to a verdict. Conflict if the case was decided meanwhile. Raises RecordUnavailable."""
         verdict = judgement.verdict
         target = _TARGETS[verdict.action]
-        detail = CaseDetail(
-            transaction=judgement.transaction,
-            report=verdict.report,
-            simulation=judgement.simulation,
-            facts=judgement.facts,
-            timings=judgement.timings,
-        )
         reason = f"inspected to the end: {verdict.clause}: {verdict.reason}"
         moved = await self._record.move(
-            entry.case_id, {entry.state}, target, "gateway", reason, verdict=verdict, detail=detail
+            entry.case_id, {entry.state}, target, "gateway", reason, verdict=verdict, detail=judgement.detail
         )
+        self._inspected(entry.case_id, judgement.facts)
         return await self._follow(moved)
 
     async def refused(self, entry: QuarantineEntry, error: Unexecutable) -> QuarantineEntry | Conflict:

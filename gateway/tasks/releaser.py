@@ -32,6 +32,7 @@ from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
 from gateway.model.verdict import Action, Verdict
 from gateway.store.quarantine import LiveQueue, Record
+from gateway.tasks.effect import changed_effects
 
 log = structlog.get_logger()
 
@@ -189,6 +190,10 @@ class Releaser:
 
     async def _judged(self, item: OutboxItem, reinspection: Reinspection) -> None:
         verdict = reinspection.verdict
+        if changed := changed_effects(await self._seen(item), reinspection.detail):
+            reason = f"at release its effect is another than the one decided on: {'; '.join(changed[:4])}"
+            await self._settle(item, OutboxOutcome.REOPENED, reason, reinspection)
+            return
         if verdict.action is not Action.FORWARD:
             if new := unseen_findings(verdict, item.seen_findings):
                 reason = f"inspection at release found what the decision had not before it: {'; '.join(new[:5])}"
@@ -211,6 +216,10 @@ class Releaser:
             await self._record.outbox_defer(item, until, f"sent, and the answer was lost: {error}")
         else:
             await self._settle(item, OutboxOutcome.SENT, "forwarded after release")
+
+    async def _seen(self, item: OutboxItem) -> CaseDetail | None:
+        """What the decision was made on; None where nothing was simulated, or the gateway itself decided."""
+        return None if item.entry.decided_by == "gateway" else await self._record.detail(item.entry.case_id)
 
     async def _not_executable(self, item: OutboxItem, error: Unexecutable) -> None:
         if error.reason == "nonce too low":

@@ -48,7 +48,9 @@ TRANSFER_EVENT = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a116
 
 def settings_at(folder: Path, redis_url: str = "", **parts: object) -> DashboardSettings:
     store = StoreSettings(redis_url=SecretStr(redis_url))
-    return DashboardSettings(**{"data_dir": folder, "store": store, "listen": "127.0.0.1:8081", **parts})
+    return DashboardSettings(
+        **{"data_dir": folder, "store": store, "listen": "127.0.0.1:8081", "loss_unit": "USD", **parts}
+    )
 
 
 def _call(selector: str, *words: int | Address) -> bytes:

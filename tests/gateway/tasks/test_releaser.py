@@ -16,7 +16,8 @@ from gateway.errors import (
     UpstreamSilent,
     UpstreamUnreachable,
 )
-from gateway.model.case import Decision
+from gateway.model.case import CaseDetail, Decision
+from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport, Severity
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
@@ -37,6 +38,7 @@ class Chain:
         self.arrived: Counter[Hash32] = Counter()
         self.order: list[int] = []
         self.verdict = CLEAN
+        self.detail: CaseDetail = detail(1)
         self.inspecting: Exception | None = None
         self.asking: Exception | None = None
         self.sending: list[Exception | None] = []
@@ -48,7 +50,7 @@ class Chain:
     async def reinspect(self, entry: QuarantineEntry) -> Reinspection:
         if self.inspecting is not None:
             raise self.inspecting
-        return Reinspection(self.verdict, detail(1))
+        return Reinspection(self.verdict, self.detail)
 
     async def send(self, entry: QuarantineEntry, reinspection: Reinspection) -> None:
         self.before_send()
@@ -356,3 +358,18 @@ def test_a_finding_is_new_by_detector_severity_and_victim() -> None:
     assert unseen_findings(verdict(finding(summary="other words")), seen) == ()
     assert unseen_findings(verdict(finding(severity=Severity.LOW)), seen) == ("The pool lost most of what it held",)
     assert unseen_findings(NEW, seen) == ("The price was moved",)
+
+
+async def test_another_effect_brings_the_case_back_and_a_second_decision_sends_it(
+    record: SqlRecord, live: MemoryQueue, chain: Chain, releaser: Releaser
+) -> None:
+    """No detector speaks, yet it is not what was read: the decider sees it first."""
+    case = await released(record, live)
+    chain.detail = detail(1, facts=Facts())
+    assert await releaser.once() == 1
+    assert not chain.arrived
+    assert await state(record) is CaseState.HELD
+    assert "another than the one decided on" in (await record.history("case-1"))[-1].reason
+    await record.decide("case-1", Decision(CaseState.RELEASED, "ann", "seen, still fine"))
+    assert await releaser.once() == 1
+    assert chain.arrived == {case.hash: 1}
