@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.inspection.facts import TRANSFER
@@ -16,6 +16,8 @@ ECRECOVER = Address(b"\0" * 19 + b"\x01")
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
+MARK = 256
+"""what stands where a message was processed is a small number, if not zero"""
 ENDS_SEARCHED = 64
 """ends of hash chains that are searched for in codes; a proof leaves one"""
 
@@ -28,6 +30,8 @@ class Bond(StrEnum):
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
     PROOF = "was shown a proof that leads to a word it keeps"
+    MAKER = "was created here by the caller"
+    ORDER = "struck off an order that it had noted before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Consent:
     """contract -> the pieces of code that ran on its storage"""
     proved: Set[Address] = frozenset()
     """contracts that keep, in storage or code, a word to which hashes of pairs led: the root of a Merkle tree"""
+    makers: Mapping[Address, Address] = field(default_factory=dict)
+    """contract that this transaction created -> who created it"""
+    ordered: Set[Address] = frozenset()
+    """contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier"""
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
@@ -69,6 +77,10 @@ class Consent:
             found.append(Bond.CODE)
         if contract in self.proved:
             found.append(Bond.PROOF)
+        if self.makers.get(contract) in parties:
+            found.append(Bond.MAKER)
+        if contract in self.ordered:
+            found.append(Bond.ORDER)
         return tuple(found)
 
 
@@ -109,7 +121,22 @@ def gather(
     stored, entries, allowances = _storage(trace, parties, but)
     codes = _codes(trace)
     named = _embedded(transaction, trace)
-    return Consent(stored, entries, _signatures(trace), named, allowances, codes, _proved(trace, codes))
+    makers = {
+        frame.to: frame.from_
+        for frame in trace.frames
+        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
+    }
+    return Consent(
+        stored=stored,
+        entries=entries,
+        signatures=_signatures(trace),
+        embedded=named,
+        allowances=allowances,
+        codes=codes,
+        proved=_proved(trace, codes),
+        makers=makers,
+        ordered=_ordered(simulation, codes),
+    )
 
 
 Entries = dict[Address, set[Address]]
@@ -224,3 +251,19 @@ def _proved(trace: Trace, codes: Mapping[Address, tuple[bytes, ...]]) -> frozens
         if any(piece.find(root) >= 0 for piece in pieces for root in roots):
             kept.add(account)
     return frozenset(kept)
+
+
+def _ordered(simulation: SimulationResult, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:
+    """Who had a word under a hash, one that its code does not name, and left nothing there but a mark."""
+    preimages = simulation.trace.preimages or {}
+    found = set()
+    for use in simulation.trace.slots or ():
+        preimage = preimages.get(use.slot)
+        if not use.written or not use.before or preimage is None or len(preimage) != 64 or not any(preimage[:12]):
+            continue
+        diff = simulation.state_diff.get(use.address)
+        before, after = diff.storage.get(use.slot, (use.before, use.before)) if diff is not None else (0, 0)
+        struck = before > after and (after == 0 or after < MARK <= before)
+        if struck and all(code.find(preimage[:32]) < 0 for code in codes.get(use.address, ())):
+            found.add(use.address)
+    return frozenset(found)
