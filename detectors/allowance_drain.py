@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Asset, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
+
+GRAVE_SHARE = 0.25
+"""part of the holder's stock from which on it does not matter what the ordering side paid to others"""
 
 
 class AllowanceDrain(Detector):
@@ -21,6 +25,7 @@ class AllowanceDrain(Detector):
     family = Family.DEPUTY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/441.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
@@ -33,13 +38,22 @@ class AllowanceDrain(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per robbed holder and asset."""
-        if not subject.gained_for_little:
+        drained = [
+            loss
+            for loss in subject.losses
+            if not (loss.acted or loss.compensated)
+            and (loss.share is not None or loss.asset.item is not None)
+            and subject.unexplained(loss)
+        ]
+        if not drained:
             return
-        for loss in subject.losses:
-            proven = loss.share is not None or loss.asset.item is not None
-            if loss.acted or loss.compensated or not proven or not subject.unexplained(loss):
-                continue
-            if not (loss.to_cluster or subject.gain_covers(loss)):
+        inflow = self._inflow(subject)
+        for loss in drained:
+            taken = loss.to_cluster or subject.gain_covers(loss) or 2 * inflow[loss.asset] >= loss.amount
+            plain = subject.gained_for_little and (loss.to_cluster or subject.gain_covers(loss))
+            # whatever the ordering side paid to others, this holder had none of it
+            grave = taken and (loss.share or 0.0) >= GRAVE_SHARE and not subject.has_standing_order(loss.holder)
+            if not (plain or grave):
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)} through an allowance and got nothing for it; "
@@ -49,3 +63,11 @@ class AllowanceDrain(Detector):
                 frames=loss.frames,
                 evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
             )
+
+    def _inflow(self, subject: Inspection) -> Counter[Asset]:
+        """What came to the ordering side from outside, whether it stayed there or not."""
+        came: Counter[Asset] = Counter()
+        for move in subject.facts.transfers:
+            if move.to in subject.roles.cluster and move.from_ not in subject.roles.cluster:
+                came[Asset(move.token, move.token_id)] += move.amount
+        return came

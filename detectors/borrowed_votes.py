@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, CallFrame, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity
+from gateway.plugin import (
+    Address,
+    CallFrame,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    FrameKind,
+    Inspection,
+    Need,
+    Severity,
+)
 
 ORDER = 36
 """bytes of a call that identify it: selector and one word; shorter ones occur by chance"""
@@ -26,6 +37,7 @@ class BorrowedVotes(Detector):
     family = Family.GOVERNANCE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CALLS})
     references: ClassVar[tuple[str, ...]] = (
         "https://docs.openzeppelin.com/contracts/5.x/governance",
         "https://bean.money/blog/beanstalk-governance-exploit",
@@ -64,15 +76,20 @@ class BorrowedVotes(Detector):
     def _obeyed(self, subject: Inspection) -> Iterator[tuple[CallFrame, CallFrame]]:
         """(call that brought an order, later call that carries it out) of contracts outside the ordering side."""
         cluster = subject.roles.cluster
+        trace, calls = subject.simulation.trace, frozenset({FrameKind.CALL})
         brought: dict[Address, list[CallFrame]] = {}
-        for frame in subject.simulation.trace.frames:
-            if frame.kind is not FrameKind.CALL or frame.reverted or frame.to is None:
-                continue
-            if frame.from_ in cluster and frame.to not in cluster and len(frame.input) >= 4 + ORDER:
+        for frame in trace.select(kinds=calls, from_=cluster):
+            if (
+                not frame.reverted
+                and frame.to is not None
+                and frame.to not in cluster
+                and len(frame.input) >= 4 + ORDER
+            ):
                 kept = brought.setdefault(frame.to, [])
                 if len(kept) < ORDERS_KEPT:
                     kept.append(frame)
-            elif frame.from_ in brought and len(frame.input) >= ORDER:
+        for frame in trace.select(kinds=calls, from_=brought.keys()) if brought else ():
+            if not frame.reverted and len(frame.input) >= ORDER:
                 for order in brought[frame.from_]:
                     if order.left < frame.entered and frame.input in order.input:
                         yield order, frame

@@ -14,6 +14,7 @@ from gateway.plugin import (
     Finding,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -40,6 +41,7 @@ class BridgeOutflow(Detector):
     family = Family.BRIDGE
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://medium.com/nomad-xyz-blog/nomad-bridge-hack-root-cause-analysis-875ad2e5aacd",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -36,7 +36,7 @@ class BrokenPair(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per pair that lost worth while the ordering side gained."""
-        if not subject.roles.gained:
+        if not subject.facts.reserves or not subject.roles.gained:
             return
         limit = GIFT_KEPT if subject.gained_for_little else GRAVE_KEPT
         for pair in subject.market.pairs.values():

@@ -13,6 +13,7 @@ from gateway.plugin import (
     Finding,
     FrameKind,
     Inspection,
+    Need,
     Severity,
     describe_loss,
 )
@@ -50,6 +51,7 @@ class CounterfeitAsset(Detector):
     family = Family.COUNTERFEIT
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS, Need.CREATION})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/345.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

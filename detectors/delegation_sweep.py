@@ -14,6 +14,7 @@ from gateway.plugin import (
     Finding,
     FrameKind,
     Inspection,
+    Need,
     Severity,
     describe_loss,
 )
@@ -37,6 +38,7 @@ class DelegationSweep(Detector):
     family = Family.DELEGATION
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = ("https://eips.ethereum.org/EIPS/eip-7702",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "An owner who sends from one account what another of his own accounts delegated to him.",
@@ -44,15 +46,15 @@ class DelegationSweep(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per emptied account, the first asset of each."""
-        frames = subject.simulation.trace.frames
+        trace = subject.simulation.trace
         delegated = {
-            frame.to
-            for frame in frames
-            if frame.kind is FrameKind.CALL and frame.code_address is not None and frame.code_address != frame.to
+            link.to
+            for link in trace.links
+            if link.kind is FrameKind.CALL and link.code_address is not None and link.code_address != link.to
         }
         delegated |= {permission.authority for permission in subject.transaction.authorization_list}
         delegated -= {None, subject.roles.origin}
-        if not delegated or any(frame.to == _P256 and any(frame.output) for frame in frames):
+        if not delegated or any(any(frame.output) for frame in trace.select(to=frozenset({_P256}))):
             return
         told: set[Address] = set()
         for loss in subject.losses:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, CallFrame, Confidence, Detector, Family, Finding, Inspection, Severity, Transfer
+from gateway.plugin import (
+    Address,
+    CallFrame,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Need,
+    Severity,
+    Transfer,
+)
 
 _PERMITS = frozenset(
     bytes.fromhex(selector)
@@ -15,8 +26,10 @@ _PERMITS = frozenset(
     )
 )
 _APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
-_IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
 _ECRECOVER = Address(b"\0" * 19 + b"\x01")
+_CHECKS = frozenset({_ECRECOVER})
+_ANSWERS = frozenset({bytes.fromhex("1626ba7e")})
+"""isValidSignature(bytes32,bytes)"""
 
 
 class HollowSignature(Detector):
@@ -32,6 +45,7 @@ class HollowSignature(Detector):
     family = Family.SIGNATURE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CALLS})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-2612",
         "https://swcregistry.io/docs/SWC-117",
@@ -43,7 +57,9 @@ class HollowSignature(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per robbed owner."""
         told: set[Address] = set()
-        for frame in subject.simulation.trace.frames:
+        trace = subject.simulation.trace
+        looked_at = (*trace.select(selectors=_PERMITS), *trace.select(to=_CHECKS))
+        for _, frame in sorted({frame.index: frame for frame in looked_at}.items()):
             if frame.reverted:
                 continue
             if frame.input[:4] in _PERMITS and len(frame.input) >= 68 and not self._granted(subject, frame):
@@ -67,15 +83,11 @@ class HollowSignature(Detector):
     def _granted(self, subject: Inspection, permit: CallFrame) -> bool:
         """True if the token checked anything or announced an allowance while it handled the permit."""
         trace = subject.simulation.trace
-        if any(
-            log.topics and log.topics[0] == _APPROVAL and permit.entered < log.sequence < permit.left
-            for log in trace.logs
-        ):
+        if any(permit.entered < log.sequence < permit.left for log in trace.events(frozenset({_APPROVAL}))):
             return True
         return any(
-            frame.to == _ECRECOVER or frame.input[:4] == _IS_VALID_SIGNATURE
-            for frame in trace.frames
-            if permit.entered < frame.entered < permit.left
+            permit.entered < frame.entered < permit.left
+            for frame in (*trace.select(to=_CHECKS), *trace.select(selectors=_ANSWERS))
         )
 
     def _taken(self, subject: Inspection, after: CallFrame, owner: Address, token: Address | None) -> Transfer | None:
@@ -94,9 +106,8 @@ class HollowSignature(Detector):
         asker = frames[check.parent]
         while asker.parent >= 0 and asker.from_ not in subject.roles.cluster:
             asker = frames[asker.parent]
-        if any(
-            frame.input[:4] == _IS_VALID_SIGNATURE or (frame.to == _ECRECOVER and any(frame.output)) for frame in frames
-        ):
+        trace = subject.simulation.trace
+        if trace.select(selectors=_ANSWERS) or any(any(frame.output) for frame in trace.select(to=_CHECKS)):
             return None
         for loss in subject.losses:
             if loss.compensated or loss.agreed or loss.signed or not loss.to_cluster:
@@ -108,8 +119,7 @@ class HollowSignature(Detector):
 
     def _signed(self, subject: Inspection, owner: Address) -> bool:
         """True if any signature of the owner was recovered or confirmed by its own contract."""
-        return any(
-            (frame.to == _ECRECOVER and frame.output[12:32] == owner)
-            or (frame.to == owner and frame.input[:4] == _IS_VALID_SIGNATURE)
-            for frame in subject.simulation.trace.frames
+        trace = subject.simulation.trace
+        return bool(trace.select(to=frozenset({owner}), selectors=_ANSWERS)) or any(
+            frame.output[12:32] == owner for frame in trace.select(to=_CHECKS)
         )

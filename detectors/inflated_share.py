@@ -63,8 +63,8 @@ class InflatedShare(Detector):
             )
 
     def _deposits_for_nothing(self, subject: Inspection) -> Iterator[Finding]:
-        for log in subject.simulation.trace.logs:
-            if log.reverted or len(log.topics) != 3 or log.topics[0] != _DEPOSIT or len(log.data) != 64:
+        for log in subject.simulation.trace.events(frozenset({_DEPOSIT})):
+            if log.reverted or len(log.topics) != 3 or len(log.data) != 64:
                 continue
             assets, shares = int.from_bytes(log.data[:32], "big"), int.from_bytes(log.data[32:], "big")
             if shares or not assets:

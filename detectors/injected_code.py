@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from gateway.plugin import (
@@ -16,6 +16,7 @@ from gateway.plugin import (
     FrameKind,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -39,6 +40,7 @@ class InjectedCode(Detector):
     family = Family.CODE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CREATION})
     references: ClassVar[tuple[str, ...]] = (
         "https://swcregistry.io/docs/SWC-112",
         "https://cwe.mitre.org/data/definitions/829.html",
@@ -76,7 +78,7 @@ class InjectedCode(Detector):
         """True if the holder names the origin, has an entry for it or saw a signature; the lent code does not count."""
         consent, origin = subject.consent, subject.roles.origin
         bonded = origin in consent.stored.get(holder, ()) or origin in consent.entries.get(holder, ())
-        return bonded or consent.signatures.get(holder, frame.entered) < frame.entered
+        return bonded or bool(consent.signers(holder, before=frame.entered))
 
     def _robbed(self, subject: Inspection, holder: Address, frame: CallFrame) -> str | None:
         frames = subject.simulation.trace.frames
@@ -88,7 +90,7 @@ class InjectedCode(Detector):
                 return f"{loss.holder} lost {describe_loss(loss)}"
         return None
 
-    def _under(self, frames: tuple[CallFrame, ...], loss: Loss, index: int) -> bool:
+    def _under(self, frames: Sequence[CallFrame], loss: Loss, index: int) -> bool:
         for at in loss.frames:
             while at > index:
                 at = frames[at].parent

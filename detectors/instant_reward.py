@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.02
 """part of the reward stock from which on the payout is grave"""
@@ -25,6 +25,7 @@ class InstantReward(Detector):
     family = Family.REWARD
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = ("https://github.com/SunWeb3Sec/DeFiHackLabs",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "A giveaway that pays whoever holds a stake at the moment of asking, as it was announced.",

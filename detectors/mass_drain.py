@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 VICTIMS = 3
 """emptied holders from which on it is a pattern"""
@@ -28,6 +28,7 @@ class MassDrain(Detector):
     family = Family.DRAINER
     severity = Severity.MEDIUM
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = ("https://www.chainalysis.com/blog/crypto-drainers/",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "An exchange that gathers from deposit addresses through allowances and pays a partner by ratio.",
@@ -37,7 +38,7 @@ class MassDrain(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per token that was taken from several holders."""
         emptied: dict[Asset, list[Address]] = defaultdict(list)
-        active = {frame.context for frame in subject.simulation.trace.frames if frame.code_hash is not None}
+        active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
         for loss in subject.losses:
             if loss.acted or loss.signed or loss.compensated or loss.asset.item is not None or loss.holder in active:
                 continue

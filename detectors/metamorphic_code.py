@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from gateway.plugin import Address, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity, code_key
 
+_CREATIONS = frozenset({FrameKind.CREATE, FrameKind.CREATE2})
+
 
 class MetamorphicCode(Detector):
     """A contract was replaced by other code at the same address.
@@ -30,9 +32,8 @@ class MetamorphicCode(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per address that changed its code."""
         known: dict[Address, bytes] = dict(subject.memory.codes)
-        for frame in subject.simulation.trace.frames:
-            made = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
-            before = known.get(frame.to) if made and frame.to is not None else None
+        for frame in subject.simulation.trace.select(kinds=_CREATIONS) if known else ():
+            before = known.get(frame.to) if not frame.reverted and frame.to is not None else None
             if before is None or frame.to is None or code_key(frame.output) == before:
                 continue
             users = self._users(subject, frame.to)
@@ -52,7 +53,7 @@ class MetamorphicCode(Detector):
     def _users(self, subject: Inspection, changed: Address) -> set[Address]:
         """Outsiders that call or run what stands at the address."""
         return {
-            frame.from_
-            for frame in subject.simulation.trace.frames
-            if changed in (frame.to, frame.code_address) and frame.from_ not in subject.roles.cluster
+            link.from_
+            for link in subject.simulation.trace.links
+            if changed in (link.to, link.code_address) and link.from_ not in subject.roles.cluster
         }

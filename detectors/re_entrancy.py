@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Reentry, Severity
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
 
 GRAVE_SHARE = 0.05
 """part of the contract's stock whose loss is grave whatever came in return"""
@@ -29,6 +29,7 @@ class ReEntrancy(Detector):
     family = Family.REENTRANCY
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.COMEBACK})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/1812.05934",  # Sereum: the rule of the stale slot
         "https://swcregistry.io/docs/SWC-107",
@@ -44,6 +45,8 @@ class ReEntrancy(Detector):
         worst: dict[object, tuple[Severity, Reentry]] = {}
         for reentry in subject.reentries:
             severity = self._severity(subject, reentry)
+            if severity < Severity.HIGH and self._repeats(subject, reentry):
+                severity = Severity.HIGH
             if severity > worst.get(reentry.account, (Severity.INFO, reentry))[0]:
                 worst[reentry.account] = (severity, reentry)
         for severity, reentry in worst.values():
@@ -75,6 +78,25 @@ class ReEntrancy(Detector):
         if reentry.read_before and self._robbed(subject, known=bool(known)):
             return Severity.HIGH
         return Severity.MEDIUM
+
+    def _repeats(self, subject: Inspection, reentry: Reentry) -> bool:
+        """The same function of a contract that knew nobody, entered again half-way, and profit for nothing.
+
+        What the open call had looked at changed, and what the inner call wrote changed again: not always one slot.
+        """
+        frames = subject.simulation.trace.frames
+        outer, inner = frames[reentry.outer], frames[reentry.inner]
+        if inner.reverted or not reentry.read_before or outer.input[:4] != inner.input[:4] or not outer.input[:4]:
+            return False
+        if not subject.gained_for_little:
+            return False
+        known = subject.consent.bonds(
+            reentry.account, frozenset((subject.roles.origin, reentry.through)), before=inner.entered
+        )
+        return not known and any(
+            other.written_after and other.outer == reentry.outer and other.account == reentry.account
+            for other in subject.reentries
+        )
 
     def _robbed(self, subject: Inspection, *, known: bool) -> bool:
         """Outsiders lost to the ordering side: two emptied whatever was agreed, one where the caller was a stranger."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.1
 """part of the reader's stock from which on a loss on a passing answer is grave"""
@@ -23,6 +23,7 @@ class ReadOnlyReEntrancy(Detector):
     family = Family.REENTRANCY
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.COMEBACK})
     references: ClassVar[tuple[str, ...]] = (
         "https://chainsecurity.com/curve-lp-oracle-manipulation-post-mortem/",
         "https://arxiv.org/abs/1812.05934",
@@ -35,6 +36,7 @@ class ReadOnlyReEntrancy(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract whose passing state was used."""
         yield from self._counted_too_much(subject)
+        yield from self._lent_too_much(subject)
         grave = subject.gained_for_little
         told = set()
         for view in subject.stale_views:
@@ -69,3 +71,41 @@ class ReadOnlyReEntrancy(Detector):
                 evidence={"token": str(view.token), "leaving": str(view.amount)},
             )
             return
+
+    def _lent_too_much(self, subject: Inspection) -> Iterator[Finding]:
+        """A holder asked the half-done contract, directly or by a helper, and was robbed before that one was done."""
+        frames = subject.simulation.trace.frames
+        for loss in subject.losses:
+            if loss.agreed or loss.signed or not loss.acted or (loss.share or 0.0) < GRAVE_SHARE:
+                continue
+            for view in subject.stale_views:
+                if view.account == loss.holder or not self._asked(subject, view.view, loss.holder):
+                    continue
+                began, ended = frames[view.view].left, frames[view.outer].left
+                taken = any(
+                    began < move.sequence < ended and move.to in subject.roles.cluster
+                    for move in subject.ledger.outflows[loss.holder, loss.asset]
+                )
+                if taken:
+                    yield self.finding(
+                        f"{loss.holder} lost {describe_loss(loss)} on the word of {view.account}, whose slot "
+                        f"{view.slot:#x} read {view.seen} in the middle of a change and {view.final} at its end.",
+                        victim=loss.holder,
+                        attacker=subject.roles.origin,
+                        instrument=view.account,
+                        frames=(view.outer, view.view, *loss.frames),
+                        evidence={"slot": hex(view.slot), "seen": str(view.seen), "final": str(view.final)},
+                    )
+                    return
+
+    def _asked(self, subject: Inspection, view: int, holder: Address) -> bool:
+        """True if the holder's own code led to the question."""
+        frames = subject.simulation.trace.frames
+        at = frames[view].parent
+        while at >= 0:
+            if frames[at].context in subject.roles.cluster:
+                return False
+            if frames[at].context == holder:
+                return True
+            at = frames[at].parent
+        return False

@@ -42,8 +42,8 @@ class ReplayedSignature(Detector):
         """One finding per signature."""
         seen = frozenset(subject.memory.signatures)
         told: set[bytes] = set()
-        for frame in subject.simulation.trace.frames:
-            if frame.to != _ECRECOVER or frame.reverted or not any(frame.output):
+        for frame in subject.simulation.trace.select(to=frozenset({_ECRECOVER})) if seen else ():
+            if frame.reverted or not any(frame.output):
                 continue
             key, signer = signature_key(frame.input), Address(frame.output[12:32])
             # twice in one transaction is how settlements check and then use one order

@@ -42,9 +42,9 @@ class ResourceBurn(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per precompile and per contract that is filled."""
         calls: Counter[int] = Counter()
-        for frame in subject.simulation.trace.frames:
-            if frame.to is not None and frame.to[:19] == bytes(19):
-                calls[frame.to[19]] += 1
+        for link in subject.simulation.trace.links:
+            if link.to is not None and link.to[:19] == bytes(19):
+                calls[link.to[19]] += link.times
         for number, count in calls.items():
             name, noted, extreme = _CALLS.get(number, ("", 0, 0))
             if name and count >= noted:
@@ -59,7 +59,7 @@ class ResourceBurn(Detector):
 
     def _filled(self, subject: Inspection) -> Iterator[Finding]:
         preimages = subject.simulation.trace.preimages
-        if subject.simulation.trace.logs or subject.facts.transfers or preimages is None:
+        if preimages is None or subject.facts.transfers or subject.simulation.trace.logs:
             return
         created = frozenset(subject.simulation.created)
         for address, diff in subject.simulation.state_diff.items():

@@ -31,10 +31,8 @@ class RoundTrip(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding for all pools together."""
-        if not subject.gained_for_little:
-            return
         pools = subject.trades.round_trips
-        if pools:
+        if pools and subject.gained_for_little:
             yield self.finding(
                 f"{len(pools)} pool(s), first {pools[0]}, were traded both ways, "
                 "and the ordering side ended with more and gave nothing.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Severity, describe_loss
+from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.05
 COIN_FLOOR = 10**16
@@ -25,6 +25,7 @@ class SeizedAuthority(Detector):
     family = Family.ACCESS
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/306.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

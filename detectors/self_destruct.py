@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import CallFrame, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity
+from gateway.plugin import CallFrame, Confidence, Detector, Family, Finding, FrameKind, Inspection, Need, Severity
 
 DISPOSABLE = 128
 """bytes of code up to which a contract holds nothing but its own end: gas tokens made millions of them"""
@@ -23,6 +23,7 @@ class SelfDestruct(Detector):
     family = Family.TAKEOVER
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.CALLS})
     references: ClassVar[tuple[str, ...]] = (
         "https://www.parity.io/blog/security-alert-2/",
         "https://eips.ethereum.org/EIPS/eip-6780",
@@ -37,8 +38,8 @@ class SelfDestruct(Detector):
         """One finding per destroyed contract that did not know who asked."""
         simulation = subject.simulation
         created = frozenset(simulation.created)
-        for frame in simulation.trace.frames:
-            if frame.kind is not FrameKind.SELFDESTRUCT or frame.reverted:
+        for frame in simulation.trace.select(kinds=frozenset({FrameKind.SELFDESTRUCT})):
+            if frame.reverted:
                 continue
             gone = frame.from_
             if gone in created or gone in subject.roles.cluster or self._is_disposable(subject, frame):

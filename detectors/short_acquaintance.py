@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.05
 """part of the holder's stock from which on a loss is no ordinary payment"""
@@ -30,6 +30,7 @@ class ShortAcquaintance(Detector):
     family = Family.REWARD
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/841.html",
         "https://arxiv.org/abs/2208.13035",

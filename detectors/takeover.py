@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -15,6 +16,9 @@ _SLOTS = {
     0x7050C9E0F4CA769C69BD3A8EF740BC37934F8E2C036E5A723FD8EE048ED3F8C3: "implementation",
     0x10D6A54A4754C8869D6886B5F5D7FBFA5B4522237EA5C60D11BC4E7A1FF9390B: "admin",
 }
+_ADDRESS = (1 << 160) - 1
+OFFICES = 2
+"""plain slots with the same new name from which on it is no note of who called last"""
 _OWNERSHIP_TRANSFERRED = bytes.fromhex("8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0")
 
 
@@ -22,9 +26,10 @@ class Takeover(Detector):
     """A live contract was given other code or another owner by a stranger.
 
     The implementation, admin or beacon slot of a proxy changed, or ownership went from one holder to the ordering
-    side, and the contract knew neither the caller nor the origin: no owner slot held them, no role was theirs, no
-    signature was checked, no registry that the contract trusts answered for them. Initialisers left open, upgrade
-    functions without a guard and colliding storage all end like this; the money follows in the next call.
+    side, or several plain slots that named others name the same member of it, and the contract knew neither the
+    caller nor the origin: no owner slot held them, no role was theirs, no signature was checked, no registry that the
+    contract trusts answered for them, and nobody paid. Initialisers left open, upgrade functions and setters without
+    a guard and colliding storage all end like this; the money follows in the next call.
     """
 
     id = "takeover"
@@ -48,20 +53,17 @@ class Takeover(Detector):
             what = _SLOTS.get(use.slot)
             if what is not None and use.frame >= 0 and use.address not in created:
                 yield from self._replaced(subject, use, what)
-        for log in subject.simulation.trace.logs:
-            if (
-                log.topics
-                and log.topics[0] == _OWNERSHIP_TRANSFERRED
-                and not log.reverted
-                and log.address not in created
-            ):
+        for log in subject.simulation.trace.events(frozenset({_OWNERSHIP_TRANSFERRED})):
+            if not log.reverted and log.address not in created:
                 yield from self._owned(subject, log)
+        yield from self._supplanted(subject, created)
 
     def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:
         change = subject.simulation.state_diff.get(use.address)
         after = change.storage.get(use.slot, (0, 0))[1] if change is not None else 0
-        stranger = subject.stranger(use.address, use.frame, use.sequence)
-        if not after or stranger is None:
+        stranger = subject.stranger(use.address, use.frame, use.sequence, door=True)
+        first = use.address == subject.transaction.to and not use.before  # a deployer's second step
+        if not after or first or stranger is None:
             return
         new = Address((after & (2**160 - 1)).to_bytes(20, "big"))
         yield self.finding(
@@ -77,7 +79,7 @@ class Takeover(Detector):
         parties += [Address(log.data[at + 12 : at + 32]) for at in range(0, len(log.data) // 32 * 32, 32)]
         if len(parties) != 2 or not any(parties[0]) or parties[1] not in subject.roles.cluster:
             return
-        stranger = subject.stranger(log.address, log.frame, log.sequence)
+        stranger = subject.stranger(log.address, log.frame, log.sequence, door=True)
         if stranger is None or parties[0] in subject.roles.cluster:
             return
         yield self.finding(
@@ -88,3 +90,45 @@ class Takeover(Detector):
             frames=(log.frame,),
             evidence={"before": str(parties[0]), "after": str(parties[1])},
         )
+
+    def _supplanted(self, subject: Inspection, created: frozenset[Address]) -> Iterator[Finding]:
+        """Contracts that kept others' addresses in plain slots and now keep one member of the ordering side there.
+
+        One such slot may be a note of who called last; several that name the same newcomer are its offices.
+        """
+        simulation = subject.simulation
+        preimages, changed = simulation.trace.preimages or {}, simulation.state_diff
+        offices: dict[tuple[Address, Address], list[SlotUse]] = defaultdict(list)
+        for use in simulation.trace.slots or ():
+            if not use.written or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
+                continue
+            ours = use.address in subject.roles.cluster and use.address != subject.transaction.to
+            if use.address in created or ours or not use.before >> 80:
+                continue
+            after = changed[use.address].storage.get(use.slot, (0, 0))[1] if use.address in changed else 0
+            newcomer = self._newcomer(use.before, after, subject.roles.cluster)
+            if newcomer is not None:
+                offices[use.address, newcomer].append(use)
+        traded = {party for move in subject.facts.transfers for party in (move.token, move.to)}
+        for (contract, newcomer), uses in offices.items():
+            if len(uses) < OFFICES or contract in traded:
+                continue
+            stranger = subject.stranger(contract, uses[0].frame, uses[0].sequence, door=True)
+            if stranger is not None:
+                yield self.finding(
+                    f"{len(uses)} slots of {contract} that named others name {newcomer} now, "
+                    f"at the wish of {stranger}, whom it did not know and who paid nothing.",
+                    victim=contract,
+                    attacker=subject.roles.origin,
+                    frames=(uses[0].frame,),
+                    evidence={f"slot {use.slot:#x}": f"{use.before:#x}" for use in uses[:8]},
+                )
+
+    def _newcomer(self, before: int, after: int, cluster: frozenset[Address]) -> Address | None:
+        """The member of the ordering side that took the place of another address in a word."""
+        for shift in (0, 8):  # beside a flag that solc packs in front of an address
+            old = (before >> shift & _ADDRESS).to_bytes(20, "big")
+            new = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
+            if new != old and new in cluster and Address(old) not in cluster and any(old[:10]):
+                return new
+        return None

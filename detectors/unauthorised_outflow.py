@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import (
+    NATIVE,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which a drained contract is a curiosity"""
+RUINED_SHARE = 0.2
+"""part of a house's coin that no single bet may win"""
 EMPTIED_SHARE = 0.95
 EMPTIED_HOLDERS = 3
 """so many contracts emptied for one stranger are no redemption, whatever the stranger gave"""
@@ -30,6 +43,7 @@ class UnauthorisedOutflow(Detector):
     family = Family.ACCESS
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
         "https://cwe.mitre.org/data/definitions/862.html",
@@ -46,6 +60,8 @@ class UnauthorisedOutflow(Detector):
             return
         for loss in subject.losses:
             if loss.acted and not loss.compensated and self._is_grave(loss) and subject.unexplained(loss):
+                if self._is_won(subject, loss):
+                    continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
                 yield self.finding(
                     f"{loss.holder} lost {describe_loss(loss)} and got nothing for it; "
@@ -56,6 +72,10 @@ class UnauthorisedOutflow(Detector):
                     evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
                     confidence=sure,
                 )
+
+    def _is_won(self, subject: Inspection, loss: Loss) -> bool:
+        """A house that paid a bet at once, and can pay many more, lost what it put at stake."""
+        return loss.asset == NATIVE and (loss.share or 0.0) < RUINED_SHARE and loss.holder in subject.wagers
 
     def _emptied(self, subject: Inspection) -> bool:
         """Several contracts that did not know the caller are left with nothing: no price explains that."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Severity
 
 GRAVE_SHARE = 0.02
 """part of the supply before; honest claims that we measured add at most 0.6 %"""
 ABSURD_SHARE = 100.0
+ALIKE = 0.5
+CRUMBS = 1000
+"""units; what holds less backs nothing yet"""
 SETTLED_SUPPLY = 10**12
 """units; below that a token is only being set up"""
 
@@ -65,4 +68,16 @@ class UnbackedMint(Detector):
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
-        return established and issue.share is not None and issue.share >= ABSURD_SHARE
+        if not established or issue.share is None or issue.share < ABSURD_SHARE:
+            return False
+        return not (issue.compensated and self._in_proportion(subject, issue.share, issue.asset.token))
+
+    def _in_proportion(self, subject: Inspection, share: float, token: Address) -> bool:
+        """True if what backs the token grew about as much as its supply: a young vault took a large deposit."""
+        return any(
+            (stock := subject.ledger.before.get((holder, asset), 0)) > CRUMBS and amount >= ALIKE * share * stock
+            for holder, changes in subject.ledger.net.items()
+            if holder not in subject.roles.cluster
+            for asset, amount in changes.items()
+            if asset.token != token
+        )

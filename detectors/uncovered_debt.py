@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import (
+    Address,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 EXACT = 0.01
 """how far the debt that was written down may differ from what the lender lost"""
@@ -25,6 +36,7 @@ class UncoveredDebt(Detector):
     family = Family.SOLVENCY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://www.euler.finance/blog/war-peace-behind-the-scenes-of-eulers-240m-exploit-recovery",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
 UNFAIR = 0.3
 """part of what it gave that a holder is short of, at the prices before"""
+ABSURD = 0.9
+"""the same where it is grave by itself: no price moves that far by honest trading"""
 GRAVE_SHARE = 0.05
+SMALL_SHARE = 0.002
+"""part of the stock that is grave where the exchange was absurd"""
 DRAINED = 0.3
 """part of the stock whose loss is grave where there is no price"""
 
@@ -27,6 +31,7 @@ class UnfairExchange(Detector):
     family = Family.PRICE
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/2502.11521",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
@@ -39,8 +44,6 @@ class UnfairExchange(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset that was given away."""
-        if not subject.gained_for_little:
-            return
         for loss in subject.losses:
             if not loss.compensated or loss.asset.item is not None or not subject.unexplained(loss):
                 continue
@@ -61,6 +64,7 @@ class UnfairExchange(Detector):
         share = loss.share or 0.0
         if complete and given > 0.0:
             short = -balance / given
-            grave = share >= GRAVE_SHARE or not loss.acted
-            return f"is {short:.0%} short at the prices before" if short > UNFAIR and grave else ""
-        return "got tokens without a known price for it" if share > DRAINED else ""
+            unfair = subject.gained_for_little and short > UNFAIR and (share >= GRAVE_SHARE or not loss.acted)
+            absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
+            return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
+        return "got tokens without a known price for it" if subject.gained_for_little and share > DRAINED else ""

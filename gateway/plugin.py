@@ -1,9 +1,12 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
+from gateway.inspection.bent import BentPrice
 from gateway.inspection.detector import Detector, Family
-from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.growth import Growth
+from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
+from gateway.inspection.need import Need
 from gateway.inspection.pool import Pair
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
@@ -14,11 +17,13 @@ from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, Slo
 from gateway.model.transaction import Transaction
 
 __all__ = [
+    "BURN_ADDRESSES",
     "NATIVE",
     "ZERO_ADDRESS",
     "Address",
     "Approval",
     "Asset",
+    "BentPrice",
     "CallFrame",
     "Confidence",
     "Detector",
@@ -26,10 +31,12 @@ __all__ = [
     "Family",
     "Finding",
     "FrameKind",
+    "Growth",
     "Hash32",
     "Inspection",
     "Log",
     "Loss",
+    "Need",
     "Pair",
     "Reentry",
     "Severity",

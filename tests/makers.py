@@ -138,9 +138,9 @@ class Tape:
         """The open frame takes the keccak256 of `data`."""
         self._preimages[int.from_bytes(keccak256(data), "big")] = data
 
-    def entry_in(self, holder: Address, mapping: int) -> int:
-        """The slot for `holder` in the mapping that lies at slot `mapping`: an allowance, for example."""
-        preimage = word(holder) + word(mapping)
+    def allowance(self, owner: Address, spender: Address, position: int = 1) -> int:
+        """The slot of what `owner` lets `spender` take, both preimages noted."""
+        preimage = word(spender) + word(self.entry(owner, position))
         slot = int.from_bytes(keccak256(preimage), "big")
         self._preimages[slot] = preimage
         return slot

@@ -6,7 +6,7 @@ as many as fit in the order of execution. What is left out is counted where it w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -109,7 +109,7 @@ def tree_steps(
         yield from _close(open_frames.pop(), hidden)
 
 
-def frame_path(trace: Trace, index: int) -> tuple[CallFrame, ...]:
+def frame_path(trace: Trace, index: int) -> Sequence[CallFrame]:
     """The frame and its callers, the transaction first."""
     path = [trace.frames[index]]
     while path[-1].parent >= 0:
@@ -117,7 +117,7 @@ def frame_path(trace: Trace, index: int) -> tuple[CallFrame, ...]:
     return tuple(reversed(path))
 
 
-def find_frames(trace: Trace, words: str, labels: Mapping[Address, str], most: int = 200) -> tuple[CallFrame, ...]:
+def find_frames(trace: Trace, words: str, labels: Mapping[Address, str], most: int = 200) -> Sequence[CallFrame]:
     """Frames whose addresses, label, function name, selector or error contain every word."""
     wanted = words.lower().split()[:8]
     found = []
@@ -149,14 +149,14 @@ def frame_line(frame: CallFrame, labels: Mapping[Address, str], native: str) -> 
 _CREATIONS = (FrameKind.CREATE, FrameKind.CREATE2)
 
 
-def _subtree_end(frames: tuple[CallFrame, ...], root: int) -> int:
+def _subtree_end(frames: Sequence[CallFrame], root: int) -> int:
     end = root + 1
     while end < len(frames) and frames[end].depth > frames[root].depth:
         end += 1
     return end
 
 
-def _ancestors(frames: tuple[CallFrame, ...], focus: Collection[int]) -> frozenset[int]:
+def _ancestors(frames: Sequence[CallFrame], focus: Collection[int]) -> frozenset[int]:
     found: set[int] = set()
     for index in focus:
         while 0 <= index < len(frames) and index not in found:
@@ -165,7 +165,7 @@ def _ancestors(frames: tuple[CallFrame, ...], focus: Collection[int]) -> frozens
     return frozenset(found)
 
 
-def _choose(frames: tuple[CallFrame, ...], root: int, end: int, focus: frozenset[int], most: int) -> frozenset[int]:
+def _choose(frames: Sequence[CallFrame], root: int, end: int, focus: frozenset[int], most: int) -> frozenset[int]:
     wanted = sorted(index for index in focus if root <= index < end)[: most // 2]
     shown = {index for index in _ancestors(frames, wanted) if root <= index < end} | {root}
     depth = frames[root].depth
@@ -178,7 +178,7 @@ def _choose(frames: tuple[CallFrame, ...], root: int, end: int, focus: frozenset
     return frozenset(shown)
 
 
-def _hidden(frames: tuple[CallFrame, ...], root: int, end: int, shown: frozenset[int]) -> Mapping[int, int]:
+def _hidden(frames: Sequence[CallFrame], root: int, end: int, shown: frozenset[int]) -> Mapping[int, int]:
     """Shown frame -> frames below it that are left out, each counted under its nearest shown caller."""
     counts: dict[int, int] = {}
     nearest: dict[int, int] = {}

@@ -1,17 +1,25 @@
 //! The native EVM of stopgate: revm, a recorder that sees every frame, and a world that is cheap to fork.
 //!
-//! The Python side sees `World`, `Outcome`, `Wanted` and `decode`; everything else stays here.
+//! The Python side sees `World`, `Outcome`, `Wanted`, `Words` and `decode`; everything else stays here.
 
 mod bare;
+mod convert;
 mod decode;
 mod diff;
 mod evm;
+mod facts;
 mod input;
 mod instruction;
+mod net;
+mod outcome;
 mod python;
 mod recorder;
+mod row;
 mod slot;
 mod spec;
+mod survey;
+mod topic;
+mod traced;
 mod word;
 mod world;
 
@@ -26,7 +34,8 @@ fn stopgate_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Broken", module.py().get_type::<python::Broken>())?;
     module.add_function(wrap_pyfunction!(decode::decode_python, module)?)?;
     module.add_class::<python::World>()?;
-    module.add_class::<python::Outcome>()?;
+    module.add_class::<outcome::Outcome>()?;
+    module.add_class::<convert::Words>()?;
     module.add_class::<python::Wanted>()?;
     Ok(())
 }

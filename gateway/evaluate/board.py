@@ -40,6 +40,8 @@ class Board:
     engine: str
     ruleset_hash: str
     seconds: float
+    recorded: tuple[CaseResult, ...] = ()
+    """cases that cannot be executed, judged from their recording; in no other figure"""
 
     @property
     def verified(self) -> tuple[CaseResult, ...]:
@@ -56,6 +58,8 @@ class Board:
             rows[f"verified, before {OUT_OF_SAMPLE} (tuned on)"] = recall_of(old)
         if new:
             rows[f"verified, {OUT_OF_SAMPLE} on (validation)"] = recall_of(new)
+        if self.recorded:
+            rows["not executable, from the recording (in no other row)"] = recall_of(self.recorded)
         return rows
 
     @property
@@ -92,6 +96,7 @@ class Board:
             "missed": [result.case.id for result in self.exploits if not result.held],
             "incomplete": dict(incomplete(judged)),
             "skipped": list(self.skipped),
+            "missed_recordings": [result.case.id for result in self.recorded if not result.held],
             "times": times(judged),
             "engine": self.engine,
             "ruleset": self.ruleset_hash,
@@ -163,4 +168,9 @@ class Board:
                 parts.append(markdown(made))
         missed = [f"- {r.case.id}: {', '.join(r.case.classes)}" for r in self.exploits if not r.held]
         parts += ["## Missed\n", *(missed or ["none"]), ""]
+        unseen = [f"- {r.case.id}: {', '.join(r.case.classes)}" for r in self.recorded if not r.held]
+        if self.recorded:
+            parts += ["## Missed of the recordings\n", *(unseen or ["none"]), ""]
+        if self.skipped:
+            parts += ["## Not judged, for nothing was recorded\n", *(f"- {name}" for name in self.skipped), ""]
         return "\n".join(parts)

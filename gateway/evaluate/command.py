@@ -15,6 +15,7 @@ from gateway.errors import ConfigurationError
 from gateway.evaluate.board import Board
 from gateway.evaluate.case import find_cases, read_case
 from gateway.evaluate.guise import GuiseBoard
+from gateway.evaluate.recorded import judge_recording
 from gateway.evaluate.run import CaseResult, HonestResult, find_blocks, run_block, run_case
 from gateway.evaluate.vary import Comparison, vary_block, vary_case
 from gateway.evm.simulator import Simulator
@@ -60,7 +61,7 @@ async def measure(paths: Sequence[Path], benign: Path | None, engine: str, conso
     simulator, ruleset = make_simulator(engine), load()
     try:
         with _progress(console) as progress:
-            results, skipped = await _run_cases(simulator, ruleset, paths, progress)
+            results, recorded, skipped = await _run_cases(simulator, ruleset, paths, progress)
             honest = await _run_blocks(simulator, ruleset, benign, progress)
     finally:
         await simulator.close()
@@ -69,6 +70,7 @@ async def measure(paths: Sequence[Path], benign: Path | None, engine: str, conso
         acts=tuple(result for result in results if result.case.honest),
         honest=tuple(honest),
         skipped=tuple(skipped),
+        recorded=tuple(recorded),
         engine=simulator.name,
         ruleset_hash=ruleset.hash,
         seconds=time.monotonic() - started,
@@ -123,18 +125,20 @@ def make_simulator(engine: str) -> Simulator:
 
 async def _run_cases(
     simulator: Simulator, ruleset: Ruleset, paths: Sequence[Path], progress: Progress
-) -> tuple[list[CaseResult], list[str]]:
+) -> tuple[list[CaseResult], list[CaseResult], list[str]]:
     files = find_cases(paths)
     task = progress.add_task("cases", total=len(files))
-    results, skipped = [], []
+    results, recorded, skipped = [], [], []
     for file in files:
         case = read_case(file)
         if case.moves:
             results.append(await run_case(simulator, ruleset, case))
+        elif (result := judge_recording(file, case, ruleset)) is not None:
+            recorded.append(result)
         else:
             skipped.append(case.id)
         progress.advance(task)
-    return results, skipped
+    return results, recorded, skipped
 
 
 async def _run_blocks(

@@ -16,7 +16,6 @@ ABSURD_AMOUNT = 1 << 240
 OVERSPENT = 2
 """times what it had; rebases and reflections add far less"""
 OVERSPENT_UNITS = 10**6
-WORD = 1 << 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ def conjured(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> tupl
         if net + made in grown or any(net + amount in grown for amount in amounts):
             found.append(Conjured(token, holder, made, frames[token, holder], to_itself=True))
     for (token, holder), amount in sent.items():
-        if amount >= ABSURD_AMOUNT and -amount % WORD not in _growth(simulation, token, holder):
+        net = ledger.net.get(holder, {}).get(Asset(token), 0)
+        if amount >= ABSURD_AMOUNT and _growth(simulation, token, holder).isdisjoint((-amount, net)):
             found.append(Conjured(token, holder, amount, frames[token, holder], to_itself=False))
     return tuple(found)
 
@@ -75,12 +75,12 @@ def overspent(ledger: Ledger, cluster: Set[Address]) -> frozenset[Asset]:
 
 
 def _growth(simulation: SimulationResult, token: Address, holder: Address) -> set[int]:
-    """By how much each changed mapping entry of the token that is keyed by the holder grew, modulo a word."""
+    """By how much each changed mapping entry of the token keyed by the holder grew; a wrap-around is growth too."""
     diff = simulation.state_diff.get(token)
     preimages: Mapping[int, bytes] = simulation.trace.preimages or {}
     grown = set()
     for slot, (before, after) in diff.storage.items() if diff is not None else ():
         preimage = preimages.get(slot)
         if preimage is not None and holder in (preimage[12:32], preimage[44:64]):
-            grown.add((after - before) % WORD)
+            grown.add(after - before)
     return grown

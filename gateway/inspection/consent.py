@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
+_CHECKS = frozenset({ECRECOVER})
+_MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
@@ -20,6 +25,12 @@ MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 ENDS_SEARCHED = 64
 """ends of hash chains that are searched for in codes; a proof leaves one"""
+SIGNERS_EXAMINED = 64
+"""how many checks of one call are read for their signers"""
+_AT = itemgetter(0)
+
+
+Entries = dict[Address, set[Address]]
 
 
 class Bond(StrEnum):
@@ -34,35 +45,88 @@ class Bond(StrEnum):
     ORDER = "struck off an order that it had noted before"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Consent:
-    """What each contract knew of other addresses before the transaction, as far as it looked."""
+    """What each contract knew of other addresses before the transaction, as far as it looked.
 
-    stored: Mapping[Address, Set[Address]]
-    """contract -> addresses that it read from its own storage"""
-    entries: Mapping[Address, Set[Address]]
-    """contract -> addresses whose mapping entry there was not zero when read"""
-    signatures: Mapping[Address, int]
-    """contract -> sequence number of the first successful signature check under it"""
-    embedded: Mapping[Address, Set[Address]]
-    """contract -> callers and origin that its code names"""
-    allowances: Set[tuple[Address, Address, Address]]
-    """(token, owner, spender) whose nested entry was not zero when read"""
+    Each part is read out of the trace when it is asked for; linear in storage accesses and links.
+    """
 
-    codes: Mapping[Address, tuple[bytes, ...]]
-    """contract -> the pieces of code that ran on its storage"""
-    proved: Set[Address] = frozenset()
-    """contracts that keep, in storage or code, a word to which hashes of pairs led: the root of a Merkle tree"""
-    makers: Mapping[Address, Address] = field(default_factory=dict)
-    """contract that this transaction created -> who created it"""
-    ordered: Set[Address] = frozenset()
-    """contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier"""
+    transaction: Transaction
+    simulation: SimulationResult
+    but: Set[tuple[Address, int]] = frozenset()
+    """(contract, slot) of records that do not count, for the ordering side had them written lately"""
+
+    @cached_property
+    def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
+        return _storage(self.simulation.trace, _parties(self.transaction, self.simulation.trace), self.but)
+
+    @property
+    def stored(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses that it read from its own storage."""
+        return self._records[0]
+
+    @property
+    def entries(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses whose mapping entry there was not zero when read."""
+        return self._records[1]
+
+    @property
+    def allowances(self) -> Set[tuple[Address, Address, Address]]:
+        """(token, owner, spender) whose nested entry was not zero when read."""
+        return self._records[2]
+
+    @cached_property
+    def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
+        """Contract -> (sequence number, signer) of each check under it that recovered somebody, in order."""
+        return _signatures(self.simulation.trace)
+
+    @cached_property
+    def appointed(self) -> Set[Address]:
+        """Signers that an older contract wrote down only in this transaction; what they sign proves nothing."""
+        signers = {signer for checks in self.signatures.values() for _, signer in checks}
+        return _appointed(self.simulation, signers) if signers else frozenset()
+
+    @cached_property
+    def embedded(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> callers and origin that its code names."""
+        return _embedded(self.transaction, self.simulation.trace)
+
+    @cached_property
+    def codes(self) -> Mapping[Address, tuple[bytes, ...]]:
+        """Contract -> the pieces of code that ran on its storage."""
+        return _codes(self.simulation.trace)
+
+    @cached_property
+    def proved(self) -> Set[Address]:
+        """Contracts that keep, in storage or code, a word to which hashes of pairs led: the root of a Merkle tree."""
+        return _proved(self.simulation.trace, self.codes)
+
+    @cached_property
+    def makers(self) -> Mapping[Address, Address]:
+        """Contract that this transaction created -> who created it."""
+        return {
+            frame.to: frame.from_
+            for frame in self.simulation.trace.frames
+            if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
+        }
+
+    @cached_property
+    def ordered(self) -> Set[Address]:
+        """Contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier."""
+        return _ordered(self.simulation, self.codes)
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
         if other in self.stored.get(contract, ()):
             return True
         return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+
+    def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
+        """Whose signatures were found good under `contract` between two sequence numbers."""
+        checks = self.signatures.get(contract, ())
+        first, last = bisect_left(checks, since, key=_AT), bisect_left(checks, before, key=_AT)
+        return frozenset(signer for _, signer in checks[first : min(last, first + SIGNERS_EXAMINED)])
 
     def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
         """Why `contract` may have let any of `parties` act at sequence number `before`."""
@@ -71,7 +135,8 @@ class Consent:
             found.append(Bond.OWNER)
         if entries and not parties.isdisjoint(self.entries.get(contract, ())):
             found.append(Bond.ENTRY)
-        if self.signatures.get(contract, before) < before:
+        checks = self.signatures.get(contract)
+        if checks and checks[0][0] < before:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
@@ -84,7 +149,7 @@ class Consent:
         return tuple(found)
 
 
-def path(frames: tuple[CallFrame, ...], index: int) -> list[tuple[Address, int]]:
+def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
     """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
     chain: list[tuple[Address, int]] = []
     while index >= 0:
@@ -105,41 +170,20 @@ def gather(
     simulation: SimulationResult,
     but: Set[tuple[Address, int]] = frozenset(),
 ) -> Consent:
-    """Read consent out of a trace; linear in storage accesses and frames.
+    """Read consent out of a trace, without the records in `but`."""
+    return Consent(transaction, simulation, but)
 
-    `but`: (contract, slot) of records that do not count, for the ordering side had them written lately.
-    """
-    trace = simulation.trace
+
+def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
     parties = {transaction.sender}
-    for frame in trace.frames:
-        parties.add(frame.from_)
-        if frame.to is not None:
-            parties.add(frame.to)
-    for log in trace.logs:
-        if len(log.topics) == 3 and log.topics[0] == TRANSFER:  # a receiver may be fixed and never run
-            parties.add(Address(log.topics[2][12:]))
-    stored, entries, allowances = _storage(trace, parties, but)
-    codes = _codes(trace)
-    named = _embedded(transaction, trace)
-    makers = {
-        frame.to: frame.from_
-        for frame in trace.frames
-        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
-    }
-    return Consent(
-        stored=stored,
-        entries=entries,
-        signatures=_signatures(trace),
-        embedded=named,
-        allowances=allowances,
-        codes=codes,
-        proved=_proved(trace, codes),
-        makers=makers,
-        ordered=_ordered(simulation, codes),
-    )
-
-
-Entries = dict[Address, set[Address]]
+    for link in trace.links:
+        parties.add(link.from_)
+        if link.to is not None:
+            parties.add(link.to)
+    for log in trace.events(_MOVES):
+        if len(log.topics) == 3:  # a holder or receiver may never run
+            parties.update((Address(log.topics[1][12:]), Address(log.topics[2][12:])))
+    return parties
 
 
 def _storage(
@@ -186,14 +230,36 @@ def holds_party(value: int, parties: Set[Address]) -> bool:
     return bool(found)
 
 
-def _signatures(trace: Trace) -> dict[Address, int]:
-    first: dict[Address, int] = {}
-    for frame in trace.frames:
-        if frame.to != ECRECOVER or not any(frame.output):
+def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
+    checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
+    for frame in trace.select(to=_CHECKS):
+        if any(frame.output):
+            for account in {account for account, _ in path(trace.frames, frame.index)[:-1]}:
+                checks[account].append((frame.entered, Address(frame.output[12:32])))
+    return dict(checks)
+
+
+def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset[Address]:
+    """Signers that were written down here for the first time.
+
+    Parties of token movements do not count, for they are written down as receivers, nor do contracts made here.
+    """
+    moves = tuple(simulation.trace.events(_MOVES))
+    moving = {log.address for log in moves}
+    moved = {Address(topic[12:]) for log in moves for topic in log.topics[1:]}
+    asked = signers - moved
+    found: set[Address] = set()
+    for contract, diff in simulation.state_diff.items() if asked else ():
+        if contract in simulation.created or contract in moving:
             continue
-        for account, _ in path(trace.frames, frame.index)[:-1]:
-            first.setdefault(account, frame.entered)
-    return first
+        for before, after in diff.storage.values():
+            if after >> 80 and holds_party(after, asked):
+                now: set[Address] = set()
+                then: set[Address] = set()
+                _match_words(after, asked, now)
+                _match_words(before, asked, then)
+                found |= now - then
+    return frozenset(found)
 
 
 def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Address]]:
@@ -202,21 +268,17 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
         return {}
     named: dict[Address, set[Address]] = defaultdict(set)
     asked: set[tuple[Hash32, Address, Address]] = set()
-    callers: list[Address] = []
-    for frame in trace.frames:
-        delegated = frame.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE)
-        caller = callers[frame.parent] if delegated and frame.parent >= 0 else frame.from_
-        callers.append(caller)
-        account = frame.context
-        code = codes.get(frame.code_hash) if frame.code_hash is not None else None
-        if code is None or account is None or frame.code_hash is None:
+    for link in trace.links:
+        account = link.context
+        code = codes.get(link.code_hash) if link.code_hash is not None else None
+        if code is None or account is None or link.code_hash is None:
             continue
-        for party in (transaction.sender, caller):
-            question = (frame.code_hash, account, party)
+        for party in (transaction.sender, link.caller):
+            question = (link.code_hash, account, party)
             if question not in asked:
                 asked.add(question)
                 # code that a party lends by delegation names its lender; that is not the contract's consent
-                if party not in (account, frame.code_address) and code.find(party) >= 0:
+                if party not in (account, link.code_address) and code.find(party) >= 0:
                     named[account].add(party)
     return dict(named)
 
@@ -224,9 +286,10 @@ def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Addre
 def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
     held = trace.codes or {}
     ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
-    for frame in trace.frames:
-        if frame.code_hash is not None and frame.context is not None and frame.code_hash in held:
-            ran[frame.context][frame.code_hash] = held[frame.code_hash]
+    for link in trace.links:
+        account = link.context
+        if link.code_hash is not None and account is not None and link.code_hash in held:
+            ran[account][link.code_hash] = held[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}
 
 

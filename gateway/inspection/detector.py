@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from gateway.errors import ConfigurationError
+from gateway.inspection.need import Need
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import Address
@@ -64,6 +65,8 @@ class Detector(ABC):
     """rough microseconds per frame; cheap detectors run first"""
     needs_accesses: ClassVar[bool] = False
     """True: useless on an engine that supplies no storage accesses; the run is then recorded as unsupported"""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """what must hold for `inspect` to find anything; where one does not, the detector counts as completed unasked"""
     title: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

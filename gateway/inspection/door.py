@@ -54,7 +54,7 @@ def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger)
     lost = {asset: -amount for asset, amount in changes.items() if amount < 0}
     if not lost or len(lost) == len(changes):
         return bool(lost)
-    active = {frame.to for frame in simulation.trace.frames if frame.code_hash is not None}
+    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
     return any(
         lost[asset] <= changes.get(asset, 0) * PAYING <= lost[asset] * PAYING
         for holder, changes in ledger.net.items()

@@ -27,7 +27,10 @@ def inspect(
     """
     findings: list[Finding] = []
     outcomes: list[DetectorOutcome] = []
-    for detector in ruleset.detectors:
+    for detector, idle in ruleset.each:
+        if detector.needs and not subject.meets(detector.needs):
+            outcomes.append(idle)
+            continue
         started = clock()
         if deadline is not None and started >= deadline:
             outcomes.append(DetectorOutcome(detector.id, OutcomeStatus.TIMED_OUT, 0.0, "not begun before the deadline"))

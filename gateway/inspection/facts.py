@@ -1,11 +1,13 @@
-"""Derives the facts of one transaction from its trace in one pass over frames and one over logs."""
+"""Derives the facts of one transaction from its trace: the reference for the native engine, which derives the same."""
 
 from __future__ import annotations
 
-from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
+from collections.abc import Iterator, Sequence
+
+from gateway.inspection.comeback import comebacks
+from gateway.model.facts import Approval, Facts, Reserves, Spending, TokenStandard, Transfer, spending
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult
-from gateway.model.transaction import Transaction
+from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, StateDiff
 
 TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
@@ -14,14 +16,29 @@ TRANSFER_SINGLE = bytes.fromhex("c3d58168c5ae7397731d063d5bbf3d657854427343f4c08
 TRANSFER_BATCH = bytes.fromhex("4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb")
 DEPOSIT = bytes.fromhex("e1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c")
 WITHDRAWAL = bytes.fromhex("7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65")
+SENT = bytes.fromhex("06b541ddaa720db2b10a4d0cdac39b8d360425fc073085fac19bc82614677987")
+MINTED = bytes.fromhex("2fe5be0146f74c5bce36c0b80911af6c7d86ff27e89d5cfa61fc681327954e5d")
+BURNED = bytes.fromhex("a78a9be3a7b862d26933ad85fb11d80ef66b8f972d7cbba06621d583943a4098")
+SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
+
+SPENDING = frozenset(
+    map(
+        bytes.fromhex,
+        ("23b872dd", "42842e0e", "b88d4fde", "f242432a", "2eb2c2d6", "62ad1b83", "79cc6790", "fc673c4f"),
+    )
+)
+"""calls that move what belongs to their first argument: transferFrom, safeTransferFrom (three kinds),
+safeBatchTransferFrom, operatorSend, burnFrom, operatorBurn"""
 
 _VALUE_KINDS = (FrameKind.CALL, FrameKind.CALLCODE, FrameKind.CREATE, FrameKind.CREATE2, FrameKind.SELFDESTRUCT)
+_MASK = (1 << 112) - 1
 
 
-def derive(transaction: Transaction, simulation: SimulationResult) -> Facts:
-    """The facts of a simulated transaction; only effects that stood count."""
+def derive(simulation: SimulationResult) -> Facts:
+    """The facts of a simulated transaction; only effects that stood count. Linear in frames and the bytes of events."""
     transfers: list[Transfer] = []
     approvals: list[Approval] = []
+    silent: list[Transfer] = []
     for frame in simulation.trace.frames:
         if frame.value and not frame.reverted and frame.kind in _VALUE_KINDS and frame.to is not None:
             transfers.append(_native(frame, frame.to))
@@ -29,44 +46,86 @@ def derive(transaction: Transaction, simulation: SimulationResult) -> Facts:
     for log in simulation.trace.logs:
         if log.reverted or not log.topics:
             continue
-        if log.topics[0] in (DEPOSIT, WITHDRAWAL):
+        topic = log.topics[0]
+        if topic in (DEPOSIT, WITHDRAWAL):
             transfers.extend(_wrapping(log, coin))
+        elif topic in (SENT, MINTED, BURNED):
+            silent.extend(_sent(log))
+        elif topic in (APPROVAL, APPROVAL_FOR_ALL):
+            approvals.extend(_approval(log))
         else:
-            _read_log(log, transfers, approvals)
+            transfers.extend(_moved(log))
+    # an ERC-777 token that also says Transfer, as most do, moved once
+    spoken = {_identity(move) for move in transfers if move.standard is TokenStandard.ERC20}
+    transfers += [move for move in silent if _identity(move) not in spoken]
     transfers.sort(key=lambda transfer: transfer.sequence)
-    return Facts(transfers=tuple(transfers), approvals=tuple(approvals))
+    frames = simulation.trace.frames
+    return Facts(
+        transfers=transfers,
+        approvals=approvals,
+        spendings=list(_spendings(transfers, frames)),
+        comebacks=list(comebacks(frames)),
+        reserves=_reserves(simulation.trace.logs, simulation.state_diff),
+    )
 
 
 def _native(frame: CallFrame, to: Address) -> Transfer:
     return Transfer(frame.entered, frame.index, TokenStandard.NATIVE, ZERO_ADDRESS, frame.from_, to, frame.value)
 
 
-def _read_log(log: Log, transfers: list[Transfer], approvals: list[Approval]) -> None:
+def _identity(move: Transfer) -> tuple[object, ...]:
+    return move.frame, move.token, move.from_, move.to, move.amount
+
+
+def _moved(log: Log) -> list[Transfer]:
     topic = log.topics[0]
     if topic == TRANSFER:
-        transfers.extend(_transfer(log))
-    elif topic == APPROVAL and len(log.topics) == 3 and len(log.data) >= 32:
+        return _transfer(log)
+    if topic not in (TRANSFER_SINGLE, TRANSFER_BATCH) or len(log.topics) != 4:
+        return []
+    parties = (_address(log.topics[2]), _address(log.topics[3]))
+    if topic == TRANSFER_BATCH:
+        return [
+            Transfer(log.sequence, log.frame, TokenStandard.ERC1155, log.address, *parties, amount, item)
+            for item, amount in _batch(log.data)
+        ]
+    if len(log.data) < 64:
+        return []
+    item, amount = int.from_bytes(log.data[:32], "big"), int.from_bytes(log.data[32:64], "big")
+    return [Transfer(log.sequence, log.frame, TokenStandard.ERC1155, log.address, *parties, amount, item)]
+
+
+def _batch(data: bytes) -> list[tuple[int, int]]:
+    """(item, amount) of two arrays of equal length, each within the data; none if they are not."""
+    items, amounts = _array(data, 0), _array(data, 32)
+    if items is None or amounts is None or len(items) != len(amounts):
+        return []
+    return list(zip(items, amounts, strict=True))
+
+
+def _array(data: bytes, at: int) -> list[int] | None:
+    """The elements of the array whose offset is the word at `at`; None if it does not lie within the data."""
+    if len(data) < at + 32:
+        return None
+    body = int.from_bytes(data[at : at + 32], "big") + 32
+    if body > len(data):
+        return None
+    end = body + 32 * int.from_bytes(data[body - 32 : body], "big")
+    if end > len(data):
+        return None
+    return [int.from_bytes(data[word : word + 32], "big") for word in range(body, end, 32)]
+
+
+def _approval(log: Log) -> list[Approval]:
+    if len(log.topics) != 3:
+        return []
+    parties = (_address(log.topics[1]), _address(log.topics[2]))
+    if log.topics[0] == APPROVAL:
+        if len(log.data) < 32:
+            return []
         amount = int.from_bytes(log.data[:32], "big")
-        approvals.append(
-            Approval(log.sequence, log.frame, log.address, _address(log.topics[1]), _address(log.topics[2]), amount)
-        )
-    elif topic == APPROVAL_FOR_ALL and len(log.topics) == 3 and any(log.data[:32]):
-        approvals.append(
-            Approval(log.sequence, log.frame, log.address, _address(log.topics[1]), _address(log.topics[2]), None)
-        )
-    elif topic == TRANSFER_SINGLE and len(log.topics) == 4 and len(log.data) >= 64:
-        transfers.append(
-            Transfer(
-                log.sequence,
-                log.frame,
-                TokenStandard.ERC1155,
-                log.address,
-                _address(log.topics[2]),
-                _address(log.topics[3]),
-                int.from_bytes(log.data[32:64], "big"),
-                int.from_bytes(log.data[:32], "big"),
-            )
-        )
+        return [Approval(log.sequence, log.frame, log.address, *parties, amount)]
+    return [Approval(log.sequence, log.frame, log.address, *parties, None)] if any(log.data[:32]) else []
 
 
 def _wrapping(log: Log, coin: set[tuple[Address, int]]) -> list[Transfer]:
@@ -78,6 +137,19 @@ def _wrapping(log: Log, coin: set[tuple[Address, int]]) -> list[Transfer]:
         return []
     parties = (ZERO_ADDRESS, holder) if log.topics[0] == DEPOSIT else (holder, ZERO_ADDRESS)
     return [Transfer(log.sequence, log.frame, TokenStandard.ERC20, log.address, *parties, amount)]
+
+
+def _sent(log: Log) -> list[Transfer]:
+    """ERC-777: Sent(operator, from, to, ...), Minted(operator, to, ...), Burned(operator, from, ...)."""
+    if len(log.data) < 32 or len(log.topics) != (4 if log.topics[0] == SENT else 3):
+        return []
+    last = _address(log.topics[-1])
+    if log.topics[0] == SENT:
+        parties = (_address(log.topics[2]), last)
+    else:
+        parties = (ZERO_ADDRESS, last) if log.topics[0] == MINTED else (last, ZERO_ADDRESS)
+    amount = int.from_bytes(log.data[:32], "big")
+    return [Transfer(log.sequence, log.frame, TokenStandard.ERC777, log.address, *parties, amount)]
 
 
 def _transfer(log: Log) -> list[Transfer]:
@@ -95,3 +167,43 @@ def _transfer(log: Log) -> list[Transfer]:
 
 def _address(word: bytes) -> Address:
     return Address(word[-20:])
+
+
+def _spendings(transfers: Sequence[Transfer], frames: Sequence[CallFrame]) -> Iterator[Spending]:
+    """The transfers that the token's caller ordered with what is another's, by a call that says so."""
+    for move in transfers:
+        if move.standard is TokenStandard.NATIVE:
+            continue
+        frame = ordering(frames, move)
+        if frame.input[:4] in SPENDING and frame.input[16:36] == move.from_ and frame.from_ != move.from_:
+            yield spending(move, frame.from_)
+
+
+def ordering(frames: Sequence[CallFrame], move: Transfer) -> CallFrame:
+    """The call of the token that made this movement; a proxy's own delegation is left out."""
+    frame = frames[move.frame]
+    while frame.parent >= 0 and frames[frame.parent].context == move.token:
+        frame = frames[frame.parent]
+    return frame
+
+
+def _reserves(logs: Sequence[Log], diffs: StateDiff) -> list[Reserves]:
+    last: dict[Address, tuple[int, int] | None] = {}
+    for log in logs:
+        if log.reverted or not log.topics or log.topics[0] != SYNC:
+            continue
+        words = [int.from_bytes(log.data[at : at + 32], "big") for at in (0, 32)]
+        last[log.address] = (words[0], words[1]) if len(log.data) >= 64 else None
+    return [Reserves(pool, _held(pool, after, diffs), after) for pool, after in last.items()]
+
+
+def _held(pool: Address, after: tuple[int, int] | None, diffs: StateDiff) -> tuple[int, int] | None:
+    """The reserves before, from the slot that packs them: two numbers of 112 bits, and a time above."""
+    if after is None or max(after) > _MASK or pool not in diffs:
+        return None
+    packed, storage = after[0] | after[1] << 112, diffs[pool].storage
+    for slot in sorted(storage):
+        before, now = storage[slot]
+        if now & ((1 << 224) - 1) == packed:
+            return before & _MASK, before >> 112 & _MASK
+    return None

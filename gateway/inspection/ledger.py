@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from gateway.model.facts import Facts, Transfer
+from gateway.model.facts import NATIVE as NATIVE
+from gateway.model.facts import Asset as Asset
+from gateway.model.facts import Changes, Facts, Transfer
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
+_QUERIES = frozenset({BALANCE_OF})
+_NOTHING: Mapping[Asset, int] = {}
+
 BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Address(b"\0" * 19 + b"\x01")})
-
-
-class Asset(NamedTuple):
-    """A token, one item of it, or the chain's own coin (zero address)."""
-
-    token: Address
-    item: int | None = None
-    """token id of an ERC-721 or ERC-1155 item"""
-
-
-NATIVE = Asset(ZERO_ADDRESS)
 
 Holding = tuple[Address, Asset]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
-    """Net effect on every holder, by the transfers that stood."""
+    """Net effect on every holder, by the transfers that stood; each part is drawn up when it is asked for."""
 
-    net: Mapping[Address, Mapping[Asset, int]]
-    """holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address"""
-    minted: Mapping[Asset, int]
-    """asset -> net amount that came out of the zero address (negative: burnt)"""
-    before: Mapping[Holding, int]
-    """what a holder of a changed asset had before the transaction, where storage or a balance query shows it"""
-    supply: Mapping[Asset, int]
-    """units that existed before, of tokens that were minted or burnt, where storage shows it"""
-    outflows: Mapping[Holding, tuple[Transfer, ...]]
-    """the transfers that took from each holder that lost on balance, in order"""
+    facts: Facts
+    simulation: SimulationResult
+
+    @property
+    def net(self) -> Changes:
+        """Holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address."""
+        return self.facts.net
+
+    @property
+    def minted(self) -> Mapping[Asset, int]:
+        """Asset -> net amount that came out of the zero address (negative: burnt)."""
+        return self.facts.minted
+
+    @cached_property
+    def before(self) -> Mapping[Holding, int]:
+        """What a holder of a changed asset had before the transaction, where storage or a balance query shows it."""
+        return _stocks(self.facts, self.simulation)
+
+    @cached_property
+    def supply(self) -> Mapping[Asset, int]:
+        """Units that existed before, of tokens that were minted or burnt, where storage shows it."""
+        return _supplies(self.minted, self.simulation)
+
+    @cached_property
+    def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
+        """The transfers that took from each holder that lost on balance, in order."""
+        net = self.net
+        taken: dict[Holding, list[Transfer]] = defaultdict(list)
+        for move in self.facts.transfers:
+            if move.from_ != move.to and move.amount:
+                asset = Asset(move.token, move.token_id)
+                if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
+                    taken[move.from_, asset].append(move)
+        return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:
         """Fraction (0 to 1) of the holder's own stock that left; None if it lost nothing or the stock is unknown."""
@@ -53,51 +71,27 @@ class Ledger:
 
 
 def keep(facts: Facts, simulation: SimulationResult) -> Ledger:
-    """Build the ledger of one transaction; linear in transfers, storage accesses and frames."""
-    series: dict[Holding, list[Transfer]] = defaultdict(list)
-    sums: dict[Holding, int] = defaultdict(int)
-    for transfer in facts.transfers:
-        if transfer.from_ == transfer.to or not transfer.amount:
-            continue
-        asset = Asset(transfer.token, transfer.token_id)
-        for holder, sign in ((transfer.from_, -1), (transfer.to, 1)):
-            sums[holder, asset] += sign * transfer.amount
-            series[holder, asset].append(transfer)
-    net: dict[Address, dict[Asset, int]] = defaultdict(dict)
-    minted: dict[Asset, int] = {}
-    outflows: dict[Holding, tuple[Transfer, ...]] = {}
-    for (holder, asset), amount in sums.items():
-        if not amount:
-            continue
-        if holder == ZERO_ADDRESS:
-            if asset != NATIVE:
-                minted[asset] = -amount
-            continue
-        net[holder][asset] = amount
-        if amount < 0:
-            outflows[holder, asset] = tuple(move for move in series[holder, asset] if move.from_ == holder)
-    stocks = _stocks(net, series, simulation)
-    return Ledger(dict(net), minted, stocks, _supplies(minted, simulation), outflows)
+    """The ledger of one transaction; linear in transfers, storage accesses and frames."""
+    return Ledger(facts, simulation)
 
 
-def _stocks(
-    net: Mapping[Address, Mapping[Asset, int]], series: Mapping[Holding, list[Transfer]], simulation: SimulationResult
-) -> dict[Holding, int]:
+def _stocks(facts: Facts, simulation: SimulationResult) -> dict[Holding, int]:
+    net = facts.net
     stocks = _from_storage(net, simulation)
     for holder, changes in net.items():
         account = simulation.state_diff.get(holder)
         if NATIVE in changes and account is not None and account.balance is not None:
             stocks[holder, NATIVE] = account.balance[0]
-    for frame in simulation.trace.frames:
-        if frame.input[:4] != BALANCE_OF or len(frame.input) < 36 or len(frame.output) < 32 or frame.error:
-            continue
-        if frame.to is None:
+    queries = simulation.trace.select(selectors=_QUERIES)
+    series = _series(facts, {(frame.to, frame.input[16:36]) for frame in queries}) if queries else {}
+    for frame in queries:
+        if len(frame.input) < 36 or len(frame.output) < 32 or frame.error or frame.to is None:
             continue
         holding = (Address(frame.input[16:36]), Asset(frame.to))
         if holding in stocks or holding[1] not in net.get(holding[0], {}):
             continue
         stock = int.from_bytes(frame.output[:32], "big")
-        for move in series[holding]:
+        for move in series.get(holding, ()):
             if move.sequence > frame.entered:
                 break
             stock += move.amount if move.from_ == holding[0] else -move.amount
@@ -106,7 +100,17 @@ def _stocks(
     return stocks
 
 
-def _from_storage(net: Mapping[Address, Mapping[Asset, int]], simulation: SimulationResult) -> dict[Holding, int]:
+def _series(facts: Facts, asked: Set[tuple[Address | None, bytes]]) -> Mapping[Holding, list[Transfer]]:
+    """The movements of each holding that a balance query was about, in order."""
+    series: dict[Holding, list[Transfer]] = defaultdict(list)
+    for move in facts.transfers:
+        for holder in (move.from_, move.to) if move.from_ != move.to and move.amount else ():
+            if (move.token, holder) in asked:
+                series[holder, Asset(move.token, move.token_id)].append(move)
+    return series
+
+
+def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, int]:
     """A balance is the mapping entry keyed by the holder that changed by exactly what the transfers say."""
     preimages = simulation.trace.preimages
     slots = simulation.trace.slots

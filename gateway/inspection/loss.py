@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
-from gateway.inspection.pool import Market, wrappers
-from gateway.inspection.roles import Roles
+from gateway.inspection.pool import Market
+from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, SimulationResult
@@ -69,9 +69,9 @@ def losses(
         if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
             continue
         lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
-        if not lost or _is_fair(holder, market):
+        if not lost or _is_fair(holder, lost, market):
             continue
-        compensated = any(amount > 0 for amount in changes.values())
+        compensated = any(amount > (DUST if asset == NATIVE else 0) for asset, amount in changes.items())
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
@@ -88,15 +88,20 @@ def _is_wrapper(holder: Address, changes: object) -> bool:
     return isinstance(changes, dict) and set(changes) == {NATIVE}
 
 
-def _is_fair(holder: Address, market: Market) -> bool:
+def _is_fair(holder: Address, lost: Sequence[Asset], market: Market) -> bool:
     pair = market.pairs.get(holder)
-    if pair is not None:
+    if pair is not None and set(lost) <= set(pair.tokens):
         return pair.worth_kept is None or pair.worth_kept >= FAIR
     return holder in market.concentrated
 
 
 def issues(
-    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, simulation: SimulationResult
+    facts: Facts,
+    ledger: Ledger,
+    consent: Consent,
+    roles: Roles,
+    simulation: SimulationResult,
+    wrapped: Set[Asset],
 ) -> tuple[Loss, ...]:
     """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
 
@@ -104,7 +109,6 @@ def issues(
     """
     tokens = frozenset(move.token for move in facts.transfers)
     tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
-    wrapped = wrappers(facts)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
@@ -125,7 +129,7 @@ def issues(
 
 @dataclass(frozen=True, slots=True)
 class _Tracer:
-    frames: tuple[CallFrame, ...]
+    frames: Sequence[CallFrame]
     consent: Consent
     roles: Roles
     tokens: Set[Address]
@@ -148,6 +152,7 @@ class _Tracer:
             caller, chain = self._chain(move, holder)
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
+            links = self._without_own_words(links, chain, move, None if acted else holder)
             allowed = not acted and (move.token, holder, caller) in self.consent.allowances
             agreed = agreed and (allowed or (bool(links) and all(links)))
             signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
@@ -207,6 +212,28 @@ class _Tracer:
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
         return links
+
+    def _without_own_words(
+        self, links: list[tuple[Bond, ...]], chain: list[tuple[Address, int]], move: Transfer, silent: Address | None
+    ) -> list[tuple[Bond, ...]]:
+        """Leave out signatures of signers who were appointed in this transaction.
+
+        Nor does a signature of the ordering side vouch for `silent`, a holder that does nothing itself and of whom
+        the checking contract knows nothing.
+        """
+        since = self.frames[chain[0][1]].entered if chain else 0
+        kept = []
+        for (account, _), bonds in zip(chain, links, strict=True):
+            if Bond.SIGNATURE not in bonds:
+                kept.append(bonds)
+                continue
+            signers = self.consent.signers(account, before=move.sequence, since=since)
+            own = silent is not None and signers <= self.roles.cluster
+            strange = own and silent not in self.consent.entries.get(account, ())
+            if signers and (signers <= self.consent.appointed or strange):
+                bonds = tuple(bond for bond in bonds if bond is not Bond.SIGNATURE)
+            kept.append(bonds)
+        return kept
 
     def _helper_bonds(
         self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer

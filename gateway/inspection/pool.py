@@ -5,22 +5,30 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
-from gateway.inspection.ledger import NATIVE, Asset, Ledger
+from gateway.inspection.facts import DEPOSIT, WITHDRAWAL
+from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset, Ledger
 from gateway.model.facts import Facts, TokenStandard
-from gateway.model.primitive import Address
+from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 
-SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
 V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
 V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
 V3_COLLECT = bytes.fromhex("70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0")
 PANCAKE_V3_SWAP = bytes.fromhex("19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83")
+SWAPPED = frozenset((V3_SWAP, PANCAKE_V3_SWAP))
+_CONCENTRATED = SWAPPED | {V3_BURN, V3_COLLECT}
 GET_RESERVES = bytes.fromhex("0902f1ac")
-MASK_112 = (1 << 112) - 1
+SLOT_ZERO = bytes.fromhex("3850c7bd")
+WRAP = bytes.fromhex("d0e30db0")
+UNWRAP = bytes.fromhex("2e1a7d4d")
 MASK_160 = (1 << 160) - 1
+WRAPPER_SIZE = 8192
+"""bytes of code; wrapped coins have about 3,000, vaults with the same doors and names are larger"""
+CODES_REMEMBERED = 8192
+_WRAPPING: dict[Hash32, bool] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Market:
     """pools with concentrated liquidity that swapped or paid out positions"""
     prices: Mapping[Asset, float]
     """value of one smallest unit, in one unit of account for all assets that are connected; absent: not known"""
+    roots: Mapping[Address, int] = field(default_factory=dict)
+    """pool with concentrated liquidity -> square root of its price before, times 2**96, where storage shows it"""
 
     def value(self, amounts: Mapping[Asset, int]) -> tuple[float, bool]:
         """(sum of the priced amounts, True if every amount had a price)."""
@@ -78,30 +88,32 @@ class Market:
         return total, complete
 
 
-def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> Market:
-    """Find the pools and price what they trade; linear in logs and accesses."""
-    syncing: set[Address] = set()
+def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: Set[Asset]) -> Market:
+    """Find the pools and price what they trade; linear in logs and accesses.
+
+    `wrapped`: what `wrappers` found.
+    """
     swaps: dict[Address, int] = {}
     paying: set[Address] = set()
-    for log in simulation.trace.logs:
-        if log.reverted or not log.topics:
+    for log in simulation.trace.events(_CONCENTRATED):
+        if log.reverted:
             continue
-        if log.topics[0] == SYNC:
-            syncing.add(log.address)
-        elif log.topics[0] in (V3_SWAP, PANCAKE_V3_SWAP) and len(log.data) >= 160:
+        if log.topics[0] in SWAPPED and len(log.data) >= 160:
             swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
         elif log.topics[0] in (V3_BURN, V3_COLLECT):
             paying.add(log.address)
-    pairs = {address: pair for address in syncing if (pair := _pair(address, ledger)) is not None}
+    announced = dict.fromkeys(row.pool for row in facts.reserves)
+    pairs = {address: pair for address in announced if (pair := _pair(address, ledger)) is not None}
+    pairs.update(_flashed(announced.keys() - pairs.keys(), facts, ledger, simulation))
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
-    edges += _concentrated_edges(swaps, ledger, simulation)
-    edges += [(token, NATIVE, 1.0, float("inf")) for token in wrappers(facts)]
-    prices = _spread(edges)
+    roots = _roots(swaps.keys(), simulation)
+    edges += _concentrated_edges(swaps, roots, ledger)
+    prices = _spread(edges, [(token, NATIVE, 1.0, float("inf")) for token in wrapped])
     for pair in pairs.values():
         if pair.supply and pair.tokens[0] in prices and Asset(pair.address) not in prices:
             worth = 2 * pair.before[0] * prices[pair.tokens[0]]  # both sides of a pair are worth the same
             prices[Asset(pair.address)] = worth / pair.supply
-    return Market(pairs, frozenset(swaps) | paying, prices)
+    return Market(pairs, frozenset(swaps) | paying, prices, roots)
 
 
 Edge = tuple[Asset, Asset, float, float]
@@ -125,19 +137,60 @@ def _pair(address: Address, ledger: Ledger) -> Pair | None:
     return Pair(address, (first, second), before, after, burnt, ledger.supply.get(liquidity))
 
 
+def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: SimulationResult) -> dict[Address, Pair]:
+    """Pairs of which one side came back as it was; what they hold of it they asked the token themselves."""
+    if not pools:
+        return {}
+    asked: dict[Address, dict[Asset, tuple[int, int]]] = defaultdict(dict)
+    for frame in simulation.trace.frames:
+        pool = frame.from_
+        if pool not in pools or frame.input[:4] != BALANCE_OF or frame.input[16:36] != pool or frame.to is None:
+            continue
+        if len(frame.output) >= 32 and not frame.error:
+            stock = int.from_bytes(frame.output[:32], "big")
+            asked[pool].setdefault(Asset(frame.to), (frame.entered, stock))
+    found = {}
+    for pool, answers in asked.items():
+        changes = ledger.net.get(pool, {})
+        both = all(asset in changes for asset in answers)
+        if len(answers) != 2 or both or any(asset.token == pool for asset in answers):
+            continue
+        stocks = {}
+        for asset, (at, stock) in answers.items():
+            moved = sum(
+                (move.to == pool) * move.amount - (move.from_ == pool) * move.amount
+                for move in facts.transfers
+                if move.token == asset.token and move.sequence < at
+            )
+            stocks[asset] = stock - moved
+        if min(stocks.values()) <= 0:
+            continue
+        first, second = stocks
+        before = (stocks[first], stocks[second])
+        after = (max(0, before[0] + changes.get(first, 0)), max(0, before[1] + changes.get(second, 0)))
+        liquidity = Asset(pool)
+        burnt = -ledger.minted.get(liquidity, 0)
+        found[pool] = Pair(pool, (first, second), before, after, burnt, ledger.supply.get(liquidity))
+    return found
+
+
 def _edge(tokens: tuple[Asset, Asset], reserves: tuple[int, int]) -> Edge:
     return tokens[0], tokens[1], reserves[1] / reserves[0], float(reserves[1])
 
 
-def _concentrated_edges(swaps: Mapping[Address, int], ledger: Ledger, simulation: SimulationResult) -> list[Edge]:
-    first: dict[Address, int] = {}
-    for use in simulation.trace.slots or ():
-        if use.slot == 0 and use.address in swaps:
-            first[use.address] = use.before & MASK_160
+def _roots(pools: Set[Address], simulation: SimulationResult) -> dict[Address, int]:
+    return {
+        use.address: root
+        for use in (simulation.trace.slots or () if pools else ())
+        if use.slot == 0 and use.address in pools and (root := use.before & MASK_160)
+    }
+
+
+def _concentrated_edges(swaps: Mapping[Address, int], roots: Mapping[Address, int], ledger: Ledger) -> list[Edge]:
     edges = []
     for pool, later in swaps.items():
         tokens = sorted(asset for asset in ledger.net.get(pool, {}) if asset.item is None and asset != NATIVE)
-        root = first.get(pool) or later
+        root = roots.get(pool) or later
         if len(tokens) != 2 or not root:
             continue
         depth = ledger.before.get((pool, tokens[1])) or abs(ledger.net[pool][tokens[1]])
@@ -145,33 +198,60 @@ def _concentrated_edges(swaps: Mapping[Address, int], ledger: Ledger, simulation
     return edges
 
 
-def wrappers(facts: Facts) -> set[Asset]:
-    """Tokens minted against, or burnt for, the same amount of the chain's coin in the same contract."""
+def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
+    """Tokens that are the chain's coin in another form.
+
+    Either this transaction shows it, by a token that is minted against, or burnt for, the same amount of coin in the
+    same contract; or the code that ran says it: it has the two doors and the two events of a wrapped coin.
+    """
     coin = {(move.from_, move.to, move.amount) for move in facts.transfers if move.standard is TokenStandard.NATIVE}
     found = set()
+    tokens = set()
     for move in facts.transfers:
         if move.standard is not TokenStandard.ERC20:
             continue
+        tokens.add(move.token)
         entered = not any(move.from_) and (move.to, move.token, move.amount) in coin
         left = not any(move.to) and (move.token, move.from_, move.amount) in coin
         if entered or left:
             found.add(Asset(move.token))
+    codes = {key for key, code in (simulation.trace.codes or {}).items() if _wraps(key, code)}
+    for frame in simulation.trace.frames if codes else ():
+        if frame.code_hash in codes and frame.context in tokens and frame.context not in simulation.created:
+            found.add(Asset(frame.context))
     return found
 
 
-def _spread(edges: list[Edge]) -> dict[Asset, float]:
-    """Price every asset that a chain of pools connects to the busiest one; deeper pools speak first."""
+def _wraps(key: Hash32, code: bytes) -> bool:
+    """True if the code has the parts of a wrapped coin; asked once for each code."""
+    known = _WRAPPING.get(key)
+    if known is None:
+        if len(_WRAPPING) >= CODES_REMEMBERED:
+            _WRAPPING.clear()
+        small = len(code) <= WRAPPER_SIZE
+        known = small and all(code.find(part) >= 0 for part in (DEPOSIT, WITHDRAWAL, WRAP, UNWRAP))
+        _WRAPPING[key] = known
+    return known
+
+
+def _spread(edges: list[Edge], coins: list[Edge]) -> dict[Asset, float]:
+    """Price every asset that a chain of pools connects to the coin, or else to the busiest one.
+
+    `coins` tie other forms of the coin to it; alone they price nothing. Deeper pools speak first.
+    """
     links: dict[Asset, list[tuple[Asset, float, float]]] = defaultdict(list)
-    for asset, other, price, depth in edges:
+    for asset, other, price, depth in (*edges, *coins):
         if price <= 0.0 or price == float("inf"):
             continue
         links[asset].append((other, 1.0 / price, depth))
         links[other].append((asset, price, depth / price if price else 0.0))
     prices: dict[Asset, float] = {}
-    roots = sorted(links, key=lambda asset: (asset != NATIVE, -len(links[asset]), asset))
-    if not roots:
+    if not links:
         return prices
-    heap: list[tuple[float, Asset, float]] = [(float("-inf"), roots[0], 1.0)]
+    forms = {NATIVE, *(asset for asset, *_ in coins)}
+    traded = {asset for edge in edges for asset in edge[:2]}
+    root = NATIVE if forms & traded or not edges else min(traded, key=lambda asset: (-len(links[asset]), asset))
+    heap: list[tuple[float, Asset, float]] = [(float("-inf"), root, 1.0)]
     while heap:
         _, asset, price = heapq.heappop(heap)
         if asset in prices:

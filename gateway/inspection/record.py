@@ -46,7 +46,7 @@ def records(simulation: SimulationResult, contracts: Set[Address], accounts: Set
         return {}
     frames = simulation.trace.frames
     written: dict[tuple[Address, int], list[int]] = {}
-    for access in simulation.trace.accesses or ():
+    for access in simulation.trace.accesses_of({contract for contract, _ in kept}):
         if access.kind is not AccessKind.SSTORE or (access.address, access.slot) not in kept:
             continue
         if frames[access.frame].reverted:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.ledger import BALANCE_OF
-from gateway.model.facts import Transfer
+from gateway.model.facts import Comeback, Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import AccessKind, CallFrame, StorageAccess, Trace
 
@@ -82,7 +82,8 @@ def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
     """Returns that changed a slot which the open call also used; needs storage accesses."""
     if not returns:
         return
-    slots, writes = _by_slot(trace), _writes(trace)
+    accesses = trace.accesses_of({account for _, inner, _ in returns if (account := inner.context) is not None})
+    slots, writes = _by_slot(accesses), _writes(accesses)
     for outer, inner, through in returns:
         account = inner.context
         if account is None:
@@ -101,9 +102,10 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
     views = [(outer, view) for outer, view, _ in returns if view.from_ not in cluster and view.from_ != view.context]
     if not views:
         return
-    slots = _by_slot(trace)
+    accesses = trace.accesses_of({account for _, view in views if (account := view.context) is not None})
+    slots = _by_slot(accesses)
     reads: dict[Address, list[StorageAccess]] = defaultdict(list)
-    for access in trace.accesses or ():
+    for access in accesses:
         if access.kind is AccessKind.SLOAD:
             reads[access.address].append(access)  # also by code that it borrows: proxies answer that way
     for outer, view in views:
@@ -149,50 +151,49 @@ def half_paid(
                 break
 
 
-def returns(frames: tuple[CallFrame, ...], cluster: Set[Address]) -> Iterator[Return]:
-    """Frames that came back into an open contract through the ordering side; one pass with a stack."""
-    stack: list[CallFrame] = []
-    open_at: dict[Address, list[int]] = defaultdict(list)
-    members: list[int] = []
+def returns(frames: Sequence[CallFrame], edges: Sequence[Comeback], cluster: Set[Address]) -> Iterator[Return]:
+    """The comebacks that led through the ordering side; linear in edges and in the frames on their way."""
+    nearest: dict[int, int] = {}
     found = 0
-    for frame in frames:
-        while stack and stack[-1].index != frame.parent:
-            _leave(stack, open_at, members)
-        account = frame.context
-        if account is not None:
-            entered = open_at[account]
-            if entered and members and account not in cluster and members[-1] > entered[0]:
-                found += 1
-                if found > REENTRIES_EXAMINED:
-                    return
-                through = stack[members[-1]].context
-                if through is not None:
-                    yield stack[entered[0]], frame, through
-            entered.append(len(stack))
-            if account in cluster:
-                members.append(len(stack))
-        stack.append(frame)
+    for edge in edges:
+        if edge.account in cluster:
+            continue
+        member = _member(frames, frames[edge.inner].parent, cluster, nearest)
+        if member <= edge.outer:
+            continue
+        found += 1
+        if found > REENTRIES_EXAMINED:
+            return
+        through = frames[member].context
+        if through is not None:
+            yield frames[edge.outer], frames[edge.inner], through
 
 
-def _leave(stack: list[CallFrame], open_at: Mapping[Address, list[int]], members: list[int]) -> None:
-    account = stack.pop().context
-    if account is not None:
-        open_at[account].pop()
-    if members and members[-1] == len(stack):
-        members.pop()
+def _member(frames: Sequence[CallFrame], index: int, cluster: Set[Address], known: dict[int, int]) -> int:
+    """The innermost frame of the cluster on the way up from `index`, itself included; -1 if there is none."""
+    way = []
+    while index >= 0 and index not in known:
+        way.append(index)
+        if frames[index].context in cluster:
+            known[index] = index
+            break
+        index = frames[index].parent
+    answer = known.get(index, -1)
+    for passed in way:
+        known[passed] = answer
+    return answer
 
 
-def _by_slot(trace: Trace) -> dict[tuple[Address, int], list[StorageAccess]]:
+def _by_slot(accesses: Sequence[StorageAccess]) -> dict[tuple[Address, int], list[StorageAccess]]:
     slots: dict[tuple[Address, int], list[StorageAccess]] = defaultdict(list)
-    for access in trace.accesses or ():
-        if access.kind in (AccessKind.SLOAD, AccessKind.SSTORE):
-            slots[access.address, access.slot].append(access)
+    for access in accesses:
+        slots[access.address, access.slot].append(access)
     return slots
 
 
-def _writes(trace: Trace) -> dict[Address, list[StorageAccess]]:
+def _writes(accesses: Sequence[StorageAccess]) -> dict[Address, list[StorageAccess]]:
     writes: dict[Address, list[StorageAccess]] = defaultdict(list)
-    for access in trace.accesses or ():
+    for access in accesses:
         if access.kind is AccessKind.SSTORE and access.value != access.previous:
             writes[access.address].append(access)
     return writes

@@ -10,17 +10,24 @@ from importlib.metadata import EntryPoint, entry_points, version
 
 from gateway.errors import ConfigurationError
 from gateway.inspection.detector import Detector
+from gateway.model.finding import DetectorOutcome, OutcomeStatus
+from gateway.model.lazy import cached_property
 
 GROUP = "stopgate.detectors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ruleset:
     """The detectors that run, cheapest first, and the hash every verdict carries."""
 
     detectors: tuple[Detector, ...]
     hash: str
     """first 16 hex digits of SHA-256 over ids, versions, severities and confidences"""
+
+    @cached_property
+    def each(self) -> tuple[tuple[Detector, DetectorOutcome], ...]:
+        """Each detector with its outcome where a need of it does not hold."""
+        return tuple((one, DetectorOutcome(one.id, OutcomeStatus.COMPLETED, 0.0)) for one in self.detectors)
 
 
 def load(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
 from gateway.inspection.door import PAYING, behind, is_unknown
+from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
-from gateway.inspection.pool import wrappers
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 DUST = 10**14
@@ -21,9 +21,13 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
+MOST = 0.5
+"""part of an outsider's stock that no claim or fee takes"""
 DOORS = 8
 """doors one behind the other that are looked through"""
+KEEPERS_EXAMINED = 16
 PAYEES_EXAMINED = 32
+_CALLS = frozenset({FrameKind.CALL})
 NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
 
@@ -35,7 +39,8 @@ class Roles:
     origin: Address
     cluster: frozenset[Address]
     """origin, contracts that it made now or earlier, the contract it calls (not a token, nor one that pays the
-    origin) and the one behind it if that is but a door, and accounts without code that these pay or name"""
+    origin or robs others for it) and the one behind it if that is but a door, contracts that only these know and that
+    keep what outsiders pay them, and accounts without code that these pay or name"""
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
@@ -48,20 +53,24 @@ def assign(
     facts: Facts,
     ledger: Ledger,
     memory: Memory,
+    wrapped: Set[Asset],
     consent: Consent | None = None,
 ) -> Roles:
-    """Decide the roles of one transaction; linear in frames and transfers."""
+    """Decide the roles of one transaction; linear in frames and transfers.
+
+    `wrapped`: tokens that are the chain's coin in another form.
+    """
     cluster = {transaction.sender, *memory.created}
-    for frame in simulation.trace.frames:
-        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted and frame.to is not None:
+    for frame in simulation.trace.select(kinds=CREATIONS):
+        if not frame.reverted and frame.to is not None:
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
     _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
+        _adopt_keepers(simulation, facts, ledger, consent, cluster)
     _adopt_payees(simulation, facts, ledger, cluster)
-    wrapped = wrappers(facts)
     sums: dict[Asset, int] = defaultdict(int)
     for member in cluster:
         for asset, amount in ledger.net.get(member, {}).items():
@@ -71,13 +80,13 @@ def assign(
         if transfer.to in cluster:
             asset = Asset(transfer.token, transfer.token_id)
             inflow[NATIVE if asset in wrapped else asset] += transfer.amount
+    sums[NATIVE] += sum(
+        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
+    )  # coin sent to the zero address is thrown away, and pays nobody
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
             sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
-    sums[NATIVE] += sum(
-        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
-    )  # coin sent to the zero address is thrown away, and pays nobody
     gave = {
         asset: -amount
         for asset, amount in sums.items()
@@ -103,6 +112,8 @@ def _adopt_entry(
         if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
             return
         if entry not in cluster and _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
+            return
+        if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
             return
         cluster.add(entry)
         _adopt_created(simulation, cluster)
@@ -134,10 +145,30 @@ def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
     return False
 
 
+def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, frames: Sequence[CallFrame]) -> bool:
+    """True if the called contract spent allowances of others, took most of what they own, and the origin has more.
+
+    Whoever holds allowances of outsiders is a servant of many, not the origin's own tool.
+    """
+    for move in facts.transfers:
+        asset = Asset(move.token, move.token_id)
+        if move.token == ZERO_ADDRESS or move.from_ in cluster or move.from_ in (entry, ZERO_ADDRESS):
+            continue
+        if not any(ledger.net.get(member, {}).get(asset, 0) > 0 for member in cluster):
+            continue
+        if (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
+            continue
+        frame = frames[move.frame]
+        while frame.parent >= 0 and frames[frame.parent].context == move.token:
+            frame = frames[frame.parent]
+        if frame.from_ == entry:
+            return True
+    return False
+
+
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
-    for frame in simulation.trace.frames:
-        created = frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and not frame.reverted
-        if created and frame.to is not None and frame.from_ in cluster:
+    for frame in simulation.trace.select(kinds=CREATIONS):
+        if not frame.reverted and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
 
 
@@ -146,20 +177,53 @@ def _adopt_servants(
 ) -> None:
     """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
     payers = {move.from_ for move in facts.transfers if move.to in cluster}
-    for frame in simulation.trace.frames:
+    payers -= cluster
+    for frame in simulation.trace.select(kinds=_CALLS, to=payers) if payers else ():
         servant = frame.to
-        if servant is None or frame.from_ not in cluster or servant in cluster or servant not in payers:
-            continue
-        if frame.kind is not FrameKind.CALL or ledger.net.get(servant):
+        if servant is None or frame.from_ not in cluster or servant in cluster or ledger.net.get(servant):
             continue
         if consent.knows(servant, frame.from_):
             cluster.add(servant)
 
 
+def _adopt_keepers(
+    simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
+) -> None:
+    """Take in contracts that act on the word of the cluster alone, and keep what outsiders pay them.
+
+    The cluster calls them, or names them to the outsider who does; they lose nothing, nobody who pays or calls them
+    had their address before, and nobody lets them spend. Attackers keep helpers of that kind, often made days before.
+    """
+    frames = simulation.trace.frames
+    payers: dict[Address, set[Address]] = defaultdict(set)
+    for move in facts.transfers:
+        if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
+            payers[move.to].add(move.from_)
+    tokens = {move.token for move in facts.transfers}
+    callers: dict[Address, set[Address]] = defaultdict(set)
+    called: dict[Address, int] = {}
+    for frame in frames:
+        keeper = frame.to
+        if keeper not in payers or keeper in tokens or keeper in cluster:
+            continue
+        if frame.kind is FrameKind.CALL and frame.code_hash is not None:
+            called.setdefault(keeper, frame.index)
+            callers[keeper].add(frame.from_)
+    spenders = {spender for _, owner, spender in consent.allowances if owner not in cluster and any(owner[:12])}
+    for keeper, first in list(called.items())[:KEEPERS_EXAMINED]:
+        kept = ledger.net.get(keeper)
+        if not kept or any(amount < 0 for amount in kept.values()) or keeper in spenders:
+            continue
+        if callers[keeper].isdisjoint(cluster) and not _names(frames, first, keeper, cluster):
+            continue
+        if not any(consent.knows(other, keeper) for other in (payers[keeper] | callers[keeper]) - cluster):
+            cluster.add(keeper)
+
+
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
     frames = simulation.trace.frames
-    active = {frame.to for frame in frames if frame.code_hash is not None}
+    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
     asked: set[Address] = set()
     for move in facts.transfers:
         payee = move.to
@@ -175,15 +239,12 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
                 cluster.add(payee)
 
 
-def asker(frames: tuple[CallFrame, ...], move: Transfer) -> Address:
+def asker(frames: Sequence[CallFrame], move: Transfer) -> Address:
     """Who called the token for this movement; a proxy's own delegation is left out."""
-    frame = frames[move.frame]
-    while frame.parent >= 0 and frames[frame.parent].context == move.token:
-        frame = frames[frame.parent]
-    return frame.from_
+    return ordering(frames, move).from_
 
 
-def _names(frames: tuple[CallFrame, ...], index: int, payee: Address, cluster: set[Address]) -> bool:
+def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:
     """True if a call out of the cluster that led to frame `index` carries the payee's address."""
     while index >= 0:
         frame = frames[index]

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.pool import wrappers
 from gateway.inspection.subject import Inspection
 from gateway.model.case import LossBasis, LossEstimate
 from gateway.model.finding import Finding
@@ -66,7 +65,7 @@ class _Valuer:
 
     def __init__(self, subject: Inspection, book: PriceBook) -> None:
         self._subject, self._book = subject, book
-        self._coins = {NATIVE, *wrappers(subject.facts), *map(Asset, book.wrapped)}
+        self._coins = {NATIVE, *subject.wrapped, *map(Asset, book.wrapped)}
         self._rate = self._anchored()
 
     def worth(self, amounts: Mapping[Asset, int]) -> _Worth:

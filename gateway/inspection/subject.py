@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from gateway.inspection.acquaintance import learn
+from gateway.inspection.bent import BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.facts import derive
-from gateway.inspection.ledger import Asset, Ledger, keep
+from gateway.inspection.growth import Growth, growths, wagers
+from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
 from gateway.inspection.loss import HELPER_FRAMES, Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.payment import payments
+from gateway.inspection.need import Need
 from gateway.inspection.pool import Market, survey, wrappers
 from gateway.inspection.record import Records, records
 from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.facts import Facts
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -29,6 +31,10 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
+MOSTLY = 0.5
+"""a part of the loot that must be followed where it was sold"""
+SOLD_OUT = 0.3
+"""part of a stock from which on it matters who took the proceeds of its sale"""
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
@@ -47,7 +53,7 @@ class Inspection:
     @cached_property
     def facts(self) -> Facts:
         """Facts of the engine if it derives them, else derived here."""
-        return self.simulation.facts or derive(self.transaction, self.simulation)
+        return derive(self.simulation) if self.simulation.facts is None else self.simulation.facts
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -57,7 +63,14 @@ class Inspection:
     @cached_property
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
-        return assign(self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.consent)
+        return assign(
+            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.wrapped, self.consent
+        )
+
+    @cached_property
+    def wrapped(self) -> Set[Asset]:
+        """Tokens that are the chain's coin in another form."""
+        return wrappers(self.facts, self.simulation)
 
     @cached_property
     def consent(self) -> Consent:
@@ -67,7 +80,7 @@ class Inspection:
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        return survey(self.facts, self.ledger, self.simulation)
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped)
 
     @cached_property
     def trades(self) -> Trades:
@@ -75,18 +88,56 @@ class Inspection:
         return trades(self.simulation)
 
     @cached_property
+    def _met(self) -> dict[Need, bool]:
+        return {}
+
+    def meets(self, needs: Set[Need]) -> bool:
+        """True if all of `needs` hold."""
+        known = self._met
+        for need in needs:
+            holds = known.get(need)
+            if holds is None:
+                holds = known[need] = self._holds(need)
+            if not holds:
+                return False
+        return True
+
+    def _holds(self, need: Need) -> bool:
+        match need:
+            case Need.OUTSIDER_LOSS:
+                return self._outsider_lost
+            case Need.CREATION:
+                return bool(self.memory.created or self.simulation.created)
+            case Need.CALLS:
+                return len(self.simulation.trace.frames) > 1
+            case Need.COMEBACK:
+                return bool(self.facts.comebacks)
+
+    @cached_property
+    def _outsider_lost(self) -> bool:
+        sender = self.transaction.sender
+        losers = [
+            holder
+            for holder, changes in self.ledger.net.items()
+            if holder != sender and any(amount < 0 for amount in changes.values())
+        ]
+        return bool(losers) and not self.roles.cluster.issuperset(losers)
+
+    @cached_property
     def losses(self) -> tuple[Loss, ...]:
         """What outsiders lost, and whether they agreed."""
+        if not self._outsider_lost:
+            return ()
         return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
 
     @cached_property
     def _returns(self) -> tuple[Return, ...]:
-        return tuple(returns(self.simulation.trace.frames, self.roles.cluster))
+        return tuple(returns(self.simulation.trace.frames, self.facts.comebacks, self.roles.cluster))
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
-        if not self.memory.acquainted:
+        if not self.memory.acquainted or not self._outsider_lost:
             return ()
         consent = gather(self.transaction, self.simulation, self.memory.acquainted)
         return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation)
@@ -131,7 +182,9 @@ class Inspection:
     @cached_property
     def issues(self) -> tuple[Loss, ...]:
         """Tokens that were made here, each as a loss of all its holders."""
-        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation)
+        if not any(amount > 0 for amount in self.ledger.minted.values()):
+            return ()
+        return issues(self.facts, self.ledger, self.consent, self.roles, self.simulation, self.wrapped)
 
     @cached_property
     def conjured(self) -> tuple[Conjured, ...]:
@@ -147,7 +200,24 @@ class Inspection:
     @cached_property
     def round_trips(self) -> tuple[RoundTrip, ...]:
         """Deposits of the ordering side that came back whole beside a loss of the same contract."""
+        if not self.losses:
+            return ()
         return round_trips(self.facts, self.ledger, self.roles, self.losses, self.simulation)
+
+    @cached_property
+    def growths(self) -> tuple[Growth, ...]:
+        """Deposits of the ordering side that came back larger."""
+        return tuple(growths(self.facts, self.simulation.trace.frames, self.roles, self.losses))
+
+    @cached_property
+    def wagers(self) -> frozenset[Address]:
+        """Contracts that took a stake and paid a prize within one call."""
+        return wagers(self.facts, self.simulation.trace.frames, self.roles, self.losses)
+
+    @cached_property
+    def bent_prices(self) -> tuple[BentPrice, ...]:
+        """Looks of outsiders at pools whose price the ordering side had bent."""
+        return bent_prices(self.facts, self.market, self.roles, self.simulation)
 
     @cached_property
     def consideration(self) -> float | None:
@@ -175,7 +245,7 @@ class Inspection:
         selfmade = overspent(self.ledger, self.roles.cluster)
         return {
             asset: amount
-            for asset, amount in self._payments.items()
+            for asset, amount in self.roles.gave.items()
             if asset not in selfmade
             and (
                 amount > CRUMBS
@@ -185,37 +255,99 @@ class Inspection:
             )
         }
 
-    @cached_property
-    def _payments(self) -> Mapping[Asset, int]:
-        return payments(self.facts, self.ledger, self.roles, wrappers(self.facts), self.simulation)
-
     @property
     def gained_for_little(self) -> bool:
         """True if the ordering side has more than before and paid less than half of it."""
         return self.consideration is not None and self.consideration < CHEAP
 
     def gain_covers(self, loss: Loss) -> bool:
-        """True if the ordering side ended with a good part of what was lost: of that asset, or of its value."""
+        """True if the ordering side ended with a good part of what was lost.
+
+        Of that asset, of its value, or of what somebody gave for it.
+        """
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)
         lost, complete = self.market.value({loss.asset: loss.amount})
-        return complete and lost > 0.0 and gained >= COVERED * lost
+        return (complete and lost > 0.0 and gained >= COVERED * lost) or self._sold(loss)
+
+    def _sold(self, loss: Loss) -> bool:
+        """True if one outsider ended with most of what was lost, and the ordering side with most of what it gave."""
+        for holder, changes in self.ledger.net.items():
+            if holder in self.roles.cluster or changes.get(loss.asset, 0) < MOSTLY * loss.amount:
+                continue
+            for asset, amount in changes.items():
+                kind = NATIVE if asset in self.wrapped else asset
+                if amount < 0 and self.roles.gained.get(kind, 0) >= MOSTLY * -amount:
+                    return True
+        return False
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        return not (loss.agreed or loss.signed or (loss.settled and not self.gain_covers(loss)))
+        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
+        agreed = loss.agreed and not self._by_an_open_door(loss)
+        return not (agreed or loss.signed or kept)
 
-    def stranger(self, contract: Address, frame: int, before: int) -> Address | None:
+    def _by_an_open_door(self, loss: Loss) -> bool:
+        """True if the holder obeyed the called contract, as always, and that one obeys everybody.
+
+        The called contract is none of the origin's: the holder knows it as an office, it keeps nothing, and hands
+        what it was given to an origin that neither of the two has heard of.
+        """
+        door, origin = self.transaction.to, self.roles.origin
+        if door is None or door not in self.roles.cluster or door in self.memory.created or not loss.acted:
+            return False
+        if door == loss.holder or self.ledger.net.get(door) or not self.consent.knows(loss.holder, door):
+            return False
+        entered = self.simulation.trace.frames[loss.frames[0]].entered
+        if door in self.consent.entries.get(loss.holder, ()):
+            return False
+        if 2 * self.ledger.net.get(origin, {}).get(loss.asset, 0) < loss.amount:
+            return False
+        if self.consent.bonds(loss.holder, frozenset((origin,)), before=entered):
+            return False
+        return self.stranger(door, loss.frames[0], entered, door=True) is not None
+
+    def _took_proceeds(self, loss: Loss) -> bool:
+        """True if a loss without a price went to traders, and what these paid out ended with the ordering side.
+
+        Of what came in, that side has the greater part, and gave nothing: a keeper would have a fee of it.
+        """
+        if self.consideration != 0.0 or loss.compensated or loss.asset in self.market.prices:
+            return False
+        if (loss.share or 0.0) < SOLD_OUT:
+            return False
+        receivers = {move.to for move in self.ledger.outflows[loss.holder, loss.asset]}
+        if not any(amount < 0 for to in receivers for amount in self.ledger.net.get(to, {}).values()):
+            return False
+        paid_out: dict[Asset, int] = {}
+        for holder, changes in self.ledger.net.items():
+            for asset, amount in changes.items():
+                if amount < 0 and asset in self.roles.gained and holder not in self.roles.cluster:
+                    paid_out[asset] = paid_out.get(asset, 0) - amount
+        return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
+
+    def has_standing_order(self, holder: Address) -> bool:
+        """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
+        tokens = {move.token for move in self.facts.transfers}
+        return any(
+            holder in known and contract not in tokens
+            for record in (self.consent.entries, self.consent.stored)
+            for contract, known in record.items()
+        )
+
+    def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
         """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
 
-        A registry that the contract had named before, and asks on the way, may answer for the caller.
+        A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
+        this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
         frames = self.simulation.trace.frames
         chain = path(frames, frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
-        if contract in self.roles.cluster:
+        called = contract == self.transaction.to and contract not in self.memory.created
+        if contract in self.roles.cluster and not (door and called):
             return None
         parties = frozenset((caller, self.roles.origin))
         if self.consent.bonds(contract, parties, before=before):

@@ -42,6 +42,7 @@ WORDS = {
 """topic -> positions of the data words that name what came in and what went out"""
 BOUGHT = _topic("TokenPurchase(address,uint256,uint256)")
 SOLD = _topic("EthPurchase(address,uint256,uint256)")
+_SWAPS = frozenset({PAIR, SINGLETON, BOUGHT, SOLD, *SIGNED, *INDEXED, *WORDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Trades:
 def trades(simulation: SimulationResult) -> Trades:
     """Read every swap event that stood; linear in logs."""
     found: dict[Address, dict[Direction, None]] = defaultdict(dict)
-    for log in simulation.trace.logs:
-        if log.reverted or not log.topics:
+    for log in simulation.trace.events(_SWAPS):
+        if log.reverted:
             continue
         way = _direction(log)
         if way is not None and way[0] != way[1]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
-from gateway.model.primitive import Address
+from gateway.model.lazy import cached_property
+from gateway.model.primitive import ZERO_ADDRESS, Address
 
 
 class TokenStandard(StrEnum):
@@ -15,10 +17,11 @@ class TokenStandard(StrEnum):
     ERC20 = "erc20"
     ERC721 = "erc721"
     ERC1155 = "erc1155"
+    ERC777 = "erc777"
+    """announced by ERC-777's own events alone; a token that also says Transfer counts as ERC20, and once"""
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """One movement of an asset that stood at the end of the transaction."""
 
     sequence: int
@@ -33,8 +36,7 @@ class Transfer:
     token_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(NamedTuple):
     """One allowance that was set; `amount` is None for an approval of all tokens (ERC-721/1155)."""
 
     sequence: int
@@ -45,9 +47,139 @@ class Approval:
     amount: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Derived facts of one transaction."""
+class Spending(NamedTuple):
+    """A movement that the token's caller ordered with tokens of another: an approval was used."""
 
-    transfers: tuple[Transfer, ...] = ()
-    approvals: tuple[Approval, ...] = ()
+    sequence: int
+    frame: int
+    token: Address
+    owner: Address
+    spender: Address
+    amount: int
+    token_id: int | None = None
+
+
+def spending(move: Transfer, spender: Address) -> Spending:
+    """`move` as ordered by `spender`."""
+    return Spending(move.sequence, move.frame, move.token, move.from_, spender, move.amount, move.token_id)
+
+
+class Comeback(NamedTuple):
+    """A frame on an account that was open already, with another account's frame in between."""
+
+    account: Address
+    outer: int
+    """outermost open frame of the account"""
+    inner: int
+    """frame that came back"""
+
+
+class Reserves(NamedTuple):
+    """What a pair announced with `Sync(uint112,uint112)`."""
+
+    pool: Address
+    before: tuple[int, int] | None
+    """the packed reserves that its storage held before the transaction; None if no changed slot holds them"""
+    after: tuple[int, int] | None
+    """as announced last; None if that announcement was malformed"""
+
+
+class Asset(NamedTuple):
+    """A token, one item of it, or the chain's own coin (zero address)."""
+
+    token: Address
+    item: int | None = None
+    """token id of an ERC-721 or ERC-1155 item"""
+
+
+NATIVE = Asset(ZERO_ADDRESS)
+
+Changes = Mapping[Address, Mapping[Asset, int]]
+"""holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address"""
+
+
+class Facts:
+    """Derived facts of one transaction; only what stood at its end. Engines may subclass it and make parts lazily."""
+
+    def __init__(
+        self,
+        transfers: Sequence[Transfer] = (),
+        approvals: Sequence[Approval] = (),
+        spendings: Sequence[Spending] = (),
+        comebacks: Sequence[Comeback] = (),
+        reserves: Sequence[Reserves] = (),
+    ) -> None:
+        self._transfers, self._approvals, self._spendings = tuple(transfers), tuple(approvals), tuple(spendings)
+        self._comebacks, self._reserves = tuple(comebacks), tuple(reserves)
+
+    @property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """Movements of assets, in order."""
+        return self._transfers
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Approvals given, in order."""
+        return self._approvals
+
+    @property
+    def spendings(self) -> tuple[Spending, ...]:
+        """Approvals used, in the order of the transfers."""
+        return self._spendings
+
+    @property
+    def comebacks(self) -> tuple[Comeback, ...]:
+        """Edges of re-entrancy, in the order of entry, undone ones included."""
+        return self._comebacks
+
+    @property
+    def reserves(self) -> tuple[Reserves, ...]:
+        """What happened to the reserves of each pair, in the order of the first announcement."""
+        return self._reserves
+
+    @cached_property
+    def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:
+        return sum_up(self.transfers)
+
+    @property
+    def net(self) -> Changes:
+        """What each account has more or less of by these transfers."""
+        return self._sums[0]
+
+    @property
+    def minted(self) -> Mapping[Asset, int]:
+        """Asset -> net amount that came out of the zero address (negative: burnt); the chain's coin left out."""
+        return self._sums[1]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Facts) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self.transfers)
+
+    def __repr__(self) -> str:
+        return f"Facts{self._parts()!r}"
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.transfers, self.approvals, self.spendings, self.comebacks, self.reserves
+
+
+def sum_up(transfers: Sequence[Transfer]) -> tuple[Changes, dict[Asset, int]]:
+    """(net changes, minted) of some transfers, in the order of first touch; linear."""
+    sums: dict[tuple[Address, Asset], int] = {}
+    for transfer in transfers:
+        if transfer.from_ == transfer.to or not transfer.amount:
+            continue
+        asset = Asset(transfer.token, transfer.token_id)
+        sums[transfer.from_, asset] = sums.get((transfer.from_, asset), 0) - transfer.amount
+        sums[transfer.to, asset] = sums.get((transfer.to, asset), 0) + transfer.amount
+    net: dict[Address, dict[Asset, int]] = {}
+    minted: dict[Asset, int] = {}
+    for (holder, asset), amount in sums.items():
+        if not amount:
+            continue
+        if holder != ZERO_ADDRESS:
+            net.setdefault(holder, {})[asset] = amount
+        elif asset != NATIVE:
+            minted[asset] = -amount
+    return net, minted

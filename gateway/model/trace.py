@@ -2,131 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
+from gateway.model.frame import (
+    BORROWED,
+    CREATIONS,
+    AccessKind,
+    CallFrame,
+    EnvironmentRead,
+    FrameKind,
+    Link,
+    Log,
+    SlotUse,
+    StorageAccess,
+)
 from gateway.model.primitive import Address, Hash32
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts
 
-
-class FrameKind(StrEnum):
-    """How a frame was entered; geth's callTracer `type`."""
-
-    CALL = "CALL"
-    STATICCALL = "STATICCALL"
-    DELEGATECALL = "DELEGATECALL"
-    CALLCODE = "CALLCODE"
-    CREATE = "CREATE"
-    CREATE2 = "CREATE2"
-    SELFDESTRUCT = "SELFDESTRUCT"
-
-
-class CallFrame(NamedTuple):
-    """One call or creation. Frames lie flat, in the order they were entered; `parent` links them to a tree.
-
-    Frames, logs and accesses are named tuples: a trace has up to a million of them, and a tuple is made five times
-    faster than a frozen dataclass.
-    """
-
-    index: int  # type: ignore[assignment]  # the position hides tuple.index, which nobody needs here
-    parent: int
-    """index of the calling frame; -1 for the root"""
-    depth: int
-    kind: FrameKind
-    from_: Address
-    to: Address | None
-    """the account acted on, except for DELEGATECALL and CALLCODE: there the code's address, as geth prints it.
-    None for a creation that failed before it had an address"""
-    code_address: Address | None
-    """where the code that ran lies, EIP-7702 delegation resolved"""
-    code_hash: Hash32 | None
-    """keccak256 of the code that ran; None for an account without code and for precompiles"""
-    value: int
-    """wei; for DELEGATECALL the value of the frame above"""
-    gas: int
-    gas_used: int
-    input: bytes
-    output: bytes
-    """return data or revert data; for a creation the runtime code"""
-    error: str | None
-    """geth's words, for example "execution reverted", "out of gas"; None if the frame succeeded"""
-    revert_reason: str | None
-    """the decoded Error(string) if there is one"""
-    entered: int
-    """sequence number at entry; frames, accesses and logs share one counter"""
-    left: int
-    """sequence number at exit"""
-    reverted: bool
-    """True if the frame or any frame above it failed, so that its effects were undone"""
-
-    @property
-    def context(self) -> Address | None:
-        """The account whose storage this frame acts on."""
-        return self.from_ if self.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE) else self.to
-
-
-class Log(NamedTuple):
-    """One event, also of a frame that was undone later."""
-
-    sequence: int
-    frame: int
-    address: Address
-    topics: tuple[bytes, ...]
-    data: bytes
-    reverted: bool
-
-
-class AccessKind(StrEnum):
-    """The four storage opcodes."""
-
-    SLOAD = "SLOAD"
-    SSTORE = "SSTORE"
-    TLOAD = "TLOAD"
-    TSTORE = "TSTORE"
-
-
-class StorageAccess(NamedTuple):
-    """One storage opcode."""
-
-    sequence: int
-    frame: int
-    kind: AccessKind
-    address: Address
-    slot: int
-    value: int
-    """what was read, or what was written"""
-    previous: int
-    """the value before; equals `value` for a read"""
-
-
-class SlotUse(NamedTuple):
-    """All that became of one storage slot, transient storage aside; a hundred times fewer than accesses."""
-
-    address: Address
-    slot: int
-    before: int
-    """value when the transaction first touched it"""
-    written: bool
-    """an SSTORE touched it, if only with the value it had, and if only in a frame that was undone"""
-    frame: int
-    """frame of the last SSTORE that changed the value and stood; -1 if there is none"""
-    sequence: int
-    """sequence number of that SSTORE; -1 if there is none"""
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentRead:
-    """A frame read the block environment, which an evader may branch on."""
-
-    frame: int
-    opcode: str
-    """TIMESTAMP, NUMBER, COINBASE, PREVRANDAO, BASEFEE, GASPRICE, GASLIMIT, BLOCKHASH, ORIGIN, SELFBALANCE, BALANCE"""
-    count: int
+__all__ = [
+    "BORROWED",
+    "CREATIONS",
+    "AccessKind",
+    "AccountDiff",
+    "CallFrame",
+    "EnvironmentRead",
+    "FrameKind",
+    "Link",
+    "Log",
+    "SimulationResult",
+    "SimulationStatus",
+    "SlotUse",
+    "StateDiff",
+    "StorageAccess",
+    "Trace",
+]
 
 
 class Trace:
@@ -148,7 +63,7 @@ class Trace:
         self._codes = codes
 
     @property
-    def frames(self) -> tuple[CallFrame, ...]:
+    def frames(self) -> Sequence[CallFrame]:
         """All frames in the order of entry; `frames[0]` is the transaction itself."""
         return self._frames
 
@@ -166,6 +81,45 @@ class Trace:
     def slots(self) -> tuple[SlotUse, ...] | None:
         """Each touched slot once, in the order of first touch; None if this engine cannot supply accesses."""
         return None if self.accesses is None else slot_uses(self.accesses, self.frames)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """How accounts entered each other, each way once, in the order of the first frame."""
+        return fold_links(self.frames)
+
+    def select(
+        self,
+        *,
+        kinds: Set[FrameKind] | None = None,
+        from_: Set[Address] | None = None,
+        to: Set[Address] | None = None,
+        selectors: Set[bytes] | None = None,
+    ) -> tuple[CallFrame, ...]:
+        """The frames that fit all that is given, in order; `selectors` are the first four bytes of the input."""
+        return tuple(
+            [
+                frame
+                for frame in self.frames
+                if (kinds is None or frame.kind in kinds)
+                and (from_ is None or frame.from_ in from_)
+                and (to is None or frame.to in to)
+                and (selectors is None or frame.input[:4] in selectors)
+            ]
+        )
+
+    def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
+        """The events with one of these first topics, in order."""
+        return tuple([log for log in self.logs if log.topics and log.topics[0] in topics])
+
+    def accesses_of(self, accounts: Set[Address]) -> tuple[StorageAccess, ...]:
+        """SLOAD and SSTORE on the storage of these accounts, in order; none if this engine cannot supply accesses."""
+        return tuple(
+            [
+                access
+                for access in self.accesses or ()
+                if access.address in accounts and access.kind in (AccessKind.SLOAD, AccessKind.SSTORE)
+            ]
+        )
 
     @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:
@@ -197,6 +151,19 @@ def slot_uses(accesses: Iterable[StorageAccess], frames: Sequence[CallFrame]) ->
             changed = access.value != access.previous and not frames[access.frame].reverted
             place = (access.frame, access.sequence) if changed else (row.frame, row.sequence)
             rows[key] = SlotUse(row.address, row.slot, row.before, True, *place)
+    return tuple(rows.values())
+
+
+def fold_links(frames: Iterable[CallFrame]) -> tuple[Link, ...]:
+    """Fold frames to one row for each way of entry; engines that do it themselves give the same rows."""
+    callers: list[Address] = []
+    rows: dict[tuple[object, ...], Link] = {}
+    for frame in frames:
+        caller = callers[frame.parent] if frame.kind in BORROWED and frame.parent >= 0 else frame.from_
+        callers.append(caller)
+        key = (frame.kind, frame.from_, frame.to, frame.code_address, frame.code_hash, caller)
+        row = rows.get(key)
+        rows[key] = Link(*key, frame.index, 1) if row is None else row._replace(times=row.times + 1)
     return tuple(rows.values())
 
 

@@ -11,6 +11,7 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("confused-deputy.allowance-drain", 0),
+        ("open-hands.paid-drain", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -26,6 +27,9 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "confused-deputy.batch-payment",
         "confused-deputy.order-settlement",
         "drainer.subscriptions-charged",
+        "offices.deal-signed-by-both",
+        "offices.bid-accepted",
+        "open-hands.listing-paid-elsewhere",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -12,6 +12,7 @@ from tests.detectors.acts import act, findings, first_held
     [
         ("reentrancy.bank-reentry", 1),
         ("callback-reentrancy.token-hook-reentry", 1),
+        ("half-done.nested-deposit", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -27,6 +28,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "reentrancy.receive-hook",
         "reentrancy.credit-transfer",
         "callback-reentrancy.pool-withdrawal",
+        "half-done.paired-deposit",
+        "half-done.two-loans",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

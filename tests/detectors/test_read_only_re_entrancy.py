@@ -11,6 +11,7 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("callback-reentrancy.read-only-reentry", 2),
+        ("half-done.cross-market-reentry", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -26,6 +27,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "callback-reentrancy.pool-deposit",
         "callback-reentrancy.hook-forwarder",
         "spot-oracle.loan",
+        "half-done.two-loans",
+        "half-done.paired-withdrawal",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -12,6 +12,9 @@ from tests.detectors.acts import act, findings, first_held
     [
         ("missing-authority.open-sweep", 0),
         ("share-price.rounding-loop", 0),
+        ("offices.keeper-coup", 0),
+        ("open-hands.open-gate", 0),
+        ("open-hands.fees-taken", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -28,6 +31,10 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "missing-authority.owner-rescue",
         "payments.token-transfer",
         "bridge.proved-withdrawal",
+        "offices.keepers-release",
+        "offices.keepers-rotated",
+        "open-hands.gated-withdrawal",
+        "open-hands.fees-converted",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -11,6 +11,7 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("spot-oracle.spot-oracle-borrow", 1),
+        ("offices.one-sided-deal", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -27,6 +28,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "spot-oracle.leverage-loop",
         "spot-oracle.flash-liquidation",
         "payments.whale-swap",
+        "offices.deal-signed-by-both",
+        "offices.bid-accepted",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

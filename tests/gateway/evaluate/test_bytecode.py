@@ -91,7 +91,7 @@ def test_a_borrower_passes_tokens_and_coin_on_when_it_is_done() -> None:
     )
     codes = {ENTRY: borrower(TARGET, pull([COIN], push(FRIEND))), TARGET: ECHO, COIN: balance_or_transfer}
     result = run(codes, b"hello", value=9, slots=balances(entry=5))
-    (moved,) = [move for move in derive(TRANSACTION, result).transfers if move.token == COIN]
+    (moved,) = [move for move in derive(result).transfers if move.token == COIN]
     assert (moved.from_, moved.to, moved.amount) == (ENTRY, FRIEND, 5)
     assert result.state_diff[FRIEND].balance == (0, 9)
 
@@ -120,7 +120,7 @@ def test_the_coin_moves_and_says_so() -> None:
         {ENTRY: forwarder(TARGET, call_plain(COIN, transfer_data(FRIEND, 4))), TARGET: ECHO, COIN: coin()},
         slots=balances(entry=10, friend=1),
     )
-    (moved,) = derive(TRANSACTION, result).transfers
+    (moved,) = derive(result).transfers
     assert (moved.token, moved.from_, moved.to, moved.amount) == (COIN, ENTRY, FRIEND, 4)
     assert sorted(result.state_diff[COIN].storage.values()) == [(1, 5), (10, 6)]
 

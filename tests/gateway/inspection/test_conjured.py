@@ -30,6 +30,17 @@ def test_nobody_sends_what_nobody_had(had: int | None, seen: bool) -> None:
     assert bool(conjured(subject.facts, subject.ledger, subject.simulation)) is seen
 
 
+def test_a_balance_that_wrapped_around_was_never_there() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.write(TOKEN, tape.entry(ENTRY), 5, 5 + 2**256 - 2**255)
+        tape.transfer(TOKEN, ENTRY, OTHER, 2**255)
+    subject = tape.subject()
+    (made,) = conjured(subject.facts, subject.ledger, subject.simulation)
+    assert made.holder == ENTRY
+    assert not made.to_itself
+
+
 @pytest.mark.parametrize(("given", "seen"), [(10**9, False), (10**10, True)])
 def test_giving_far_more_than_one_had(given: int, seen: bool) -> None:
     tape = Tape()

@@ -2,7 +2,7 @@ from gateway.inspection.ledger import NATIVE, Asset
 from gateway.model.primitive import ZERO_ADDRESS, Hash32
 from tests.makers import ENTRY, SENDER, Tape, account
 
-TOKEN, VAULT, SERVANT = account(10), account(11), account(12)
+TOKEN, VAULT, SERVANT, OWNER = account(10), account(11), account(12), account(13)
 
 
 def test_sender_and_the_contract_it_calls_gain_together() -> None:
@@ -33,13 +33,16 @@ def test_coin_thrown_away_pays_nobody() -> None:
     assert subject.gained_for_little
 
 
-def servant(*, keeps: int) -> Tape:
+def servant(*, keeps: int, known: bool = False) -> Tape:
     tape = Tape()
     with tape.call(ENTRY), tape.call(SERVANT):
         tape.read(SERVANT, 0, int.from_bytes(ENTRY, "big"))
         with tape.call(TOKEN):
             tape.transfer(TOKEN, VAULT, SERVANT, 9)
             tape.transfer(TOKEN, SERVANT, ENTRY, 9 - keeps)
+        if known:
+            with tape.call(VAULT):
+                tape.read(VAULT, 0, int.from_bytes(SERVANT, "big"))
     return tape
 
 
@@ -47,8 +50,21 @@ def test_a_servant_that_keeps_nothing_belongs_to_its_master() -> None:
     assert SERVANT in servant(keeps=0).subject().roles.cluster
 
 
-def test_who_keeps_something_stands_for_itself() -> None:
-    assert SERVANT not in servant(keeps=1).subject().roles.cluster
+def test_who_keeps_what_strangers_pay_it_belongs_to_whom_it_obeys() -> None:
+    roles = servant(keeps=1).subject().roles
+    assert SERVANT in roles.cluster
+    assert roles.gained == {Asset(TOKEN): 9}
+
+
+def test_who_keeps_something_and_was_known_to_the_payer_stands_for_itself() -> None:
+    assert SERVANT not in servant(keeps=1, known=True).subject().roles.cluster
+
+
+def test_who_may_spend_for_others_stands_for_itself() -> None:
+    tape = servant(keeps=1)
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.read(TOKEN, tape.allowance(OWNER, SERVANT), 5)
+    assert SERVANT not in tape.subject().roles.cluster
 
 
 def test_code_hashes_are_no_part_of_a_role() -> None:

@@ -1,0 +1,88 @@
+"""Somebody pays by a price that the same transaction has bent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import (
+    Address,
+    Asset,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Severity,
+    describe_loss,
+)
+
+SHORT = 0.3
+"""part of what it gave that a holder is short of, at the prices before"""
+GRAVE_SHARE = 0.0001
+"""part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
+DRAINED = 0.3
+"""the same where something without a price was got for it"""
+
+
+class BentPriceBelieved(Detector):
+    """A contract asked a pool for its price after the ordering side had bent it, and paid by the answer.
+
+    The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
+    thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
+    that it commands, gave away far more than it got at the prices before. Whether the ordering side kept the loot,
+    parted with it again or left it with another contract does not matter: the loss is there.
+    """
+
+    id = "bent-price"
+    family = Family.PRICE
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://arxiv.org/abs/2502.11521",
+        "https://docs.uniswap.org/contracts/v2/concepts/core-concepts/oracles",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A trade that moves a thin pool by half, followed by a claim from a farm that happens to look at that pool.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per holder and asset that was given away."""
+        if not subject.losses:
+            return
+        frames = subject.simulation.trace.frames
+        told: set[tuple[Address, Asset]] = set()
+        for bent in subject.bent_prices:
+            visit = frames[bent.visit]
+            for loss in subject.losses:
+                if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
+                    continue
+                if not any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+                    continue
+                if not self._is_grave(subject, loss):
+                    continue
+                told.add((loss.holder, loss.asset))
+                yield self.finding(
+                    f"{bent.reader} asked {bent.pool} for its price after the ordering side had moved it by a factor "
+                    f"of {bent.factor:.3g}; {loss.holder} lost {describe_loss(loss)} by the answer.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    instrument=bent.pool,
+                    frames=(bent.visit, bent.view, *loss.frames),
+                    evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
+                )
+
+    def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
+        share = loss.share or 0.0
+        if loss.signed or share < GRAVE_SHARE:
+            return False
+        if not loss.compensated:
+            return True
+        changes = subject.ledger.net[loss.holder]
+        balance, complete = subject.market.value(changes)
+        given, _ = subject.market.value({asset: -amount for asset, amount in changes.items() if amount < 0})
+        if complete and given > 0.0:
+            return -balance / given > SHORT
+        return share > DRAINED

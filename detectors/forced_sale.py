@@ -1,0 +1,64 @@
+"""Somebody else's allowance is spent on a sale at an absurd price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
+
+GRAVE_SHARE = 0.05
+"""part of the holder's stock from which on a bad sale is grave"""
+SHORT = 0.5
+"""part of the value that must be missing; a keeper's limit order in a thin pool loses far less"""
+
+
+class ForcedSale(Detector):
+    """An outsider's tokens were sold for it, for a fraction of their worth.
+
+    Routers and zappers that take the holder's address as an argument let anybody trade with the allowances of
+    others. The thief does not take the tokens: he lets the victim sell them into an empty pool and buys them from
+    there, in this transaction or the next. The victim even gets something, so nothing looks stolen; but its own code
+    did not run, it signed nothing, the contract that spent the allowance knew neither the caller nor the holder, and
+    at the prices before the transaction most of the value is gone.
+    """
+
+    id = "forced-sale"
+    family = Family.DEPUTY
+    severity = Severity.HIGH
+    confidence = Confidence.MEDIUM
+    references: ClassVar[tuple[str, ...]] = (
+        "https://cwe.mitre.org/data/definitions/441.html",
+        "https://github.com/SunWeb3Sec/DeFiHackLabs",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A standing order without limit that a keeper fills in a pool which has run dry.",
+    )
+    needs_accesses = True
+    needs = frozenset({Need.OUTSIDER_LOSS})
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per holder and asset."""
+        for loss in subject.losses:
+            if loss.acted or not loss.compensated or loss.agreed or loss.signed or loss.asset.item is not None:
+                continue
+            if (loss.share or 0.0) < GRAVE_SHARE or subject.has_standing_order(loss.holder):
+                continue
+            short = self._short(subject, loss)
+            if short is None or short < SHORT:
+                continue
+            yield self.finding(
+                f"{loss.holder} lost {describe_loss(loss)} through an allowance that {subject.roles.origin} had spent, "
+                f"and is {short:.0%} short at the prices before.",
+                victim=loss.holder,
+                attacker=subject.roles.origin,
+                frames=loss.frames,
+                evidence={"asset": str(loss.asset.token), "amount": str(loss.amount), "short": f"{short:.4f}"},
+            )
+
+    def _short(self, subject: Inspection, loss: Loss) -> float | None:
+        """The missing part of what the holder gave, at the prices before; None if something has no price."""
+        changes = subject.ledger.net[loss.holder]
+        balance, complete = subject.market.value(changes)
+        given, _ = subject.market.value({asset: -amount for asset, amount in changes.items() if amount < 0})
+        return -balance / given if complete and given > 0.0 else None

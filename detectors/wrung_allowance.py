@@ -1,0 +1,96 @@
+"""A contract is talked into approving a spender, and the spender takes what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gateway.plugin import (
+    Address,
+    Approval,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Severity,
+    describe_loss,
+)
+
+GRAVE_SHARE = 0.02
+"""part of the holder's stock from which on a loss is no ordinary payment"""
+BOUNDLESS = 1 << 96
+"""units that no token's supply reaches: an allowance of so many is meant for everything"""
+
+
+class WrungAllowance(Detector):
+    """A contract approved a spender whom it never knew, and was emptied by it.
+
+    Some contracts approve whomever the caller names: an open `approveAll`, a call with arguments of the caller's
+    choice, an adapter that trusts its input. The allowance looks lawful afterwards, for the holder itself gave it.
+    Here it was given in this transaction at the wish of a stranger, to an account that stands neither in the
+    holder's storage nor in its code, and spent without anything in return; or it is boundless and belongs to the
+    ordering side, which will spend it next.
+    """
+
+    id = "wrung-allowance"
+    family = Family.DEPUTY
+    severity = Severity.HIGH
+    confidence = Confidence.HIGH
+    references: ClassVar[tuple[str, ...]] = (
+        "https://cwe.mitre.org/data/definitions/441.html",
+        "https://github.com/SunWeb3Sec/DeFiHackLabs",
+    )
+    false_positives: ClassVar[tuple[str, ...]] = (
+        "A contract without owner that lends to whoever asks, by an allowance, and is paid back another way.",
+    )
+    needs_accesses = True
+
+    def inspect(self, subject: Inspection) -> Iterator[Finding]:
+        """One finding per holder and token."""
+        spent = {
+            (loss.holder, loss.asset.token): loss
+            for loss in reversed(subject.losses)
+            if not loss.acted and not loss.compensated and not loss.signed and self._is_grave(loss)
+        }
+        last = {(approval.owner, approval.token, approval.spender): approval for approval in subject.facts.approvals}
+        told: set[tuple[Address, Address]] = set()
+        for approval in last.values():
+            key = (approval.owner, approval.token)
+            loss = spent.get(key)
+            left = approval.spender in subject.roles.cluster and (approval.amount or BOUNDLESS) >= BOUNDLESS
+            if key in told or approval.amount == 0 or approval.owner == approval.spender or not (loss or left):
+                continue
+            stranger = self._wrung(subject, approval)
+            if stranger is None:
+                continue
+            told.add(key)
+            what = f"and lost {describe_loss(loss)} through it" if loss else "and the allowance is boundless"
+            yield self.finding(
+                f"{approval.owner} approved {approval.spender} for {approval.token} at the wish of {stranger}, "
+                f"knew neither, {what}.",
+                victim=approval.owner,
+                attacker=subject.roles.origin,
+                instrument=approval.spender,
+                frames=(approval.frame, *(loss.frames if loss else ())),
+                evidence={"token": str(approval.token), "spender": str(approval.spender)},
+            )
+
+    def _is_grave(self, loss: Loss) -> bool:
+        return loss.asset.item is not None or (loss.share or 0.0) >= GRAVE_SHARE
+
+    def _wrung(self, subject: Inspection, approval: Approval) -> Address | None:
+        """Who made the owner approve a stranger; None if the owner knew either of them or did not act itself."""
+        created = frozenset(subject.simulation.created)
+        if approval.owner in created or approval.owner == subject.roles.origin:
+            return None
+        if approval.spender not in created and subject.consent.knows(approval.owner, approval.spender):
+            return None
+        frames = subject.simulation.trace.frames
+        frame = frames[approval.frame]
+        while frame.parent >= 0 and frame.context == approval.token:
+            frame = frames[frame.parent]
+        if frame.context != approval.owner:
+            return None  # by a signature, or by the token itself
+        return subject.stranger(approval.owner, frame.index, approval.sequence, door=True)

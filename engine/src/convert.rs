@@ -1,0 +1,138 @@
+//! Rust values as Python's, each address and hash made once a trace.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt, PyType};
+use revm::primitives::{Address, B256, U256};
+
+use crate::net::Sum;
+
+/// The gateway's classes and enum members that results are made of.
+#[pyclass(frozen, module = "stopgate_engine")]
+pub struct Words {
+    address: Py<PyType>,
+    hash: Py<PyType>,
+    /// Members of `FrameKind`, `AccessKind` and `TokenStandard` in the order of the crate's own.
+    pub kinds: Vec<Py<PyAny>>,
+    /// As above.
+    pub accesses: Vec<Py<PyAny>>,
+    /// As above.
+    pub standards: Vec<Py<PyAny>>,
+}
+
+#[pymethods]
+impl Words {
+    #[new]
+    fn new(
+        address: Py<PyType>,
+        hash: Py<PyType>,
+        kinds: Vec<Py<PyAny>>,
+        accesses: Vec<Py<PyAny>>,
+        standards: Vec<Py<PyAny>>,
+    ) -> Self {
+        Self { address, hash, kinds, accesses, standards }
+    }
+}
+
+/// Addresses and hashes that were handed over already.
+#[derive(Default)]
+pub struct Names {
+    addresses: Mutex<HashMap<Address, Py<PyAny>>>,
+    hashes: Mutex<HashMap<B256, Py<PyAny>>>,
+}
+
+/// Makes Python values for one call.
+pub struct Maker<'a, 'py> {
+    py: Python<'py>,
+    words: &'a Words,
+    addresses: MutexGuard<'a, HashMap<Address, Py<PyAny>>>,
+    hashes: MutexGuard<'a, HashMap<B256, Py<PyAny>>>,
+}
+
+impl Names {
+    /// For the duration of one call; nothing else is locked meanwhile.
+    pub fn maker<'a, 'py>(&'a self, py: Python<'py>, words: &'a Words) -> Maker<'a, 'py> {
+        Maker {
+            py,
+            words,
+            addresses: self.addresses.lock().unwrap_or_else(PoisonError::into_inner),
+            hashes: self.hashes.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl<'py> Maker<'_, 'py> {
+    /// An `Address`.
+    pub fn address(&mut self, address: Address) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(known) = self.addresses.get(&address) {
+            return Ok(known.bind(self.py).clone());
+        }
+        let made = wrap(self.py, &self.words.address, address.as_slice())?;
+        self.addresses.insert(address, made.clone().unbind());
+        Ok(made)
+    }
+
+    /// An `Address` or None.
+    pub fn maybe_address(&mut self, address: Option<Address>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        address.map(|address| self.address(address)).transpose()
+    }
+
+    /// A `Hash32` or None.
+    pub fn maybe_hash(&mut self, hash: Option<B256>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(hash) = hash else { return Ok(None) };
+        if let Some(known) = self.hashes.get(&hash) {
+            return Ok(Some(known.bind(self.py).clone()));
+        }
+        let made = wrap(self.py, &self.words.hash, hash.as_slice())?;
+        self.hashes.insert(hash, made.clone().unbind());
+        Ok(Some(made))
+    }
+}
+
+/// An instance of a subclass of bytes, without its own checks: the length is right.
+fn wrap<'py>(py: Python<'py>, class: &Py<PyType>, raw: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    py.get_type::<PyBytes>().call_method1(intern!(py, "__new__"), (class.bind(py), bytes(py, raw)))
+}
+
+/// Bytes.
+pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, data)
+}
+
+/// An int.
+pub fn int<'py>(py: Python<'py>, value: U256) -> PyResult<Bound<'py, PyAny>> {
+    match u64::try_from(value) {
+        Ok(small) => Ok(small.into_pyobject(py)?.into_any()),
+        Err(_) => big(py, &value.to_be_bytes::<32>()),
+    }
+}
+
+/// An int with a sign.
+pub fn signed<'py>(py: Python<'py>, negative: bool, value: Sum) -> PyResult<Bound<'py, PyAny>> {
+    let made = match u64::try_from(value) {
+        Ok(small) => small.into_pyobject(py)?.into_any(),
+        Err(_) => big(py, &value.to_be_bytes::<40>())?,
+    };
+    if negative { made.neg() } else { Ok(made) }
+}
+
+fn big<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    py.get_type::<PyInt>().call_method1(intern!(py, "from_bytes"), (bytes(py, digits), intern!(py, "big")))
+}
+
+/// The text of an `Error(string)`.
+pub fn revert_reason(output: &[u8], error: Option<&str>) -> Option<String> {
+    if error != Some("execution reverted") || output.get(..4) != Some(&[0x08, 0xc3, 0x79, 0xa0]) {
+        return None;
+    }
+    let body = &output[4..];
+    let word = |at: usize| Some(U256::from_be_slice(body.get(at..at.checked_add(32)?)?));
+    let offset = usize::try_from(word(0)?).ok()?;
+    let length = usize::try_from(word(offset)?).ok()?;
+    let start = offset.checked_add(32)?;
+    let text = body.get(start..start.checked_add(length)?)?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}

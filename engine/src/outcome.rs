@@ -1,0 +1,300 @@
+//! The result of a run as Python sees it: each part becomes Python objects when it is asked for, and only then.
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use revm::bytecode::Bytecode;
+use revm::primitives::{Address, B256, U256};
+
+use crate::convert::{Names, Words, bytes, int};
+use crate::evm;
+use crate::facts::Facts;
+use crate::input::{to_address, to_hash};
+use crate::recorder::{Access, ENVIRONMENT, Event, Frame, Kind};
+use crate::row::{self, Rows};
+
+/// What a run left behind.
+#[pyclass(frozen, module = "stopgate_engine")]
+pub struct Outcome {
+    /// The Rust side of it.
+    pub inner: Arc<evm::Outcome>,
+    names: Names,
+    facts: OnceLock<Facts>,
+}
+
+impl Outcome {
+    /// Nothing is converted yet.
+    pub fn new(inner: Arc<evm::Outcome>) -> Self {
+        Self { inner, names: Names::default(), facts: OnceLock::new() }
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| Facts::derive(&self.inner.trace, &self.inner.changes))
+    }
+}
+
+#[pymethods]
+impl Outcome {
+    #[getter]
+    fn status(&self) -> &'static str {
+        self.inner.status
+    }
+
+    #[getter]
+    fn gas_used(&self) -> u64 {
+        self.inner.gas_used
+    }
+
+    #[getter]
+    fn output<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        bytes(py, &self.inner.output)
+    }
+
+    #[getter]
+    fn error(&self) -> Option<&str> {
+        self.inner.error.as_deref()
+    }
+
+    #[getter]
+    fn truncated(&self) -> Option<&'static str> {
+        self.inner.trace.stopped
+    }
+
+    #[getter]
+    fn duration(&self) -> f64 {
+        self.inner.duration
+    }
+
+    /// Addresses of contracts that were created and still stand.
+    #[getter]
+    fn created<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let gone: HashSet<Address> =
+            self.inner.changes.iter().filter(|change| change.destroyed).map(|change| change.address).collect();
+        let (mut made, mut seen) = (Vec::new(), HashSet::new());
+        for frame in &self.inner.trace.frames {
+            if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
+                && !gone.contains(&address)
+                && seen.insert(address)
+            {
+                made.push(address);
+            }
+        }
+        made.iter().map(|address| bytes(py, address.as_slice())).collect()
+    }
+
+    /// Addresses of accounts that were removed.
+    #[getter]
+    fn destroyed<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let gone = self.inner.changes.iter().filter(|change| change.destroyed);
+        gone.map(|change| bytes(py, change.address.as_slice())).collect()
+    }
+
+    /// Number of frames.
+    #[getter]
+    fn frame_count(&self) -> usize {
+        self.inner.trace.frames.len()
+    }
+
+    /// Number of events.
+    #[getter]
+    fn log_count(&self) -> usize {
+        self.inner.trace.events.len()
+    }
+
+    /// One tuple in the order of the gateway's `CallFrame` for each of the frames from `start` to before `end`.
+    fn frames<'py>(&self, py: Python<'py>, words: &Words, start: usize, end: usize) -> Rows<'py> {
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for (index, frame) in self.inner.trace.frames.iter().enumerate().take(end).skip(start) {
+            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+        }
+        Ok(list)
+    }
+
+    /// Indices of the frames that fit all that is given; `kinds` has a bit for each kind.
+    #[pyo3(signature = (kinds, from_, to, selectors))]
+    fn select(
+        &self,
+        kinds: Option<u32>,
+        from_: Option<Bound<'_, PyAny>>,
+        to: Option<Bound<'_, PyAny>>,
+        selectors: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<usize>> {
+        let (from_, to) = (addresses(from_)?, addresses(to)?);
+        let selectors = selectors.map(|given| given.try_iter()?.map(|item| item?.extract()).collect());
+        let selectors: Option<Vec<Vec<u8>>> = selectors.transpose()?;
+        let fits = |frame: &Frame| {
+            kinds.is_none_or(|kinds| kinds & (1 << frame.kind as u32) != 0)
+                && from_.as_ref().is_none_or(|set| set.contains(&frame.from))
+                && to.as_ref().is_none_or(|set| frame.to.is_some_and(|to| set.contains(&to)))
+                && selectors.as_ref().is_none_or(|known| {
+                    let selector = &frame.input[..frame.input.len().min(4)];
+                    known.iter().any(|one| one == selector)
+                })
+        };
+        let frames = self.inner.trace.frames.iter().enumerate();
+        Ok(frames.filter(|(_, frame)| fits(frame)).map(|(index, _)| index).collect())
+    }
+
+    /// One tuple per way of entry in the order of the gateway's `Link`.
+    fn links<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for link in self.inner.trace.links() {
+            let frame = &self.inner.trace.frames[link.first as usize];
+            list.append((
+                &words.kinds[frame.kind as usize],
+                maker.address(frame.from)?,
+                maker.maybe_address(frame.to)?,
+                maker.maybe_address(frame.code_address)?,
+                maker.maybe_hash(frame.code_hash)?,
+                maker.address(link.caller)?,
+                link.first,
+                link.times,
+            ))?;
+        }
+        Ok(list)
+    }
+
+    /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
+    #[pyo3(signature = (words, topics = None))]
+    fn logs<'py>(&self, py: Python<'py>, words: &Words, topics: Option<Bound<'_, PyAny>>) -> Rows<'py> {
+        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect());
+        let wanted: Option<Vec<B256>> = wanted.transpose()?;
+        let fits = |event: &&Event| {
+            let first = event.log.data.topics().first();
+            wanted.as_ref().is_none_or(|topics| first.is_some_and(|topic| topics.contains(topic)))
+        };
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for event in self.inner.trace.events.iter().filter(fits) {
+            let reverted = self.inner.trace.frames[event.frame as usize].reverted;
+            let topics = PyTuple::new(py, event.log.data.topics().iter().map(|topic| bytes(py, topic.as_slice())))?;
+            let address = maker.address(event.log.address)?;
+            list.append((event.sequence, event.frame, address, topics, bytes(py, &event.log.data.data), reverted))?;
+        }
+        Ok(list)
+    }
+
+    /// One tuple per storage opcode in the order of the gateway's `StorageAccess`; with `accounts` only SLOAD and
+    /// SSTORE on their storage.
+    #[pyo3(signature = (words, accounts = None))]
+    fn accesses<'py>(&self, py: Python<'py>, words: &Words, accounts: Option<Bound<'_, PyAny>>) -> Rows<'py> {
+        let accounts = addresses(accounts)?;
+        let fits = |access: &&Access| {
+            accounts.as_ref().is_none_or(|accounts| access.kind <= 1 && accounts.contains(&access.address))
+        };
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for access in self.inner.trace.accesses.iter().filter(fits) {
+            let kind = &words.accesses[usize::from(access.kind)];
+            let (address, slot, value) =
+                (maker.address(access.address)?, int(py, access.slot)?, int(py, access.value)?);
+            let previous = if access.previous == access.value { value.clone() } else { int(py, access.previous)? };
+            list.append((access.sequence, access.frame, kind, address, slot, value, previous))?;
+        }
+        Ok(list)
+    }
+
+    /// One tuple per touched slot in the order of the gateway's `SlotUse`.
+    fn slots<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for slot in self.inner.trace.slots() {
+            let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+            let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
+            list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
+        }
+        Ok(list)
+    }
+
+    /// (frame, opcode, count) of reads of the block environment.
+    fn environment(&self) -> Vec<(usize, &'static str, u32)> {
+        let frames = self.inner.trace.frames.iter().enumerate();
+        frames
+            .flat_map(|(index, frame)| {
+                let counts = ENVIRONMENT.iter().zip(frame.environment);
+                counts.filter(|(_, count)| *count > 0).map(move |(opcode, count)| (index, *opcode, count))
+            })
+            .collect()
+    }
+
+    /// Hash as int -> the 32 or 64 bytes that were hashed.
+    fn preimages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let found = PyDict::new(py);
+        for (hash, preimage) in &self.inner.trace.preimages {
+            found.set_item(int(py, U256::from_be_bytes(hash.0))?, bytes(py, preimage))?;
+        }
+        Ok(found)
+    }
+
+    /// Code hash -> code of every frame that ran code.
+    fn codes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
+        let found = PyDict::new(py);
+        let mut seen = HashSet::new();
+        let mut maker = self.names.maker(py, words);
+        for frame in &self.inner.trace.frames {
+            let Some(hash) = frame.code_hash else { continue };
+            if seen.insert(hash) {
+                let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
+                found.set_item(maker.maybe_hash(Some(hash))?, bytes(py, code))?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// One tuple per changed account: address, balance, nonce, code, storage, as in the gateway's `AccountDiff`.
+    fn changes<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        for change in &self.inner.changes {
+            let balance =
+                change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
+            let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
+            let storage = PyDict::new(py);
+            for (slot, before, after) in &change.storage {
+                storage.set_item(int(py, *slot)?, (int(py, *before)?, int(py, *after)?))?;
+            }
+            if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
+                list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// One tuple per movement in the order of the gateway's `Transfer`.
+    fn transfers<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::transfers(py, words, &mut self.names.maker(py, words), self.facts())
+    }
+
+    /// One tuple per allowance that was set, in the order of the gateway's `Approval`.
+    fn approvals<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::approvals(py, &mut self.names.maker(py, words), self.facts())
+    }
+
+    /// (position of the transfer, spender) of each approval that was used.
+    fn spendings<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::spendings(py, &mut self.names.maker(py, words), self.facts())
+    }
+
+    /// One tuple per return into an open account, in the order of the gateway's `Comeback`.
+    fn comebacks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::comebacks(py, &mut self.names.maker(py, words), &self.inner.trace.comebacks())
+    }
+
+    /// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.
+    fn reserves<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::reserves(py, &mut self.names.maker(py, words), self.facts())
+    }
+
+    /// (holder, token, item, signed amount) of each holding that changed, the zero address's included.
+    fn net<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        row::net(py, &mut self.names.maker(py, words), self.facts())
+    }
+}
+
+fn addresses(given: Option<Bound<'_, PyAny>>) -> PyResult<Option<HashSet<Address>>> {
+    given.map(|given| given.try_iter()?.map(|item| to_address(&item?)).collect()).transpose()
+}

@@ -1,0 +1,115 @@
+//! Rows for Python, in the order of the gateway's named tuples.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use revm::primitives::U256;
+
+use crate::convert::{Maker, Words, bytes, int, revert_reason, signed};
+use crate::facts::Facts;
+use crate::recorder::Frame;
+use crate::survey::Comeback;
+
+/// A list of tuples.
+pub type Rows<'py> = PyResult<Bound<'py, PyList>>;
+
+/// `CallFrame`.
+pub fn frame<'py>(
+    py: Python<'py>,
+    words: &Words,
+    maker: &mut Maker<'_, 'py>,
+    index: usize,
+    frame: &Frame,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let fields: [Bound<'py, PyAny>; 18] = [
+        index.into_pyobject(py)?.into_any(),
+        frame.parent.into_pyobject(py)?.into_any(),
+        frame.depth.into_pyobject(py)?.into_any(),
+        words.kinds[frame.kind as usize].bind(py).clone(),
+        maker.address(frame.from)?,
+        maker.maybe_address(frame.to)?.into_pyobject(py)?,
+        maker.maybe_address(frame.code_address)?.into_pyobject(py)?,
+        maker.maybe_hash(frame.code_hash)?.into_pyobject(py)?,
+        int(py, frame.value)?,
+        frame.gas.into_pyobject(py)?.into_any(),
+        frame.gas_used.into_pyobject(py)?.into_any(),
+        bytes(py, &frame.input).into_any(),
+        bytes(py, &frame.output).into_any(),
+        frame.error.as_deref().into_pyobject(py)?.into_any(),
+        revert_reason(&frame.output, frame.error.as_deref()).into_pyobject(py)?.into_any(),
+        frame.entered.into_pyobject(py)?.into_any(),
+        frame.left.into_pyobject(py)?.into_any(),
+        frame.reverted.into_pyobject(py)?.to_owned().into_any(),
+    ];
+    PyTuple::new(py, fields)
+}
+
+/// One tuple per movement in the order of the gateway's `Transfer`.
+pub fn transfers<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for moved in &facts.transfers {
+        list.append((
+            moved.sequence,
+            moved.frame,
+            &words.standards[moved.standard as usize],
+            maker.address(moved.token)?,
+            maker.address(moved.from)?,
+            maker.address(moved.to)?,
+            int(py, moved.amount)?,
+            moved.item.map(|item| int(py, item)).transpose()?,
+        ))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per allowance that was set, in the order of the gateway's `Approval`.
+pub fn approvals<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for set in &facts.approvals {
+        let amount = set.amount.map(|amount| int(py, amount)).transpose()?;
+        let (token, owner, spender) =
+            (maker.address(set.token)?, maker.address(set.owner)?, maker.address(set.spender)?);
+        list.append((set.sequence, set.frame, token, owner, spender, amount))?;
+    }
+    Ok(list)
+}
+
+/// (position of the transfer, spender) of each approval that was used.
+pub fn spendings<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for (position, spender) in &facts.spendings {
+        list.append((*position, maker.address(*spender)?))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per return into an open account, in the order of the gateway's `Comeback`.
+pub fn comebacks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, comebacks: &[Comeback]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for back in comebacks {
+        list.append((maker.address(back.account)?, back.outer, back.inner))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.
+pub fn reserves<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
+    let list = PyList::empty(py);
+    let pair = |held: Option<(U256, U256)>| held.map(|(one, two)| PyResult::Ok((int(py, one)?, int(py, two)?)));
+    for row in &facts.reserves {
+        let (before, after) = (pair(row.before).transpose()?, pair(row.after).transpose()?);
+        list.append((maker.address(row.pool)?, before, after))?;
+    }
+    Ok(list)
+}
+
+/// (holder, token, item, signed amount) of each holding that changed, the zero address's included.
+pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for change in crate::net::net(&facts.transfers) {
+        let (token, item) = change.asset;
+        let item = item.map(|item| int(py, item)).transpose()?;
+        let amount = signed(py, change.lost, change.amount)?;
+        list.append((maker.address(change.holder)?, maker.address(token)?, item, amount))?;
+    }
+    Ok(list)
+}

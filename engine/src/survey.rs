@@ -1,0 +1,97 @@
+//! The call tree seen from above: how accounts entered each other, and who came back while it was still open.
+
+use std::collections::HashMap;
+
+use revm::primitives::{Address, B256};
+
+use crate::recorder::{Frame, Kind, Recorder};
+
+/// One way in which an account entered another, as the gateway's `Link`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Link {
+    pub first: u32,
+    pub caller: Address,
+    pub times: u32,
+}
+
+/// A frame on an account that was open already, with another account in between.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Comeback {
+    pub account: Address,
+    pub outer: u32,
+    pub inner: u32,
+}
+
+type Way = (u8, Address, Option<Address>, Option<Address>, Option<B256>, Address);
+
+impl Frame {
+    /// True if the code of another account ran on this one's storage.
+    pub fn is_borrowing(&self) -> bool {
+        matches!(self.kind, Kind::DelegateCall | Kind::CallCode)
+    }
+
+    /// The account whose storage the frame acts on.
+    pub fn context(&self) -> Option<Address> {
+        if self.is_borrowing() { Some(self.from) } else { self.to }
+    }
+}
+
+impl Recorder {
+    /// Each way of entry once, in the order of the first frame; one pass.
+    pub fn links(&self) -> Vec<Link> {
+        let mut rows: Vec<Link> = Vec::new();
+        let mut places: HashMap<Way, usize> = HashMap::new();
+        let mut callers: Vec<Address> = Vec::with_capacity(self.frames.len());
+        for (index, frame) in self.frames.iter().enumerate() {
+            let above = usize::try_from(frame.parent).ok().filter(|_| frame.is_borrowing());
+            let caller = above.map_or(frame.from, |parent| callers[parent]);
+            callers.push(caller);
+            let way = (frame.kind as u8, frame.from, frame.to, frame.code_address, frame.code_hash, caller);
+            let place = *places.entry(way).or_insert_with(|| {
+                rows.push(Link { first: index as u32, caller, times: 0 });
+                rows.len() - 1
+            });
+            rows[place].times += 1;
+        }
+        rows
+    }
+
+    /// Every return into an open account, in the order of entry; one pass with a stack.
+    pub fn comebacks(&self) -> Vec<Comeback> {
+        let mut found = Vec::new();
+        // (frame, account, position where its unbroken run of frames begins)
+        let mut stack: Vec<(usize, Option<Address>, usize)> = Vec::new();
+        let mut open: HashMap<Address, Vec<usize>> = HashMap::new();
+        for (index, frame) in self.frames.iter().enumerate() {
+            while let Some(&(top, account, _)) = stack.last()
+                && i64::from(frame.parent) != top as i64
+            {
+                stack.pop();
+                if let Some(positions) = account.and_then(|account| open.get_mut(&account)) {
+                    positions.pop();
+                }
+            }
+            let account = frame.context();
+            let position = stack.len();
+            let mut run = position;
+            if let Some(&(_, above, start)) = stack.last()
+                && above == account
+            {
+                run = start;
+            }
+            if let Some(account) = account {
+                let positions = open.entry(account).or_default();
+                if let Some(&outermost) = positions.first()
+                    && outermost < run
+                {
+                    found.push(Comeback { account, outer: stack[outermost].0 as u32, inner: index as u32 });
+                }
+                positions.push(position);
+            }
+            stack.push((index, account, run));
+        }
+        found
+    }
+}

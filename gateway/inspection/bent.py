@@ -1,0 +1,132 @@
+"""Who asked a pool for its price while the ordering side had bent it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
+from gateway.inspection.roles import Roles
+from gateway.model.facts import Facts, Transfer
+from gateway.model.primitive import Address
+from gateway.model.trace import CallFrame, Log, SimulationResult
+
+BENT = 1.5
+"""times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
+VIEWS_EXAMINED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class BentPrice:
+    """One look at a pool, from outside the ordering side, while its price was bent."""
+
+    pool: Address
+    reader: Address
+    visit: int
+    """the call out of the ordering side under which the pool was asked (index of its frame)"""
+    view: int
+    """the frame of the answer"""
+    factor: float
+    """how far the price had moved when `visit` began, as a factor above 1"""
+
+
+def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
+    """Looks at bent pools, each pool once for each call out of the ordering side; linear in frames and transfers.
+
+    What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
+    middle of its own swap sees nothing bent.
+    """
+    if not market.pairs and not market.roots:
+        return ()
+    frames = simulation.trace.frames
+    views = _views(frames, market, roles)
+    if not views:
+        return ()
+    pools = {pool for pool, _ in views}
+    moves: dict[Address, list[Transfer]] = defaultdict(list)
+    for move in facts.transfers:
+        if move.from_ in pools:
+            moves[move.from_].append(move)
+        if move.to in pools:
+            moves[move.to].append(move)
+    swaps: dict[Address, list[Log]] = defaultdict(list)
+    for log in simulation.trace.logs if pools & market.roots.keys() else ():
+        if log.address in pools and log.topics and log.topics[0] in SWAPPED and len(log.data) >= 96:
+            swaps[log.address].append(log)
+    found = []
+    for (pool, visit), view in views.items():
+        at = frames[visit].entered
+        if pool in market.pairs:
+            factor = _pair_factor(market.pairs[pool], moves[pool], at)
+        else:
+            factor = _root_factor(market.roots[pool], swaps[pool], at)
+        if factor >= BENT and _believed(frames[view], market, factor):
+            found.append(BentPrice(pool, frames[view].from_, visit, view, factor))
+    return tuple(found)
+
+
+def _views(frames: Sequence[CallFrame], market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
+    views: dict[tuple[Address, int], int] = {}
+    for frame in frames:
+        kind = frame.input[:4]
+        if kind == BALANCE_OF:
+            pool = Address(frame.input[16:36])
+            if pool not in market.pairs or frame.from_ == pool:
+                continue
+        elif kind in (GET_RESERVES, SLOT_ZERO) and frame.to is not None:
+            pool = frame.to
+            if pool not in market.pairs and pool not in market.roots:
+                continue
+        else:
+            continue
+        if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
+            continue
+        visit, index = frame.index, frame.parent
+        while index >= 0 and frames[index].context not in roles.cluster:
+            visit, index = index, frames[index].parent
+        views.setdefault((pool, visit), frame.index)
+        if len(views) >= VIEWS_EXAMINED:
+            break
+    return views
+
+
+def _pair_factor(pair: Pair, moves: Sequence[Transfer], at: int) -> float:
+    held = list(pair.before)
+    for move in moves:
+        if move.sequence >= at:
+            break
+        for side, asset in enumerate(pair.tokens):
+            if move.token == asset.token:
+                held[side] += (move.to == pair.address) * move.amount - (move.from_ == pair.address) * move.amount
+    return _factor(max(1, held[0]) * pair.before[1], max(1, held[1]) * pair.before[0])
+
+
+def _root_factor(root: int, swaps: Sequence[Log], at: int) -> float:
+    last = bisect_left(swaps, at, key=lambda log: log.sequence)
+    if not last:
+        return 1.0
+    later = int.from_bytes(swaps[last - 1].data[64:96], "big")
+    return _factor(later * later, root * root)
+
+
+def _believed(view: CallFrame, market: Market, factor: float) -> bool:
+    """True if the answer was bent too: reserves that a pair announces do not move while it lends."""
+    pair = market.pairs.get(view.to) if view.to is not None else None
+    if view.input[:4] == GET_RESERVES and pair is not None and len(view.output) >= 64:
+        answers = [max(1, int.from_bytes(view.output[at : at + 32], "big")) for at in (0, 32)]
+        first, second = (held for _, held in sorted(zip(pair.tokens, pair.before, strict=True)))
+        return _factor(answers[0] * second, answers[1] * first) >= BENT
+    before = market.roots.get(view.to) if view.to is not None else None
+    if view.input[:4] == SLOT_ZERO and before is not None:
+        root = int.from_bytes(view.output[:32], "big") & MASK_160
+        return _factor(root * root, before * before) >= BENT
+    return True
+
+
+def _factor(one: int, other: int) -> float:
+    if not one or not other:
+        return 1.0
+    return max(one / other, other / one)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from detectors.bent_price import BentPriceBelieved
+from gateway.model.finding import Severity
+from tests.detectors.acts import act, findings, first_held
+
+
+@pytest.mark.parametrize(
+    ("exploit", "held_at"),
+    [
+        ("bent-price.flash-claim", 0),
+        ("bent-price.sale-raid", 1),
+        ("spot-oracle.spot-oracle-borrow", 1),
+    ],
+)
+def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
+    found = findings(exploit, BentPriceBelieved.id)
+    assert max(finding.severity for finding in found) is Severity.HIGH
+    assert first_held(exploit) == held_at
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "bent-price.claim",
+        "bent-price.purchase",
+        "bent-price.sell-and-claim",
+        "bent-price.great-sale-and-claim",
+        "spot-oracle.flash-liquidation",
+        "spot-oracle.leverage-loop",
+        "payments.whale-swap",
+    ],
+)
+def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
+    assert findings(twin, BentPriceBelieved.id) == []
+    assert not act(twin).held

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from detectors.refused_payment import RefusedPayment
+from gateway.model.finding import Severity
+from tests.detectors.acts import act, findings, first_held
+
+
+@pytest.mark.parametrize(
+    ("exploit", "held_at"),
+    [
+        ("refunds.refused-refund", 0),
+    ],
+)
+def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
+    found = findings(exploit, RefusedPayment.id)
+    assert max(finding.severity for finding in found) is Severity.HIGH
+    assert first_held(exploit) == held_at
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "refunds.refund-in-a-loop",
+        "refunds.refund-of-two",
+        "airdrop.airdrop-of-hundreds",
+    ],
+)
+def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
+    assert findings(twin, RefusedPayment.id) == []
+    assert not act(twin).held

@@ -1,0 +1,85 @@
+import pytest
+
+from gateway.inspection.facts import SYNC
+from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.pool import GET_RESERVES, SLOT_ZERO, V3_SWAP
+from tests.makers import ENTRY, Tape, account, word
+
+POOL, GOLD, COIN, FARM = account(30), account(31), account(32), account(33)
+
+
+def pair_trade(*, sold: int, bought: int, question: bytes, answer: bytes, before: bool = False) -> Tape:
+    """The ordering side sells gold to a pair of 1,000 and 1,000, and a farm asks the pair afterwards (or before)."""
+    tape = Tape()
+
+    def ask() -> None:
+        asked = POOL if question == GET_RESERVES else GOLD
+        with tape.call(FARM), tape.call(asked, data=question, output=answer):
+            pass
+
+    with tape.call(ENTRY):
+        if before:
+            ask()
+        with tape.call(POOL):
+            with tape.call(GOLD):
+                tape.move(GOLD, ENTRY, POOL, sold, had=sold, has=1_000)
+            with tape.call(COIN):
+                tape.move(COIN, POOL, ENTRY, bought, had=1_000)
+            tape.log(POOL, (SYNC,), word(1_000 + sold) + word(1_000 - bought))
+        if not before:
+            ask()
+    return tape
+
+
+BALANCE = BALANCE_OF + word(POOL)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"), [(BALANCE, word(2_000)), (GET_RESERVES, word(2_000) + word(500) + word(0))]
+)
+def test_a_look_at_a_pool_after_a_great_trade_is_bent(question: bytes, answer: bytes) -> None:
+    (bent,) = pair_trade(sold=1_000, bought=500, question=question, answer=answer).subject().bent_prices
+    assert (bent.pool, bent.reader) == (POOL, FARM)
+    assert bent.factor == pytest.approx(4.0)
+
+
+def test_a_look_before_the_trade_is_straight() -> None:
+    tape = pair_trade(sold=1_000, bought=500, question=BALANCE, answer=word(1_000), before=True)
+    assert tape.subject().bent_prices == ()
+
+
+def test_a_small_trade_bends_nothing() -> None:
+    tape = pair_trade(sold=100, bought=90, question=BALANCE, answer=word(1_100))
+    assert tape.subject().bent_prices == ()
+
+
+def test_reserves_that_did_not_follow_fool_nobody() -> None:
+    answer = word(1_000) + word(1_000) + word(0)
+    tape = pair_trade(sold=1_000, bought=500, question=GET_RESERVES, answer=answer)
+    assert tape.subject().bent_prices == ()
+
+
+def concentrated(root: int) -> Tape:
+    """A pool with concentrated liquidity moves from the price 1 to root squared; then the farm asks for slot0."""
+    tape = Tape()
+    one = 1 << 96
+    with tape.call(ENTRY):
+        with tape.call(POOL):
+            tape.write(POOL, 0, one, root * one)
+            with tape.call(GOLD):
+                tape.move(GOLD, ENTRY, POOL, 1_000, had=1_000, has=1_000)
+            with tape.call(COIN):
+                tape.move(COIN, POOL, ENTRY, 500, had=1_000)
+            tape.log(POOL, (V3_SWAP,), word(1) + word(1) + word(root * one) + word(1) + word(0))
+        with tape.call(FARM), tape.call(POOL, data=SLOT_ZERO, output=word(root * one) + word(0)):
+            pass
+    return tape
+
+
+def test_concentrated_liquidity_bends_too() -> None:
+    (bent,) = concentrated(2).subject().bent_prices
+    assert bent.factor == pytest.approx(4.0)
+
+
+def test_it_stays_straight_where_the_price_stayed() -> None:
+    assert concentrated(1).subject().bent_prices == ()
