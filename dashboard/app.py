@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboard import live
+from dashboard.api.knowledge import routes as knowledge_api_routes
 from dashboard.api.routes import routes as api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
@@ -25,7 +26,19 @@ from dashboard.pages import MessagePage
 from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
 from dashboard.templating import make_environment, page
-from dashboard.views import case, casework, login, oversight, passkeys, people, public, queue, services, single_sign_on
+from dashboard.views import (
+    case,
+    casework,
+    knowledge,
+    login,
+    oversight,
+    passkeys,
+    people,
+    public,
+    queue,
+    services,
+    single_sign_on,
+)
 from gateway.errors import RecordUnavailable
 
 _STATIC = Path(__file__).with_name("static")
@@ -66,9 +79,24 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.add_middleware(OriginGuard, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for module in (login, passkeys, single_sign_on, queue, live, case, casework, oversight, people, services, public):
+    pages = (
+        login,
+        passkeys,
+        single_sign_on,
+        queue,
+        live,
+        case,
+        casework,
+        knowledge,
+        oversight,
+        people,
+        services,
+        public,
+    )
+    for module in pages:
         app.include_router(module.routes, include_in_schema=False)
     app.include_router(api_routes)
+    app.include_router(knowledge_api_routes)
     _answer_errors(app)
     return app
 

@@ -70,6 +70,7 @@ Overseer = Annotated[Session, Depends(permitted(Permission.OVERSEE))]
 NoteTaker = Annotated[Session, Depends(permitted(Permission.NOTE))]
 Decider = Annotated[Session, Depends(permitted(Permission.DECIDE))]
 MassDecider = Annotated[Session, Depends(permitted(Permission.MASS))]
+Truster = Annotated[Session, Depends(permitted(Permission.TRUST))]
 Auditor = Annotated[Session, Depends(permitted(Permission.AUDIT))]
 Administrator = Annotated[Session, Depends(permitted(Permission.ADMINISTER))]
 

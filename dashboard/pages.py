@@ -26,6 +26,8 @@ from gateway.model.case import CaseDetail, CaseGroup, CaseStep, ChainHead
 from gateway.model.casework import Appeal, Attachment, CaseRun, Mention
 from gateway.model.finding import DetectorOutcome, Finding
 from gateway.model.quarantine import QuarantineEntry, TransactionStatus
+from gateway.model.signature import KeptSignature
+from gateway.model.trust import Reputation, TrustEntry
 from gateway.store.desk import DetectorFigures, Figures
 
 
@@ -109,6 +111,7 @@ class QueuePage:
     filters: Mapping[str, str]
     views: Sequence[SavedView]
     may_decide_many: bool
+    total_is_least: bool = False
     state_words: tuple[str, ...] = ()
     mentions: Sequence[Mention] = ()
     """notes that name the visitor and were not opened since"""
@@ -272,6 +275,23 @@ class HealthPage:
 
     checks: tuple[Check, ...]
     gateways: tuple[GatewayPanel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturesPage:
+    """Signatures of confirmed attacks."""
+
+    signatures: Sequence[KeptSignature]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPage:
+    """The allow list, and the addresses with the longest clean history."""
+
+    entries: Sequence[TrustEntry]
+    reputations: Sequence[Reputation]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

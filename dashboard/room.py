@@ -33,7 +33,9 @@ from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.runs import Runs
 from gateway.store.sign_in import SignIn
+from gateway.store.signatures import Signatures
 from gateway.store.tokens import Tokens
+from gateway.store.trust import TrustBook
 
 T = TypeVar("T")
 
@@ -109,6 +111,8 @@ class Room:
     throttle: Throttle
     """of what strangers may do on the public page"""
     audit: AuditLog
+    signatures: Signatures
+    trust: TrustBook
     details: DetailCache
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
@@ -158,6 +162,8 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             evidence=Evidence(database, now=now),
             throttle=Throttle(now),
             audit=AuditLog(database),
+            signatures=Signatures(database, now=now),
+            trust=TrustBook(database, now=now),
             details=DetailCache(record, Tokens(database, now=now)),
             figures=Remembered(desk.figures, now),
             detectors=Remembered(desk.detectors, now),

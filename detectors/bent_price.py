@@ -14,6 +14,7 @@ from gateway.plugin import (
     Finding,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -39,6 +40,7 @@ class BentPriceBelieved(Detector):
     family = Family.PRICE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/2502.11521",
         "https://docs.uniswap.org/contracts/v2/concepts/core-concepts/oracles",

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Growth, Inspection, Severity, describe_loss
+from gateway.plugin import (
+    NATIVE,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Growth,
+    Inspection,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 GRAVE_SHARE = 0.02
 """part of the holder's stock from which on the loss is grave, whatever else was paid to others on the way"""
@@ -32,6 +43,7 @@ class GrownDeposit(Detector):
     family = Family.REWARD
     severity = Severity.HIGH
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.OUTSIDER_LOSS})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/682.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -49,7 +49,7 @@ class UnauthorisedOutflow(Detector):
         "https://cwe.mitre.org/data/definitions/862.html",
     )
     false_positives: ClassVar[tuple[str, ...]] = (
-        "The last claim of an airdrop whose proof leaves no trace in storage.",
+        "The last claim of an airdrop whose proof is neither a signature nor a Merkle path.",
         "A withdrawal by an owner who is recognised outside the EVM, for example by a precompile of the chain.",
     )
     needs_accesses = True

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import SimulationError
+from gateway.inspection.effects import NO_EFFECTS, Effects
 from gateway.model.case import CaseDetail, LossEstimate
 from gateway.model.facts import Facts
 from gateway.model.finding import Finding, InspectionReport, OutcomeStatus
-from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
@@ -40,6 +40,8 @@ class Inspected:
     report: InspectionReport
     facts: Facts = field(default_factory=Facts)
     loss: LossEstimate | None = None
+    effects: Effects = NO_EFFECTS
+    """what memory keeps of it"""
 
 
 Inspect = Callable[[Transaction, SimulationResult, float], Awaitable[Inspected]]
@@ -63,8 +65,11 @@ LookAgain = Callable[[Transaction, SimulationResult, float, bool], Awaitable[Fur
 Raises UpstreamError if there is no fresh head.
 """
 
-Decide = Callable[[InspectionReport, Address], Verdict]
-"""(report, sender) -> verdict, by the operator's policy; pure."""
+Decide = Callable[[InspectionReport, Transaction], Verdict]
+"""(report, transaction) -> verdict, by the operator's policy and what it trusts; pure."""
+
+Recognise = Callable[[Transaction], tuple[Finding, ...]]
+"""What a transaction is known by before it is simulated; microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Judgement:
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """stage -> seconds"""
     loss: LossEstimate | None = None
+    effects: Effects = NO_EFFECTS
+    """what memory keeps of it: of the first run, not of the variants"""
 
     @property
     def detail(self) -> CaseDetail:
@@ -108,11 +115,12 @@ class Pipeline:
         decide: Decide,
         look_again: LookAgain | None = None,
         judged: Judged | None = None,
+        recognise: Recognise | None = None,
         ruleset_hash: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._simulate, self._inspect, self._decide = simulate, inspect, decide
-        self._look_again, self._judged = look_again, judged
+        self._look_again, self._judged, self._recognise = look_again, judged, recognise
         self._ruleset_hash, self._clock = ruleset_hash, clock
 
     async def judge(self, transaction: Transaction, deadline: float) -> Judgement:
@@ -127,6 +135,7 @@ class Pipeline:
         started = self._clock()
         simulation: SimulationResult | None = None
         timings: dict[str, float] = {}
+        recognised = () if self._recognise is None else self._recognise(transaction)
         try:
             async with asyncio.timeout(max(0.0, deadline - started) + _GRACE):
                 simulation = await self._simulate(transaction, deadline)
@@ -142,17 +151,25 @@ class Pipeline:
             timings["simulate"] = simulated - started
             inspected = await self._inspect(transaction, simulation, deadline)
             timings["inspect"] = self._clock() - simulated
-        verdict = self._decide(inspected.report, transaction.sender)
+        if recognised:
+            inspected = replace(inspected, report=_with(inspected.report, recognised))
+        verdict = self._decide(inspected.report, transaction)
         if simulation is not None and verdict.action is Action.FORWARD and not verdict.observed:
             looked = self._clock()
             further = await self._further(transaction, simulation, inspected, deadline)
             if further is not inspected:
                 inspected = further
-                verdict = self._decide(inspected.report, transaction.sender)
+                verdict = self._decide(inspected.report, transaction)
             timings["look again"] = self._clock() - looked
         timings["total"] = self._clock() - started
         judgement = Judgement(
-            transaction, verdict, simulation, inspected.facts, MappingProxyType(timings), inspected.loss
+            transaction,
+            verdict,
+            simulation,
+            inspected.facts,
+            MappingProxyType(timings),
+            inspected.loss,
+            inspected.effects,
         )
         if self._judged is not None:
             self._judged(judgement)
@@ -198,3 +215,10 @@ class Pipeline:
             error=error,
             ruleset_hash=self._ruleset_hash,
         )
+
+
+def _with(report: InspectionReport, recognised: tuple[Finding, ...]) -> InspectionReport:
+    """The report with what was known before simulation in front; what simulation repeats of it is left out."""
+    known = {(finding.detector_id, finding.evidence.get("case")) for finding in recognised}
+    rest = [found for found in report.findings if (found.detector_id, found.evidence.get("case")) not in known]
+    return replace(report, findings=(*recognised, *rest))

@@ -2,6 +2,7 @@
 
 from gateway.inspection.bent import BentPrice
 from gateway.inspection.detector import Detector, Family
+from gateway.inspection.effects import Taken, Taking
 from gateway.inspection.growth import Growth
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
@@ -44,6 +45,8 @@ __all__ = [
     "SlotUse",
     "StaleView",
     "StorageAccess",
+    "Taken",
+    "Taking",
     "TokenStandard",
     "Trace",
     "Transaction",

@@ -134,9 +134,11 @@ class Tape:
         self._preimages[slot] = preimage
         return slot
 
-    def hashed(self, data: bytes) -> None:
-        """The open frame takes the keccak256 of `data`."""
-        self._preimages[int.from_bytes(keccak256(data), "big")] = data
+    def hashed(self, preimage: bytes) -> bytes:
+        """Something is hashed; its preimage is noted."""
+        digest = keccak256(preimage)
+        self._preimages[int.from_bytes(digest, "big")] = preimage
+        return digest
 
     def allowance(self, owner: Address, spender: Address, position: int = 1) -> int:
         """The slot of what `owner` lets `spender` take, both preimages noted."""

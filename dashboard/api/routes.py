@@ -42,14 +42,14 @@ from gateway.model.case import CaseOrder
 from gateway.model.geth import geth_call_tracer
 from gateway.model.quarantine import CaseState
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "no token, or one that is over"},
     403: {"model": Problem, "description": "the token's scopes or the account's role do not allow it"},
     404: {"model": Problem, "description": "no such case for this account"},
     409: {"model": Problem, "description": "the case is no longer where the request needs it"},
     422: {"model": Problem, "description": "the request is not well formed, or the desk's rules refuse it"},
 }
-routes = APIRouter(prefix="/api/v1", responses=_REFUSALS)
+routes = APIRouter(prefix="/api/v1", responses=REFUSALS)
 _TABS = "held, deferred, parked, released, rejected, ended or all"
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 

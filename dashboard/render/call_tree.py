@@ -7,12 +7,14 @@ as many as fit in the order of execution. What is left out is counted where it w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dashboard.render.quantity import decimal_text
+from dashboard.render.quantity import amount_text, asset_of, decimal_text
 from dashboard.render.signatures import Reading, read_call, read_event
-from dashboard.render.text import clean
+from dashboard.render.text import clean, shorten
+from gateway.model.case import TokenInfo
+from gateway.model.facts import TokenStandard
 from gateway.model.primitive import Address
 from gateway.model.trace import CallFrame, FrameKind, Log, Trace
 
@@ -78,6 +80,7 @@ def tree_steps(
     labels: Mapping[Address, str] | None = None,
     native: str = "ETH",
     most: int = 150,
+    tokens: Mapping[Address, TokenInfo] | None = None,
 ) -> Iterator[TreeStep]:
     """Print steps for the subtree of frame `root` with at most about `most` frames."""
     frames = trace.frames
@@ -97,9 +100,9 @@ def tree_steps(
         frame = frames[index]
         while open_frames and open_frames[-1] != frame.parent:
             yield from _close(open_frames.pop(), hidden)
-        line = _line(
-            frame, frame.depth - frames[root].depth, index in focus, index in spine, logs, labels or {}, native
-        )
+        depth = frame.depth - frames[root].depth
+        words = _Words(labels or {}, tokens or {}, native)
+        line = _line(frame, depth, index in focus, index in spine, logs, words)
         if index in parents:
             open_frames.append(index)
             yield TreeStep(Step.OPEN, line)
@@ -141,9 +144,35 @@ def find_frames(trace: Trace, words: str, labels: Mapping[Address, str], most: i
     return tuple(found)
 
 
-def frame_line(frame: CallFrame, labels: Mapping[Address, str], native: str) -> FrameLine:
+def frame_line(
+    frame: CallFrame, labels: Mapping[Address, str], native: str, tokens: Mapping[Address, TokenInfo] | None = None
+) -> FrameLine:
     """One frame alone, without its events."""
-    return _line(frame, 0, False, False, {}, labels, native)
+    return _line(frame, 0, False, False, {}, _Words(labels, tokens or {}, native))
+
+
+_AMOUNTS = frozenset({"amount", "value", "wad", "assets"})
+"""what standard functions and events of tokens call an amount of the token itself"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    labels: Mapping[Address, str]
+    tokens: Mapping[Address, TokenInfo]
+    native: str
+
+    def of(self, reading: Reading, speaker: Address | None) -> Reading:
+        """Addresses by name or shortened, amounts of a token that described itself in its own unit."""
+        arguments = tuple((name, self._argument(name, text, speaker)) for name, text in reading.arguments)
+        return replace(reading, arguments=arguments)
+
+    def _argument(self, name: str, text: str, speaker: Address | None) -> str:
+        if len(text) == 42 and text.startswith("0x"):
+            return clean(self.labels.get(Address.from_hex(text), ""), 40) or shorten(text)
+        digits = text.replace(",", "")
+        if speaker is not None and speaker in self.tokens and name in _AMOUNTS and digits.isdecimal():
+            return amount_text(int(digits), asset_of(speaker, TokenStandard.ERC20, self.tokens, self.native))
+        return text
 
 
 _CREATIONS = (FrameKind.CREATE, FrameKind.CREATE2)
@@ -203,8 +232,7 @@ def _line(
     focus: bool,
     open_: bool,
     logs: Mapping[int, list[Log]],
-    labels: Mapping[Address, str],
-    native: str,
+    words: _Words,
 ) -> FrameLine:
     creation = frame.kind in _CREATIONS
     error = frame.error or ""
@@ -217,16 +245,16 @@ def _line(
         kind=frame.kind.value,
         from_=frame.from_,
         to=frame.to,
-        label=clean(labels.get(frame.to, ""), 40) if frame.to else "",
-        reading=Reading("new contract", (), True) if creation else read_call(frame.input),
-        value=f"{decimal_text(frame.value, 18)} {native}" if own_value else "",
+        label=clean(words.labels.get(frame.to, ""), 40) if frame.to else "",
+        reading=Reading("new contract", (), True) if creation else words.of(read_call(frame.input), frame.to),
+        value=f"{decimal_text(frame.value, 18)} {words.native}" if own_value else "",
         gas_used=frame.gas_used,
         error=error,
         reverted=frame.reverted,
         focus=focus,
         open=open_ or depth < 3,
         events=tuple(
-            EventLine(log.address, read_event(log.topics, log.data), log.reverted)
+            EventLine(log.address, words.of(read_event(log.topics, log.data), log.address), log.reverted)
             for log in logs.get(frame.index, ())[:20]
         ),
     )

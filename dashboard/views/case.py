@@ -64,14 +64,15 @@ async def trace(request: Request, room: TheRoom, me: Me, case_id: str, frame: in
     search = q.strip()[:200]
     found = find_frames(executed, search, detail.labels) if search else ()
     focus = {index for finding in detail.report.findings for index in finding.frames}
-    steps = tree_steps(executed, root=frame, focus=focus, labels=detail.labels, native=native, most=FRAMES_ON_TRACE)
+    names: dict[str, Any] = {"labels": detail.labels, "native": native, "tokens": detail.tokens}
+    steps = tree_steps(executed, root=frame, focus=focus, most=FRAMES_ON_TRACE, **names)
     context = TracePage(
         entry=entry,
         tree=() if search else tuple(steps),
-        found=tuple(frame_line(match, detail.labels, native) for match in found),
+        found=tuple(frame_line(match, **names) for match in found),
         search=search,
         root=frame,
-        path=tuple(frame_line(step, detail.labels, native) for step in frame_path(executed, frame)),
+        path=tuple(frame_line(step, **names) for step in frame_path(executed, frame)),
         frames=len(executed.frames),
     )
     return page(request, "trace.html", context)
@@ -239,7 +240,11 @@ def _effects(room: Room, detail: CaseDetail | None) -> Mapping[str, Any]:
     focus = {index for finding in detail.report.findings for index in finding.frames}
     accounts, left_out = account_rows(detail, native)
     tree = (
-        tuple(tree_steps(executed, focus=focus, labels=detail.labels, native=native, most=FRAMES_ON_CASE))
+        tuple(
+            tree_steps(
+                executed, focus=focus, labels=detail.labels, native=native, most=FRAMES_ON_CASE, tokens=detail.tokens
+            )
+        )
         if executed
         else ()
     )

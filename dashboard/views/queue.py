@@ -17,7 +17,7 @@ from dashboard.render.quantity import loss_text
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account, Approval, CaseMark, Permission
-from gateway.model.case import CaseOrder, CaseQuery
+from gateway.model.case import MOST_COUNTED, CaseOrder, CaseQuery
 from gateway.model.finding import Severity
 from gateway.model.quarantine import WAITING, CaseState, QuarantineEntry
 
@@ -180,6 +180,7 @@ async def _queue_page(
         events="/events" + (f"?after={last_id}" if last_id else ""),
         filters=filters,
         views=await room.desk.views(account),
+        total_is_least=total == MOST_COUNTED,
         may_decide_many=account.may(Permission.MASS),
         state_words=tuple(state.value for state in CaseState),
         mentions=await room.evidence.unseen(account.name),

@@ -1,7 +1,7 @@
 //! Rust values as Python's, each address and hash made once a trace.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -40,38 +40,48 @@ impl Words {
 /// Addresses and hashes that were handed over already.
 #[derive(Default)]
 pub struct Names {
-    addresses: Mutex<HashMap<Address, Py<PyAny>>>,
-    hashes: Mutex<HashMap<B256, Py<PyAny>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    addresses: HashMap<Address, Py<PyAny>>,
+    hashes: HashMap<B256, Py<PyAny>>,
 }
 
 /// Makes Python values for one call.
+///
+/// It takes the known names out and puts them back at its end: Python may run other threads while it makes an object,
+/// and none of them may find a lock held here.
 pub struct Maker<'a, 'py> {
     py: Python<'py>,
     words: &'a Words,
-    addresses: MutexGuard<'a, HashMap<Address, Py<PyAny>>>,
-    hashes: MutexGuard<'a, HashMap<B256, Py<PyAny>>>,
+    names: &'a Names,
+    known: Known,
 }
 
 impl Names {
-    /// For the duration of one call; nothing else is locked meanwhile.
+    /// For the duration of one call.
     pub fn maker<'a, 'py>(&'a self, py: Python<'py>, words: &'a Words) -> Maker<'a, 'py> {
-        Maker {
-            py,
-            words,
-            addresses: self.addresses.lock().unwrap_or_else(PoisonError::into_inner),
-            hashes: self.hashes.lock().unwrap_or_else(PoisonError::into_inner),
-        }
+        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        Maker { py, words, names: self, known }
+    }
+}
+
+impl Drop for Maker<'_, '_> {
+    fn drop(&mut self) {
+        *self.names.known.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.known);
     }
 }
 
 impl<'py> Maker<'_, 'py> {
     /// An `Address`.
     pub fn address(&mut self, address: Address) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(known) = self.addresses.get(&address) {
+        if let Some(known) = self.known.addresses.get(&address) {
             return Ok(known.bind(self.py).clone());
         }
         let made = wrap(self.py, &self.words.address, address.as_slice())?;
-        self.addresses.insert(address, made.clone().unbind());
+        self.known.addresses.insert(address, made.clone().unbind());
         Ok(made)
     }
 
@@ -83,11 +93,11 @@ impl<'py> Maker<'_, 'py> {
     /// A `Hash32` or None.
     pub fn maybe_hash(&mut self, hash: Option<B256>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(hash) = hash else { return Ok(None) };
-        if let Some(known) = self.hashes.get(&hash) {
+        if let Some(known) = self.known.hashes.get(&hash) {
             return Ok(Some(known.bind(self.py).clone()));
         }
         let made = wrap(self.py, &self.words.hash, hash.as_slice())?;
-        self.hashes.insert(hash, made.clone().unbind());
+        self.known.hashes.insert(hash, made.clone().unbind());
         Ok(Some(made))
     }
 }

@@ -1,6 +1,7 @@
 //! One run: from a transaction and a world to what it left behind.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use revm::interpreter::interpreter::EthInterpreter;
 use revm::primitives::{Address, Bytes, TxKind, U256};
 
 use crate::diff::{AccountChange, changes};
-use crate::recorder::{Limits, Recorder};
+use crate::recorder::{Kind, Limits, Recorder};
 use crate::traced::Traced;
 use crate::word;
 use crate::world::{Source, Wanted};
@@ -34,6 +35,28 @@ pub struct Outcome {
     pub changes: Vec<AccountChange>,
     /// Seconds.
     pub duration: f64,
+}
+
+impl Outcome {
+    /// Contracts that were created and still stand, in order.
+    pub fn created(&self) -> Vec<Address> {
+        let gone: HashSet<Address> = self.destroyed().into_iter().collect();
+        let (mut made, mut seen) = (Vec::new(), HashSet::new());
+        for frame in &self.trace.frames {
+            if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
+                && !gone.contains(&address)
+                && seen.insert(address)
+            {
+                made.push(address);
+            }
+        }
+        made
+    }
+
+    /// Accounts that were removed.
+    pub fn destroyed(&self) -> Vec<Address> {
+        self.changes.iter().filter(|change| change.destroyed).map(|change| change.address).collect()
+    }
 }
 
 /// How a run ended.

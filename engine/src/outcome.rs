@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use revm::bytecode::Bytecode;
 use revm::primitives::{Address, B256, U256};
 
@@ -12,8 +12,9 @@ use crate::convert::{Names, Words, bytes, int};
 use crate::evm;
 use crate::facts::Facts;
 use crate::input::{to_address, to_hash};
-use crate::recorder::{Access, ENVIRONMENT, Event, Frame, Kind};
+use crate::recorder::{Access, ENVIRONMENT, Event, Frame};
 use crate::row::{self, Rows};
+use crate::slot::SSTORE;
 
 /// What a run left behind.
 #[pyclass(frozen, module = "stopgate_engine")]
@@ -37,58 +38,21 @@ impl Outcome {
 
 #[pymethods]
 impl Outcome {
-    #[getter]
-    fn status(&self) -> &'static str {
-        self.inner.status
-    }
-
-    #[getter]
-    fn gas_used(&self) -> u64 {
-        self.inner.gas_used
-    }
-
-    #[getter]
-    fn output<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        bytes(py, &self.inner.output)
-    }
-
-    #[getter]
-    fn error(&self) -> Option<&str> {
-        self.inner.error.as_deref()
-    }
-
-    #[getter]
-    fn truncated(&self) -> Option<&'static str> {
-        self.inner.trace.stopped
-    }
-
-    #[getter]
-    fn duration(&self) -> f64 {
-        self.inner.duration
-    }
-
-    /// Addresses of contracts that were created and still stand.
-    #[getter]
-    fn created<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let gone: HashSet<Address> =
-            self.inner.changes.iter().filter(|change| change.destroyed).map(|change| change.address).collect();
-        let (mut made, mut seen) = (Vec::new(), HashSet::new());
-        for frame in &self.inner.trace.frames {
-            if let (Kind::Create | Kind::Create2, false, Some(address)) = (frame.kind, frame.reverted, frame.to)
-                && !gone.contains(&address)
-                && seen.insert(address)
-            {
-                made.push(address);
-            }
-        }
-        made.iter().map(|address| bytes(py, address.as_slice())).collect()
-    }
-
-    /// Addresses of accounts that were removed.
-    #[getter]
-    fn destroyed<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        let gone = self.inner.changes.iter().filter(|change| change.destroyed);
-        gone.map(|change| bytes(py, change.address.as_slice())).collect()
+    /// (status, gas used, output, error, truncated, seconds, created and still standing, removed).
+    fn summary<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyTuple>> {
+        let run = &*self.inner;
+        let mut maker = self.names.maker(py, words);
+        let fields: [Bound<'py, PyAny>; 8] = [
+            run.status.into_pyobject(py)?.into_any(),
+            run.gas_used.into_pyobject(py)?.into_any(),
+            bytes(py, &run.output).into_any(),
+            run.error.as_deref().into_pyobject(py)?.into_any(),
+            run.trace.stopped.into_pyobject(py)?.into_any(),
+            run.duration.into_pyobject(py)?.into_any(),
+            row::addresses(py, &mut maker, &run.created())?.into_any(),
+            row::addresses(py, &mut maker, &run.destroyed())?.into_any(),
+        ];
+        PyTuple::new(py, fields)
     }
 
     /// Number of frames.
@@ -108,6 +72,17 @@ impl Outcome {
         let list = PyList::empty(py);
         let mut maker = self.names.maker(py, words);
         for (index, frame) in self.inner.trace.frames.iter().enumerate().take(end).skip(start) {
+            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+        }
+        Ok(list)
+    }
+
+    /// The same for the frames at `indices`.
+    fn picked<'py>(&self, py: Python<'py>, words: &Words, indices: Vec<usize>) -> Rows<'py> {
+        let list = PyList::empty(py);
+        let mut maker = self.names.maker(py, words);
+        let frames = &self.inner.trace.frames;
+        for (index, frame) in indices.into_iter().filter_map(|index| Some((index, frames.get(index)?))) {
             list.append(row::frame(py, words, &mut maker, index, frame)?)?;
         }
         Ok(list)
@@ -179,12 +154,20 @@ impl Outcome {
     }
 
     /// One tuple per storage opcode in the order of the gateway's `StorageAccess`; with `accounts` only SLOAD and
-    /// SSTORE on their storage.
-    #[pyo3(signature = (words, accounts = None))]
-    fn accesses<'py>(&self, py: Python<'py>, words: &Words, accounts: Option<Bound<'_, PyAny>>) -> Rows<'py> {
+    /// SSTORE on their storage, if `changing` only on slots that some SSTORE gave another value.
+    #[pyo3(signature = (words, accounts = None, changing = false))]
+    fn accesses<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        accounts: Option<Bound<'_, PyAny>>,
+        changing: bool,
+    ) -> Rows<'py> {
         let accounts = addresses(accounts)?;
+        let moved = if changing { self.inner.trace.changed_slots() } else { HashSet::default() };
         let fits = |access: &&Access| {
-            accounts.as_ref().is_none_or(|accounts| access.kind <= 1 && accounts.contains(&access.address))
+            accounts.as_ref().is_none_or(|accounts| access.kind <= SSTORE && accounts.contains(&access.address))
+                && (!changing || moved.contains(&(access.address, access.slot)))
         };
         let list = PyList::empty(py);
         let mut maker = self.names.maker(py, words);

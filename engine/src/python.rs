@@ -9,7 +9,9 @@ use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+use revm::context::{BlockEnv, CfgEnv};
 use revm::primitives::hardfork::SpecId;
+use revm::primitives::{B256, HashMap};
 
 use crate::bare::measure;
 use crate::convert::{bytes, int};
@@ -26,6 +28,31 @@ create_exception!(stopgate_engine, Broken, PyException, "The engine failed; noth
 pub struct World {
     complete: bool,
     state: Mutex<world::World>,
+    blocks: Arc<Memo<Block>>,
+}
+
+type Block = (BlockEnv, CfgEnv, HashMap<u64, B256>);
+
+/// The last value that was converted: a block is the same object for many transactions, and never changes.
+struct Memo<T>(Mutex<Option<(Py<PyAny>, T)>>);
+
+impl<T: Clone> Memo<T> {
+    fn lock(&self) -> MutexGuard<'_, Option<(Py<PyAny>, T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, key: &Bound<'_, PyAny>, make: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+        if let Some((known, value)) = &*self.lock()
+            && known.is(key)
+        {
+            return Ok(value.clone());
+        }
+        // Not under the lock: Python may run another thread while it answers.
+        let made = make()?;
+        let before = self.lock().replace((key.clone().unbind(), made.clone()));
+        drop(before);
+        Ok(made)
+    }
 }
 
 /// Keys that a run needs first.
@@ -50,7 +77,7 @@ impl World {
         checks: &Bound<'_, PyAny>,
         p256: bool,
     ) -> PyResult<(Run, world::Source)> {
-        let (block_env, mut cfg, hashes) = to_block(block)?;
+        let (block_env, mut cfg, hashes) = self.blocks.get(block, || to_block(block))?;
         let tx = to_transaction(transaction)?;
         cfg.disable_nonce_check = !flag(checks, "nonce")?;
         cfg.disable_eip3607 = !flag(checks, "sender_code")?;
@@ -75,7 +102,7 @@ impl World {
 impl World {
     #[new]
     fn new(complete: bool) -> Self {
-        Self { complete, state: Mutex::default() }
+        Self { complete, state: Mutex::default(), blocks: Arc::new(Memo(Mutex::new(None))) }
     }
 
     #[getter]
@@ -161,7 +188,7 @@ impl World {
 
     /// A cheap independent copy.
     fn fork(&self) -> Self {
-        Self { complete: self.complete, state: Mutex::new(self.lock().fork()) }
+        Self { complete: self.complete, state: Mutex::new(self.lock().fork()), blocks: Arc::clone(&self.blocks) }
     }
 
     /// Seconds of each of `times` runs, with everything recorded or (`traced` false) on revm as it comes.

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
-use revm::primitives::U256;
+use revm::primitives::{Address, U256};
 
 use crate::convert::{Maker, Words, bytes, int, revert_reason, signed};
 use crate::facts::Facts;
@@ -41,6 +41,12 @@ pub fn frame<'py>(
         frame.reverted.into_pyobject(py)?.to_owned().into_any(),
     ];
     PyTuple::new(py, fields)
+}
+
+/// A tuple of `Address`.
+pub fn addresses<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, given: &[Address]) -> PyResult<Bound<'py, PyTuple>> {
+    let made = given.iter().map(|address| maker.address(*address)).collect::<PyResult<Vec<_>>>()?;
+    PyTuple::new(py, made)
 }
 
 /// One tuple per movement in the order of the gateway's `Transfer`.

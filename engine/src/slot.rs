@@ -1,5 +1,6 @@
 //! Storage accesses folded to one row a slot: what detectors ask of storage without a Python object for each opcode.
 
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 
 use revm::primitives::{Address, HashMap, U256};
@@ -7,7 +8,7 @@ use revm::primitives::{Address, HashMap, U256};
 use crate::recorder::Recorder;
 
 /// `kind` of an `Access`: SLOAD, SSTORE; beyond lies transient storage.
-const SSTORE: u8 = 1;
+pub const SSTORE: u8 = 1;
 
 /// All that became of one slot, as the gateway's `SlotUse`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub struct SlotUse {
 }
 
 impl Recorder {
+    /// Slots that some SSTORE gave another value, if only in a frame that was undone.
+    pub fn changed_slots(&self) -> HashSet<(Address, U256)> {
+        let changes = self.accesses.iter().filter(|access| access.kind == SSTORE && access.value != access.previous);
+        changes.map(|access| (access.address, access.slot)).collect()
+    }
+
     /// Each touched slot once, in the order of first touch; one pass.
     pub fn slots(&self) -> Vec<SlotUse> {
         let mut rows: Vec<SlotUse> = Vec::new();

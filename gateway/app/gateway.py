@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream
 from gateway.app.engine import check_engine
 from gateway.app.judging import build_pipeline, policy_of
+from gateway.app.learning import build_learned
 from gateway.app.observation import Observation, Watched
 from gateway.app.outlet import ReleaseOutlet
 from gateway.app.readiness import Readiness
@@ -25,6 +26,7 @@ from gateway.app.stores import OpenStores, open_stores
 from gateway.decoding.keccak import keccak256
 from gateway.errors import ConfigurationError, QueueUnavailable, StopgateError, Unexecutable, UpstreamError
 from gateway.inspection import registry
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.jsonrpc.message import MessageLimits
 from gateway.jsonrpc.methods import unknown_extras
@@ -53,6 +55,7 @@ from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
+from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics
@@ -182,8 +185,20 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     order = base.stores.order
     chain = await open_chain(base.settings, base.upstream, number, order, stack, alone=base.stores.embedded is not None)
     verifier = build_verifier(chain, base.upstream, base.metrics, base.settings.inspection.verify_sample)
+    recollection = Recollection()
+    remembering = Remembering(recollection, base.stores.memory, alone=base.stores.embedded is not None)
+    learned = build_learned(base.stores, chain, base.upstream, recollection)
+    told = [learned.knowledge.offer, learned.reputation.offer, *([verifier.offer] if verifier else [])]
     prices = base.settings.value.book(chain.profile.wrapped_coin)
-    pipeline = build_pipeline(chain, base.ruleset, base.terms.policy, verifier.offer if verifier else None, prices)
+    pipeline = build_pipeline(
+        chain,
+        base.ruleset,
+        base.terms.policy,
+        *told,
+        prices=prices,
+        remembering=remembering,
+        knowledge=learned.knowledge,
+    )
     describer = Describer(base.stores.tokens, base.upstream, base.stores.record)
     conclusion = Conclusion(base.stores.record, base.stores.queue, describer.offer)
     deferred = DeferredLane(base.stores.record, conclusion, pipeline.judge, chain.decode_raw)
@@ -193,6 +208,9 @@ async def _serve_chain(base: _Base, endpoint: Endpoint, stack: AsyncExitStack) -
     start = base.supervisor.start
     base.observation.watched = Watched(chain, deferred)
     start("head", chain.follower.run)
+    start("memory", remembering.run)
+    start("knowledge", learned.knowledge.run)
+    start("reputation", learned.reputation.run)
     start("recheck", chain.recheck.run)
     start("live", lambda: _maintain(chain, pipeline, base.metrics))
     start("head-age", lambda: base.readiness.watch("head", chain.live.head_state.current))

@@ -13,6 +13,7 @@ from gateway.settings import Settings, StoreSettings
 from gateway.store.database import Database, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.heartbeat import Heartbeats
+from gateway.store.memory_log import RedisMemoryLog
 from gateway.store.migrate import migrate
 from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
@@ -30,6 +31,8 @@ class OpenStores:
     queue: RedisQueue
     order: RedisPendingLog
     """the order of forwarding, shared by all replicas"""
+    memory: RedisMemoryLog
+    """what transactions leave behind for later ones, shared by all replicas"""
     runs: Runs
     tokens: Tokens
     heartbeats: Heartbeats
@@ -78,7 +81,9 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         stack.push_async_callback(queue.close)
         order = RedisPendingLog(redis_url)
         stack.push_async_callback(order.close)
+        memory = RedisMemoryLog(redis_url)
+        stack.push_async_callback(memory.close)
         runs, tokens = Runs(database, now=_utc_now), Tokens(database, now=_utc_now)
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
-        yield OpenStores(database, record, queue, order, runs, tokens, heartbeats, embedded)
+        yield OpenStores(database, record, queue, order, memory, runs, tokens, heartbeats, embedded)

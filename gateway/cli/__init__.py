@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, case, demonstration, examination, server, service
+from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, server, service
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -25,11 +25,14 @@ cli.command()(demonstration.demo)
 cli.command()(demonstration.devnet)
 cli.command()(examination.inspect)
 cli.command()(examination.evaluate)
+cli.command()(backtest.backtest)
 cli.add_typer(case.cli, name="quarantine")
 cli.command()(administration.migrate)
 cli.add_typer(administration.user, name="user")
 cli.add_typer(service.service, name="service")
 cli.add_typer(administration.audit, name="audit")
+cli.add_typer(knowledge.signatures, name="signatures")
+cli.add_typer(knowledge.trust, name="trust")
 
 
 @cli.callback(invoke_without_command=True)

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import rlp
+import zstandard
 
+from gateway.decoding.keccak import keccak256
+from gateway.errors import ConfigurationError
 from gateway.evaluate.dataset import SHARED, address, octets, quantity, read_document, word
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import EMPTY_CODE_HASH, Address, Hash32
@@ -17,6 +20,8 @@ from gateway.model.state import AccountState, StateBatch
 from gateway.model.transaction import AccessListEntry, RawTransaction, Transaction, TransactionType
 
 BENIGN = SHARED / "benign"
+CODE_FILES = ("codes.json.zst", "codes.json")
+"""code hash -> code, shared by the blocks of a set"""
 
 _BLOB_UPDATE_FRACTION = 3_338_477
 """EIP-4844, Cancun; the set ends before Prague changed it"""
@@ -79,10 +84,18 @@ class BenignSet:
     """The set at `root`. Codes are shared by the blocks and read once, with the first block."""
 
     def __init__(self, root: Path = BENIGN) -> None:
-        """Read the index; FileNotFoundError if there is none at `root`."""
-        document = json.loads((root / "index.json").read_text(encoding="utf-8"))
+        """Read the index; without one, every block file in `root` or in `root/blocks` belongs to the set.
+
+        Raises:
+            ConfigurationError: there is neither.
+        """
         self._root = root
         self._codes: dict[str, bytes] | None = None
+        self._dishonest: set[tuple[int, int]] = set()
+        if not (root / "index.json").is_file():
+            self.rows = tuple(unlisted_row(path) for path in _block_files(root))
+            return
+        document = json.loads((root / "index.json").read_text(encoding="utf-8"))
         self._dishonest = {
             (row["block"], index) for row in document.get("not_counted_as_honest", ()) for index in row["indices"]
         }
@@ -92,10 +105,23 @@ class BenignSet:
         )
 
     def read(self, row: BlockRow) -> RecordedBlock:
-        """One block with its state."""
-        if self._codes is None:
-            self._codes = {key: octets(code) for key, code in read_document(self._root / "codes.json.zst").items()}
+        """One block with its state.
+
+        Raises:
+            ConfigurationError: the file is no recorded block; the message says what it lacks.
+        """
+        try:
+            return self._read(row)
+        except (KeyError, TypeError, ValueError, AttributeError, EOFError, zstandard.ZstdError) as error:
+            raise ConfigurationError(
+                f"{row.path} is no recorded block ({type(error).__name__}: {error}); it needs env, header, prestate "
+                "and txs as the data set's README says"
+            ) from error
+
+    def _read(self, row: BlockRow) -> RecordedBlock:
         document = read_document(row.path)
+        if self._codes is None:
+            self._codes = self._shared_codes()
         number = document["env"]["number"]
         return RecordedBlock(
             context=_context(document),
@@ -115,8 +141,34 @@ class BenignSet:
             gas_used=quantity(document["header"]["gasUsed"]),
         )
 
+    def _shared_codes(self) -> dict[str, bytes]:
+        """The codes that blocks name by hash; a block file may hold its codes itself instead."""
+        for folder in (self._root, self._root.parent):
+            for name in CODE_FILES:
+                if (folder / name).is_file():
+                    return {key: octets(code) for key, code in read_document(folder / name).items()}
+        return {}
+
     def __iter__(self) -> Iterator[RecordedBlock]:
         return (self.read(row) for row in self.rows)
+
+
+def unlisted_row(path: Path) -> BlockRow:
+    """The row of a block file that no index lists; what only the index says is zero."""
+    return BlockRow(0, "", Fork.CANCUN, path, 0, 0)
+
+
+def _block_files(root: Path) -> tuple[Path, ...]:
+    folder = root / "blocks" if (root / "blocks").is_dir() else root
+    found = tuple(
+        path
+        for pattern in ("*.json.zst", "*.json")
+        for path in sorted(folder.glob(pattern))
+        if path.name not in CODE_FILES
+    )
+    if not found:
+        raise ConfigurationError(f"{root} holds no recorded blocks: neither index.json nor block files (*.json[.zst])")
+    return found
 
 
 def _context(document: Mapping[str, Any]) -> BlockContext:
@@ -149,15 +201,22 @@ def _prestate(document: Mapping[str, Any], codes: Mapping[str, bytes]) -> StateB
     accounts: dict[Address, AccountState] = {}
     slots: dict[tuple[Address, int], int] = {}
     for key, row in document.items():
-        account, code_hash = address(key), row["code_hash"]
+        account, code_hash = address(key), row.get("code_hash")
+        code = octets(row["code"]) if "code" in row else b"" if code_hash is None else _code(codes, code_hash)
         accounts[account] = AccountState(
             nonce=row["nonce"],
             balance=quantity(row["balance"]),
-            code=b"" if code_hash is None else codes[code_hash],
-            code_hash=EMPTY_CODE_HASH if code_hash is None else Hash32(octets(code_hash)),
+            code=code,
+            code_hash=keccak256(code) if code else EMPTY_CODE_HASH,
         )
         slots.update({(account, quantity(slot)): quantity(value) for slot, value in row["storage"].items()})
     return StateBatch(accounts=accounts, slots=slots)
+
+
+def _code(codes: Mapping[str, bytes], code_hash: str) -> bytes:
+    if code_hash not in codes:
+        raise ValueError(f"no code for {code_hash}: put {CODE_FILES[0]} beside the blocks, or the code into the block")
+    return codes[code_hash]
 
 
 def _receipt(document: Mapping[str, Any]) -> Receipt:

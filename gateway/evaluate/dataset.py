@@ -19,12 +19,14 @@ _MAX_WINDOW = 1 << 27
 
 
 def read_document(path: Path) -> Any:
-    """The JSON value in one `.json.zst` file.
+    """The JSON value in one `.json.zst` file, or in a plain `.json`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file holds no JSON.
     """
+    if path.suffix != ".zst":
+        return json.loads(path.read_text(encoding="utf-8"))
     with (
         path.open("rb") as packed,
         zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(packed) as raw,

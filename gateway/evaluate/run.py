@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import ConfigurationError, SimulationError, Unexecutable
-from gateway.evaluate.benign import BenignSet, BlockRow, RecordedBlock
+from gateway.errors import ConfigurationError, SimulationError, StateMissing, Unexecutable
+from gateway.evaluate.benign import BenignSet, RecordedBlock, unlisted_row
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
-from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
-from gateway.model.block import BlockContext, Fork
+from gateway.model.block import BlockContext
 from gateway.model.finding import OutcomeStatus
-from gateway.model.primitive import Address
+from gateway.model.policy import Policy
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
 
@@ -90,14 +90,19 @@ class HonestResult:
 
 
 class Judge:
-    """Engine, rule set and the memory of senders within one case or block."""
+    """Engine, rule set and the memory within one case or block."""
 
-    def __init__(self, simulator: Simulator, ruleset: Ruleset) -> None:
-        self._simulator, self._ruleset = simulator, ruleset
-        self._memories: dict[Address, Memory] = {}
+    def __init__(self, simulator: Simulator, ruleset: Ruleset, policy: Policy = DEFAULT_POLICY) -> None:
+        self._simulator, self._ruleset, self._policy = simulator, ruleset, policy
+        self._recollection = Recollection(clock=lambda: self._now)
+        self._now = 0.0
 
     async def judge(self, world: World, transaction: Transaction, block: BlockContext, checks: Checks) -> Judged:
-        """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them."""
+        """Simulate, inspect and decide; the effects are applied to `world` so that the next one sees them.
+
+        Raises:
+            StateMissing: the world is not complete; load the keys and judge again.
+        """
         return (await self.look(world, transaction, block, checks))[0]
 
     async def look(
@@ -110,15 +115,18 @@ class Judge:
             if checks == REPLAY:
                 raise
             return await self.look(world, transaction, block, REPLAY)
+        except StateMissing:
+            raise  # no failure: the caller knows where more state is
         except SimulationError as error:
             return Judged(decide(unsimulated(self._ruleset, error)), 0, 0, 0.0, 0.0), None
         world.apply(result.state_diff)
-        memory = self._memories.get(transaction.sender, EMPTY_MEMORY)
+        self._now = float(block.timestamp)
         started = time.perf_counter()
-        subject = Inspection(transaction, result, memory)
-        verdict = decide(inspect(self._ruleset, subject), DEFAULT_POLICY, sender=transaction.sender)
+        past = self._recollection.before(transaction, result)
+        subject = Inspection(transaction, result, past.memory, past.taken)
+        verdict = decide(inspect(self._ruleset, subject), self._policy, sender=transaction.sender)
         spent = time.perf_counter() - started
-        self._memories[transaction.sender] = subject.after
+        self._recollection.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)
         return Judged(verdict, result.gas_used, len(result.trace.frames), result.duration, spent), subject
 
 
@@ -134,19 +142,19 @@ async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseRe
 
 
 def find_blocks(path: Path) -> Iterator[RecordedBlock]:
-    """The honest blocks at `path`: a folder with an index, or one block file below such a folder.
+    """The honest blocks at `path`: a set with an index, any folder of block files, or one block file.
 
     Raises:
-        ConfigurationError: there is no such set.
+        ConfigurationError: there is no block, or a file is none.
     """
-    root = next((folder for folder in (path, *path.parents) if (folder / "index.json").is_file()), None)
-    if root is None:
-        raise ConfigurationError(f"{path} is no set of honest blocks: no index.json there or above")
+    if path.is_dir():
+        return iter(BenignSet(path))
+    if not path.is_file():
+        raise ConfigurationError(f"{path} does not exist; name a folder of recorded blocks or one block file")
+    root = next((folder for folder in path.parents if (folder / "index.json").is_file()), path.parent)
     blocks = BenignSet(root)
-    rows = [row for row in blocks.rows if path.is_dir() or row.path.resolve() == path.resolve()]
-    if not rows and path.is_file():
-        rows = [BlockRow(0, "", Fork.CANCUN, path, 0, 0)]
-    return (blocks.read(row) for row in rows)
+    rows = [row for row in blocks.rows if row.path.resolve() == path.resolve()]
+    return (blocks.read(row) for row in rows or [unlisted_row(path)])
 
 
 async def run_block(

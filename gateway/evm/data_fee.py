@@ -1,9 +1,10 @@
-"""What an OP-Stack chain takes beside gas: the L1 data fee (Fjord) and the operator fee (Isthmus).
+"""What an OP-Stack chain takes beside gas: the L1 data fee, and from Isthmus on the operator fee.
 
-https://specs.optimism.io/protocol/fjord/exec-engine.html#fees and
-https://specs.optimism.io/protocol/isthmus/exec-engine.html#fees. Both are taken from the sender before execution, so a
-balance that covers gas and value alone is not enough. Chains that still run Ecotone's or Bedrock's formula are not
-covered; those of the built-in profiles all run Fjord's.
+The formulas are those of https://specs.optimism.io/protocol/exec-engine.html (data fees),
+https://specs.optimism.io/protocol/fjord/exec-engine.html#fees,
+https://specs.optimism.io/protocol/isthmus/exec-engine.html#fees and
+https://specs.optimism.io/protocol/jovian/exec-engine.html#operator-fee; the crate op-revm (src/l1block.rs) has the
+same. Both fees are taken from the sender before execution, so a balance that covers gas and value alone is not enough.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.model.chain import OpUpgrade
 from gateway.model.primitive import Address
 
 L1_BLOCK: Final = Address.fromhex("4200000000000000000000000000000000000015")
 """the predeploy in which the sequencer writes what it knows of L1"""
-BASE_FEE, SCALARS, BLOB_BASE_FEE, OPERATOR = 1, 3, 7, 8
-SLOTS: Final = (BASE_FEE, SCALARS, BLOB_BASE_FEE, OPERATOR)
+BASE_FEE, SCALARS, OVERHEAD, SCALAR, BLOB_BASE_FEE, OPERATOR = 1, 3, 5, 6, 7, 8
+SLOTS: Final = (BASE_FEE, SCALARS, OVERHEAD, SCALAR, BLOB_BASE_FEE, OPERATOR)
 """its slots that fees are computed from"""
 
 _INTERCEPT, _COEFFICIENT, _LEAST = -42_585_600, 836_500, 100_000_000
@@ -27,18 +29,31 @@ _TAIL = 13
 _LONGEST = 262
 
 
-def data_fee(raw: bytes, slots: Mapping[int, int]) -> int:
+def data_fee(raw: bytes, slots: Mapping[int, int], upgrade: OpUpgrade = OpUpgrade.JOVIAN) -> int:
     """Wei for publishing the signed bytes `raw` on L1; `slots` are those of the predeploy."""
     scalars = slots[SCALARS]
     base_scalar, blob_scalar = scalars >> 96 & 0xFFFFFFFF, scalars >> 64 & 0xFFFFFFFF
     price = 16 * base_scalar * slots[BASE_FEE] + blob_scalar * slots[BLOB_BASE_FEE]
-    size = max(_LEAST, _INTERCEPT + _COEFFICIENT * compressed_size(raw))
-    return size * price // 10**12
+    if upgrade >= OpUpgrade.FJORD:
+        return max(_LEAST, _INTERCEPT + _COEFFICIENT * compressed_size(raw)) * price // 10**12
+    if upgrade >= OpUpgrade.ECOTONE and (base_scalar or blob_scalar):
+        return price * data_gas(raw) // (16 * 10**6)
+    # so it stays in Ecotone's first block, whose scalars are not yet set
+    return (data_gas(raw) + slots[OVERHEAD]) * slots[BASE_FEE] * slots[SCALAR] // 10**6
 
 
-def operator_fee(gas_limit: int, slots: Mapping[int, int]) -> int:
-    """Wei for the operator, as far as it is taken up front; 0 before Isthmus, when the slot is empty."""
+def data_gas(raw: bytes) -> int:
+    """Gas that the bytes would cost as calldata on L1, as counted before Fjord."""
+    return 16 * len(raw) - 12 * raw.count(0)
+
+
+def operator_fee(gas_limit: int, slots: Mapping[int, int], upgrade: OpUpgrade = OpUpgrade.JOVIAN) -> int:
+    """Wei for the operator, as far as it is taken up front."""
+    if upgrade < OpUpgrade.ISTHMUS:
+        return 0
     scalar, constant = slots[OPERATOR] >> 64 & 0xFFFFFFFF, slots[OPERATOR] & 0xFFFFFFFFFFFFFFFF
+    if upgrade >= OpUpgrade.JOVIAN:
+        return gas_limit * scalar * 100 + constant
     return gas_limit * scalar // 10**6 + constant
 
 

@@ -55,9 +55,13 @@ class NativeTrace(Trace):
         self._outcome, self._words = outcome, words
 
     @cached_property
+    def _lazy(self) -> _Frames:
+        return _Frames(self._outcome, self._words)
+
+    @property
     def frames(self) -> Sequence[CallFrame]:
         """All frames in the order of entry; `frames[0]` is the transaction itself."""
-        return _Frames(self._outcome, self._words)
+        return self._lazy
 
     @cached_property
     def logs(self) -> tuple[Log, ...]:
@@ -90,15 +94,15 @@ class NativeTrace(Trace):
         """The frames that fit all that is given, in order; the others are never made."""
         bits = None if kinds is None else sum(_BITS[kind] for kind in kinds)
         found = self._outcome.select(bits, from_, to, selectors)
-        return tuple([self.frames[index] for index in found]) if found else ()
+        return self._lazy.pick(found) if found else ()
 
     def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
         """The events with one of these first topics, in order; the others are never made."""
         return tuple(map(_log, self._outcome.logs(self._words, topics))) if self._outcome.log_count else ()
 
-    def accesses_of(self, accounts: Set[Address]) -> tuple[StorageAccess, ...]:
+    def accesses_of(self, accounts: Set[Address], *, changing: bool = False) -> tuple[StorageAccess, ...]:
         """SLOAD and SSTORE on the storage of these accounts, in order; the others are never made."""
-        return tuple(map(_access, self._outcome.accesses(self._words, accounts)))
+        return tuple(map(_access, self._outcome.accesses(self._words, accounts, changing)))
 
     @cached_property
     def environment(self) -> tuple[EnvironmentRead, ...]:
@@ -135,6 +139,14 @@ class _Frames(Sequence[CallFrame]):
             self._all = tuple([known.get(at, frame) for at, frame in enumerate(made)] if known else made)
         return self._all
 
+    def pick(self, indices: Sequence[int]) -> tuple[CallFrame, ...]:
+        """The frames at `indices`."""
+        if self._all is None:
+            fresh = [index for index in indices if index not in self._made]
+            self._made.update(zip(fresh, map(_frame, self._outcome.picked(self._words, fresh)), strict=True))
+        known = self._made if self._all is None else self._all
+        return tuple([known[index] for index in indices])
+
     @overload
     def __getitem__(self, at: int) -> CallFrame: ...
     @overload
@@ -143,7 +155,7 @@ class _Frames(Sequence[CallFrame]):
         if self._all is not None:
             return self._all[at]
         if isinstance(at, slice):
-            return tuple([self[index] for index in range(*at.indices(self._count))])
+            return self.pick(range(*at.indices(self._count)))
         index = at + self._count if at < 0 else at
         made = self._made.get(index)
         if made is None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import stopgate_engine
 
-from gateway.decoding.keccak import keccak256
 from gateway.errors import SimulationError, StateMissing, Unexecutable
 from gateway.evm.native_trace import KINDS, NativeDiff, NativeFacts, NativeTrace
 from gateway.evm.simulator import ADMISSION, Checks, Limits, World
@@ -29,6 +28,7 @@ _STANDARDS = (
 )
 _WORDS = stopgate_engine.Words(Address, Hash32, list(KINDS), list(AccessKind), list(_STANDARDS))
 """what the engine makes its rows of"""
+_STATUSES = {status.value: status for status in SimulationStatus}
 
 _INLINE_GAS = 300_000
 """A transaction that may use no more gas than this runs on the calling thread: it ends within a few
@@ -38,18 +38,14 @@ milliseconds whatever it does, and a change of threads costs more than most such
 class RevmWorld:
     """Known state, held by the engine. Safe to use from several threads."""
 
-    def __init__(self, native: Any, codes: dict[Hash32, bytes] | None = None) -> None:
+    def __init__(self, native: Any) -> None:
         self.native = native
         self.complete: bool = native.complete
-        self.codes: dict[Hash32, bytes] = {} if codes is None else codes
-        """every code ever loaded or created here; forks share it, for a hash has one meaning"""
 
     def load(self, batch: StateBatch) -> None:
         """Add known values; a value already known is replaced."""
         for address, account in batch.accounts.items():
             self.native.load_account(address, account.nonce, account.balance, account.code, account.code_hash)
-            if account.code:
-                self.codes[account.code_hash] = account.code
         self.native.load_slots(dict(batch.slots))
         for number, value in batch.block_hashes.items():
             self.native.load_hash(number, value)
@@ -58,21 +54,13 @@ class RevmWorld:
         """Put the effects of an executed transaction on top."""
         if isinstance(diff, NativeDiff):
             self.native.apply_outcome(diff.outcome)
-            if diff.outcome.created:
-                self._remember_codes(diff)
             return
         for address, change in diff.items():
             self.native.apply_account(address, change.balance, change.nonce, change.code, change.storage)
-        self._remember_codes(diff)
-
-    def _remember_codes(self, diff: StateDiff) -> None:
-        for change in diff.values():
-            if change.code is not None and change.code[1]:
-                self.codes[keccak256(change.code[1])] = change.code[1]
 
     def fork(self) -> RevmWorld:
         """A cheap independent copy: neither side sees the other's later loads or effects."""
-        return RevmWorld(self.native.fork(), self.codes)
+        return RevmWorld(self.native.fork())
 
 
 class RevmSimulator:
@@ -136,19 +124,20 @@ class RevmSimulator:
                     block_hashes=frozenset(outcome.block_hashes),
                 )
             )
+        status, gas_used, output, error, truncated, duration, created, destroyed = outcome.summary(_WORDS)
         return SimulationResult(
-            status=SimulationStatus(outcome.status),
-            gas_used=outcome.gas_used,
-            output=outcome.output,
-            error=outcome.error,
+            status=_STATUSES[status],
+            gas_used=gas_used,
+            output=output,
+            error=error,
             trace=NativeTrace(outcome, _WORDS),
             state_diff=NativeDiff(outcome, _WORDS),
-            created=tuple(map(Address, outcome.created)),
-            destroyed=tuple(map(Address, outcome.destroyed)),
+            created=created,
+            destroyed=destroyed,
             block=block,
             engine=self.name,
-            duration=outcome.duration,
-            truncated=outcome.truncated,
+            duration=duration,
+            truncated=truncated,
             facts=NativeFacts(outcome, _WORDS),
         )
 

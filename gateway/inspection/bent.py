@@ -17,6 +17,7 @@ from gateway.model.trace import CallFrame, Log, SimulationResult
 BENT = 1.5
 """times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
 VIEWS_EXAMINED = 512
+_QUESTIONS = frozenset({BALANCE_OF, GET_RESERVES, SLOT_ZERO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
     if not market.pairs and not market.roots:
         return ()
     frames = simulation.trace.frames
-    views = _views(frames, market, roles)
+    views = _views(simulation, market, roles)
     if not views:
         return ()
     pools = {pool for pool, _ in views}
@@ -53,8 +54,8 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
         if move.to in pools:
             moves[move.to].append(move)
     swaps: dict[Address, list[Log]] = defaultdict(list)
-    for log in simulation.trace.logs if pools & market.roots.keys() else ():
-        if log.address in pools and log.topics and log.topics[0] in SWAPPED and len(log.data) >= 96:
+    for log in simulation.trace.events(SWAPPED) if pools & market.roots.keys() else ():
+        if log.address in pools and len(log.data) >= 96:
             swaps[log.address].append(log)
     found = []
     for (pool, visit), view in views.items():
@@ -68,20 +69,18 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
     return tuple(found)
 
 
-def _views(frames: Sequence[CallFrame], market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
+def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
+    frames = simulation.trace.frames
     views: dict[tuple[Address, int], int] = {}
-    for frame in frames:
-        kind = frame.input[:4]
-        if kind == BALANCE_OF:
+    for frame in simulation.trace.select(selectors=_QUESTIONS):
+        if frame.input[:4] == BALANCE_OF:
             pool = Address(frame.input[16:36])
             if pool not in market.pairs or frame.from_ == pool:
                 continue
-        elif kind in (GET_RESERVES, SLOT_ZERO) and frame.to is not None:
-            pool = frame.to
-            if pool not in market.pairs and pool not in market.roots:
-                continue
         else:
-            continue
+            if frame.to is None or (frame.to not in market.pairs and frame.to not in market.roots):
+                continue
+            pool = frame.to
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
             continue
         visit, index = frame.index, frame.parent

@@ -10,6 +10,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
@@ -23,8 +24,6 @@ STRUCT_SPAN = 8
 
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
-ENDS_SEARCHED = 64
-"""ends of hash chains that are searched for in codes; a proof leaves one"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
@@ -40,7 +39,7 @@ class Bond(StrEnum):
     ENTRY = "keeps a non-empty entry for the caller"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
-    PROOF = "was shown a proof that leads to a word it keeps"
+    PROOF = "was shown a Merkle proof for a root that it knew"
     MAKER = "was created here by the caller"
     ORDER = "struck off an order that it had noted before"
 
@@ -98,9 +97,9 @@ class Consent:
         return _codes(self.simulation.trace)
 
     @cached_property
-    def proved(self) -> Set[Address]:
-        """Contracts that keep, in storage or code, a word to which hashes of pairs led: the root of a Merkle tree."""
-        return _proved(self.simulation.trace, self.codes)
+    def proven(self) -> Set[Address]:
+        """Contracts that were shown a Merkle proof for a root that they knew before."""
+        return proven(self.simulation.trace, self.but)
 
     @cached_property
     def makers(self) -> Mapping[Address, Address]:
@@ -140,7 +139,7 @@ class Consent:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
-        if contract in self.proved:
+        if contract in self.proven:
             found.append(Bond.PROOF)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)
@@ -291,29 +290,6 @@ def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
         if link.code_hash is not None and account is not None and link.code_hash in held:
             ran[account][link.code_hash] = held[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}
-
-
-def _proved(trace: Trace, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:
-    """Who keeps the end of a chain of hashes of pairs: a hash that is neither a slot nor part of another pair."""
-    pairs = {hash_: pair for hash_, pair in (trace.preimages or {}).items() if len(pair) == 64}
-    if not pairs:
-        return frozenset()
-    uses = trace.slots or ()
-    inner = {int.from_bytes(pair[at : at + 32], "big") for pair in pairs.values() for at in (0, 32)}
-    slots = {use.slot for use in uses}
-    ends = {
-        hash_
-        for hash_ in pairs
-        if hash_ not in inner and not any(hash_ + offset in slots for offset in range(STRUCT_SPAN))
-    }
-    if not ends:
-        return frozenset()
-    kept = {use.address for use in uses if use.before in ends}
-    roots = [end.to_bytes(32, "big") for end in sorted(ends)[:ENDS_SEARCHED]]
-    for account, pieces in codes.items():
-        if any(piece.find(root) >= 0 for piece in pieces for root in roots):
-            kept.add(account)
-    return frozenset(kept)
 
 
 def _ordered(simulation: SimulationResult, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gateway.inspection.consent import ECRECOVER, gather
 from gateway.model.primitive import Address
-from gateway.model.trace import FrameKind, SimulationResult
+from gateway.model.trace import CREATIONS, SimulationResult
 from gateway.model.transaction import Transaction
 
 CREATED_LIMIT = 256
@@ -47,13 +47,13 @@ def remember(memory: Memory, transaction: Transaction, simulation: SimulationRes
         return memory
     codes = tuple(
         (frame.to, code_key(frame.output))
-        for frame in simulation.trace.frames
-        if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None and not frame.reverted
+        for frame in simulation.trace.select(kinds=CREATIONS)
+        if frame.to is not None and not frame.reverted
     )
     signatures = tuple(
         signature_key(frame.input)
-        for frame in simulation.trace.frames
-        if frame.to == ECRECOVER and not frame.reverted and any(frame.output)
+        for frame in simulation.trace.select(to=frozenset({ECRECOVER}))
+        if not frame.reverted and any(frame.output)
     )
     claimed = _claimed(memory, transaction, simulation)
     if not (codes or signatures or claimed):

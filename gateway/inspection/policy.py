@@ -10,6 +10,7 @@ from gateway.model.primitive import Address
 from gateway.model.verdict import Action, ReasonClass, Verdict
 
 DEFAULT_CLAUSES = (
+    Clause("copycat", Action.HOLD, Severity.HIGH, Confidence.HIGH, frozenset({"copycat"})),
     Clause("critical-finding", Action.HOLD, Severity.CRITICAL, Confidence.MEDIUM),
     Clause("grave-finding", Action.HOLD, Severity.HIGH, Confidence.MEDIUM),
     Clause("findings-agree", Action.HOLD, Severity.MEDIUM, Confidence.MEDIUM, findings=3),

@@ -24,6 +24,7 @@ GET_RESERVES = bytes.fromhex("0902f1ac")
 SLOT_ZERO = bytes.fromhex("3850c7bd")
 WRAP = bytes.fromhex("d0e30db0")
 UNWRAP = bytes.fromhex("2e1a7d4d")
+_QUERIES = frozenset({BALANCE_OF})
 MASK_160 = (1 << 160) - 1
 WRAPPER_SIZE = 8192
 """bytes of code; wrapped coins have about 3,000, vaults with the same doors and names are larger"""
@@ -142,9 +143,9 @@ def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: Simu
     if not pools:
         return {}
     asked: dict[Address, dict[Asset, tuple[int, int]]] = defaultdict(dict)
-    for frame in simulation.trace.frames:
+    for frame in simulation.trace.select(selectors=_QUERIES, from_=pools):
         pool = frame.from_
-        if pool not in pools or frame.input[:4] != BALANCE_OF or frame.input[16:36] != pool or frame.to is None:
+        if frame.input[16:36] != pool or frame.to is None:
             continue
         if len(frame.output) >= 32 and not frame.error:
             stock = int.from_bytes(frame.output[:32], "big")
@@ -216,9 +217,9 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         if entered or left:
             found.add(Asset(move.token))
     codes = {key for key, code in (simulation.trace.codes or {}).items() if _wraps(key, code)}
-    for frame in simulation.trace.frames if codes else ():
-        if frame.code_hash in codes and frame.context in tokens and frame.context not in simulation.created:
-            found.add(Asset(frame.context))
+    for link in simulation.trace.links if codes else ():
+        if link.code_hash in codes and link.context in tokens and link.context not in simulation.created:
+            found.add(Asset(link.context))
     return found
 
 

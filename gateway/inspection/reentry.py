@@ -82,7 +82,9 @@ def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
     """Returns that changed a slot which the open call also used; needs storage accesses."""
     if not returns:
         return
-    accesses = trace.accesses_of({account for _, inner, _ in returns if (account := inner.context) is not None})
+    accesses = trace.accesses_of(
+        {account for _, inner, _ in returns if (account := inner.context) is not None}, changing=True
+    )
     slots, writes = _by_slot(accesses), _writes(accesses)
     for outer, inner, through in returns:
         account = inner.context
@@ -102,7 +104,7 @@ def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) 
     views = [(outer, view) for outer, view, _ in returns if view.from_ not in cluster and view.from_ != view.context]
     if not views:
         return
-    accesses = trace.accesses_of({account for _, view in views if (account := view.context) is not None})
+    accesses = trace.accesses_of({account for _, view in views if (account := view.context) is not None}, changing=True)
     slots = _by_slot(accesses)
     reads: dict[Address, list[StorageAccess]] = defaultdict(list)
     for access in accesses:
@@ -206,7 +208,7 @@ def _compare(history: list[StorageAccess], outer: CallFrame, inner: CallFrame) -
     came = bisect_right(history, inner.left, key=_SEQUENCE)
     ended = bisect_right(history, outer.left, key=_SEQUENCE)
     after = history[came:ended]
-    changes = [access for access in after if access.kind is AccessKind.SSTORE and access.value != access.previous]
-    if began == went and not changes:
+    changed = any(access.kind is AccessKind.SSTORE and access.value != access.previous for access in after)
+    if began == went and not changed:
         return None
-    return began < went, bool(changes), bool(after) and after[0].kind is AccessKind.SSTORE and bool(changes)
+    return began < went, changed, changed and after[0].kind is AccessKind.SSTORE

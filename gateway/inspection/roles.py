@@ -202,13 +202,13 @@ def _adopt_keepers(
     tokens = {move.token for move in facts.transfers}
     callers: dict[Address, set[Address]] = defaultdict(set)
     called: dict[Address, int] = {}
-    for frame in frames:
-        keeper = frame.to
+    for link in simulation.trace.links:
+        keeper = link.to
         if keeper not in payers or keeper in tokens or keeper in cluster:
             continue
-        if frame.kind is FrameKind.CALL and frame.code_hash is not None:
-            called.setdefault(keeper, frame.index)
-            callers[keeper].add(frame.from_)
+        if link.kind is FrameKind.CALL and link.code_hash is not None:
+            called.setdefault(keeper, link.first)
+            callers[keeper].add(link.from_)
     spenders = {spender for _, owner, spender in consent.allowances if owner not in cluster and any(owner[:12])}
     for keeper, first in list(called.items())[:KEEPERS_EXAMINED]:
         kept = ledger.net.get(keeper)

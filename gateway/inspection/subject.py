@@ -10,6 +10,7 @@ from gateway.inspection.bent import BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured, overspent
 from gateway.inspection.consent import Consent, gather, path
 from gateway.inspection.deposit import RoundTrip, round_trips
+from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, TakenFrom, Taking, difference
 from gateway.inspection.facts import derive
 from gateway.inspection.growth import Growth, growths, wagers
 from gateway.inspection.ledger import NATIVE, Asset, Ledger, keep
@@ -27,6 +28,7 @@ from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
+_LOSS = frozenset({Need.OUTSIDER_LOSS})
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
@@ -47,6 +49,8 @@ class Inspection:
     simulation: SimulationResult
     memory: Memory = EMPTY_MEMORY
     """what earlier transactions of the same sender left behind"""
+    taken: TakenFrom = field(default_factory=dict)
+    """what was taken lately, by whomever, from accounts that act here"""
     labels: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     """what the operator knows of an address, for example "router" or "sanctioned" """
 
@@ -163,6 +167,26 @@ class Inspection:
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on."""
         return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent)
+
+    @cached_property
+    def takings(self) -> tuple[Taking, ...]:
+        """Losses by the holder's own hand that nothing explains, small ones too, the largest share first."""
+        if not self.simulation.succeeded or not self.meets(_LOSS) or not self.gained_for_little:
+            return ()
+        found = [
+            Taking(loss.holder, loss.asset.token, loss.amount, self.ledger.before[loss.holder, loss.asset])
+            for loss in self.losses
+            if loss.acted and not loss.compensated and loss.asset.item is None and loss.share is not None
+            if self.unexplained(loss)
+        ]
+        return tuple(found[:TAKINGS_LIMIT])
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What is to be remembered once this transaction is forwarded."""
+        if not self.simulation.succeeded:
+            return NO_EFFECTS
+        return Effects(difference(self.memory, self.after), self.takings)
 
     @cached_property
     def reentries(self) -> tuple[Reentry, ...]:

@@ -27,11 +27,10 @@ SIGNED = frozenset(
 )
 SINGLETON = _topic("Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)")
 """Uniswap v4: one contract for all pools, named by the first topic; amounts as the trader sees them"""
-INDEXED = {
-    _topic("Swap(bytes32,address,address,uint256,uint256)"): 2,
-    _topic("LOG_SWAP(address,address,address,uint256,uint256)"): 2,
-}
-"""topic -> position of the topic that names the token that came in; the next one names what went out"""
+HOUSE = _topic("Swap(bytes32,address,address,uint256,uint256)")
+"""Balancer v2: one contract keeps the tokens of all pools; topics name the pool, what came in and what went out"""
+LOGGED = _topic("LOG_SWAP(address,address,address,uint256,uint256)")
+"""topics name the caller, what came in and what went out"""
 WORDS = {
     _topic("TokenExchange(address,int128,uint256,int128,uint256)"): (0, 2),
     _topic("TokenExchange(address,uint256,uint256,uint256,uint256)"): (0, 2),
@@ -42,7 +41,7 @@ WORDS = {
 """topic -> positions of the data words that name what came in and what went out"""
 BOUGHT = _topic("TokenPurchase(address,uint256,uint256)")
 SOLD = _topic("EthPurchase(address,uint256,uint256)")
-_SWAPS = frozenset({PAIR, SINGLETON, BOUGHT, SOLD, *SIGNED, *INDEXED, *WORDS})
+_SWAPS = frozenset({PAIR, SINGLETON, BOUGHT, SOLD, HOUSE, LOGGED, *SIGNED, *WORDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,9 @@ def _direction(log: Log) -> Direction | None:
     if topic == SINGLETON and log.data and len(log.topics) > 1:
         pool = log.topics[1]
         return (pool + b"1", pool + b"0") if log.data[0] < 0x80 else (pool + b"0", pool + b"1")
-    if topic in INDEXED and len(log.topics) > INDEXED[topic] + 1:
-        at = INDEXED[topic]
-        return log.topics[at], log.topics[at + 1]
+    if topic in (HOUSE, LOGGED) and len(log.topics) > 3:
+        pool = log.topics[1] if topic == HOUSE else b""
+        return pool + log.topics[2], pool + log.topics[3]
     if topic in WORDS:
         first, second = WORDS[topic]
         words = [log.data[at * 32 : at * 32 + 32] for at in (first, second)]

@@ -183,7 +183,8 @@ class HeadState:
                 raise HeadMoved
             view.load(self.cache.add(fetched.values))
         slots = {slot: self.cache.slots[L1_BLOCK, slot] for slot in SLOTS}
-        return data_fee(transaction.raw.data, slots) + operator_fee(transaction.gas_limit, slots)
+        upgrade = self._profile.op_upgrade_at(self.context(view).timestamp)
+        return data_fee(transaction.raw.data, slots, upgrade) + operator_fee(transaction.gas_limit, slots, upgrade)
 
     async def run(
         self,

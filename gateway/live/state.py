@@ -105,6 +105,10 @@ class LiveState:
         view = self.head_state.view
         return view.head if view is not None else None
 
+    def code(self, hash: Hash32) -> bytes | None:
+        """The code with that hash, if it was ever met."""
+        return self._codes.get(hash)
+
     async def advance(self, change: HeadChange) -> None:
         """Listener of the HeadFollower. Raises UpstreamError; the old head then stays and grows stale."""
         await self.head_state.advance(change, self.overlay.restack)

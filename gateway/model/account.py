@@ -32,6 +32,8 @@ class Permission(StrEnum):
     """claim, release, reject, extend, escalate, mark"""
     MASS = "mass"
     """decide many cases at once"""
+    TRUST = "trust"
+    """write the allow list"""
     AUDIT = "audit"
     ADMINISTER = "administer"
     """accounts and their sessions"""

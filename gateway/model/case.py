@@ -201,13 +201,17 @@ class CaseQuery:
     limit: int = 50
 
 
+MOST_COUNTED = 10_000
+"""Searches stop counting here: nobody turns two hundred pages, and counting them all takes longer than showing one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list, and how long the list is."""
 
     entries: tuple[QuarantineEntry, ...]
     total: int
-    """cases that match, on all pages"""
+    """cases that match, on all pages; counted up to `MOST_COUNTED`"""
     offset: int
 
 

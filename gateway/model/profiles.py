@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.model.block import Fork
-from gateway.model.chain import ChainProfile, FeeRule
+from gateway.model.chain import ChainProfile, FeeRule, OpUpgrade
 from gateway.model.primitive import Address
 
 # https://specs.optimism.io/protocol/deposits.html#the-deposited-transaction-type; op-alloy's OpTxEnvelope has the same
@@ -58,14 +58,23 @@ ETHEREUM = ChainProfile(
     ),
 )
 
-# Holocene and earlier are Cancun for the EVM; Isthmus (9 May 2025) brings Prague's rules to L2.
-# https://docs.optimism.io/notices/upgrade-15 [U]; P256VERIFY came with Fjord (RIP-7212),
+# Holocene and earlier are Cancun for the EVM; Isthmus brings Prague's rules to L2, Jovian none that concern it.
+# Times: alloy-rs/hardforks, crates/op-hardforks/src/constants.rs (to Holocene; OP Mainnet and Base have the same), the
+# mainnet superchain.toml of the superchain registry (Isthmus, Jovian), and for Base's Jovian
+# https://docs.base.org/base-chain/specs/upgrades/jovian/overview. P256VERIFY came with Fjord (RIP-7212),
 # https://specs.optimism.io/protocol/fjord/exec-engine.html
 _OP_FORKS = (
     (0, Fork.PARIS),
     (1_704_992_401, Fork.SHANGHAI),  # Canyon
     (1_710_374_401, Fork.CANCUN),  # Ecotone
     (1_746_806_401, Fork.PRAGUE),  # Isthmus
+)
+_OP_UPGRADES = (
+    (0, OpUpgrade.REGOLITH),
+    (1_710_374_401, OpUpgrade.ECOTONE),
+    (1_720_627_201, OpUpgrade.FJORD),
+    (1_746_806_401, OpUpgrade.ISTHMUS),
+    (1_764_691_201, OpUpgrade.JOVIAN),
 )
 
 OP_MAINNET = ChainProfile(
@@ -74,6 +83,7 @@ OP_MAINNET = ChainProfile(
     forks=_OP_FORKS,
     native_types=_OP_NATIVE,
     fee_rule=FeeRule.OP_STACK,
+    op_upgrades=_OP_UPGRADES,
     p256=True,
     wrapped_coin=_OP_WETH,
 )
@@ -83,6 +93,7 @@ BASE = ChainProfile(
     forks=_OP_FORKS,
     native_types=_OP_NATIVE,
     fee_rule=FeeRule.OP_STACK,
+    op_upgrades=_OP_UPGRADES,
     p256=True,
     wrapped_coin=_OP_WETH,
 )
@@ -91,8 +102,10 @@ ARBITRUM_ONE = ChainProfile(
     name="arbitrum-one",
     chain_id=42161,
     wrapped_coin=Address.from_hex("0x82af49447d8a07e3bd95bd0d56f35241523fbab1"),
-    # ArbOS 20 brought Cancun's rules, ArbOS 40 Prague's; P256VERIFY came with ArbOS 30 (RIP-7212) [U]
-    forks=((0, Fork.SHANGHAI), (1_710_424_089, Fork.CANCUN), (1_750_161_600, Fork.PRAGUE)),
+    # ArbOS 20 brought Cancun's rules [U for its time], ArbOS 30 P256VERIFY (RIP-7212) [U], ArbOS 40 Prague's: scheduled
+    # for 1750176000 by https://github.com/ArbitrumFoundation/governance/pull/342. ArbOS 51 ("Dia", 8 January 2026,
+    # https://docs.arbitrum.io/run-arbitrum-node/arbos-releases/arbos51) is left out: its hour is not written there.
+    forks=((0, Fork.SHANGHAI), (1_710_424_089, Fork.CANCUN), (1_750_176_000, Fork.PRAGUE)),
     native_types=_NITRO_NATIVE,
     p256=True,
 )
@@ -100,8 +113,9 @@ ARBITRUM_ONE = ChainProfile(
 SCROLL = ChainProfile(
     name="scroll",
     chain_id=534352,
-    # https://docs.scroll.io/en/developers/ethereum-and-scroll-differences: the Cancun target; Euclid brought EIP-7702,
-    # its time here is [U]. SELFDESTRUCT reverts and some precompiles are off there, which no local engine knows:
+    # https://docs.scroll.io/en/developers/ethereum-and-scroll-differences: the Cancun target. Euclid's second
+    # phase brought EIP-7702; its time is that of https://github.com/scroll-tech/go-ethereum, release scroll-v5.8.33.
+    # SELFDESTRUCT reverts and some precompiles are off there, which no local engine knows:
     # the `node` engine is the one to believe.
     forks=((0, Fork.CANCUN), (1_745_305_200, Fork.PRAGUE)),
     native_types=_SCROLL_NATIVE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.model.primitive import Hash32
+from gateway.model.primitive import Address, Hash32
 
 
 class SignatureKind(StrEnum):
@@ -24,9 +24,9 @@ class SignatureState(StrEnum):
     """How far a signature's word goes."""
 
     SHADOW = "shadow"
-    """matches are recorded, never held; the state in which every signature begins"""
+    """matches are recorded, never held"""
     ENFORCED = "enforced"
-    """a lead promoted it; a match is a finding"""
+    """a match holds"""
     WITHDRAWN = "withdrawn"
     """kept for the record, matches nothing"""
 
@@ -40,9 +40,16 @@ class Signature:
     case_id: str
     """the confirmed case it was taken from"""
     author: str
+    """who confirmed it"""
     created_at: datetime
     expires_at: datetime
     state: SignatureState = SignatureState.SHADOW
+    entry: Address | None = None
+    """the contract that the case's transaction called"""
+    size: int = 0
+    """bytes of the code it was taken from, without metadata; 0 for other kinds"""
+    id: int = 0
+    """of the record; 0 before it is kept"""
 
     def speaks_at(self, now: datetime) -> bool:
         """True if a match at `now` means anything: neither withdrawn nor expired."""
@@ -55,3 +62,15 @@ class Signature:
     def withdrawn(self) -> Signature:
         """The same signature, silenced for good."""
         return replace(self, state=SignatureState.WITHDRAWN)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSignature:
+    """A signature as the record has it, with what became of it."""
+
+    signature: Signature
+    hits: int
+    last_hit_at: datetime | None
+    ended_by: str | None
+    ended_at: datetime | None
+    end_reason: str | None

@@ -111,15 +111,24 @@ class Trace:
         """The events with one of these first topics, in order."""
         return tuple([log for log in self.logs if log.topics and log.topics[0] in topics])
 
-    def accesses_of(self, accounts: Set[Address]) -> tuple[StorageAccess, ...]:
-        """SLOAD and SSTORE on the storage of these accounts, in order; none if this engine cannot supply accesses."""
-        return tuple(
-            [
-                access
-                for access in self.accesses or ()
-                if access.address in accounts and access.kind in (AccessKind.SLOAD, AccessKind.SSTORE)
-            ]
-        )
+    def accesses_of(self, accounts: Set[Address], *, changing: bool = False) -> tuple[StorageAccess, ...]:
+        """SLOAD and SSTORE on the storage of these accounts, in order; none if this engine cannot supply accesses.
+
+        `changing`: only on slots that some SSTORE gave another value, if only in a frame that was undone.
+        """
+        found = [
+            access
+            for access in self.accesses or ()
+            if access.address in accounts and access.kind in (AccessKind.SLOAD, AccessKind.SSTORE)
+        ]
+        if not changing:
+            return tuple(found)
+        changed = {
+            (access.address, access.slot)
+            for access in found
+            if access.kind is AccessKind.SSTORE and access.value != access.previous
+        }
+        return tuple([access for access in found if (access.address, access.slot) in changed])
 
     @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:

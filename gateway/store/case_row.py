@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, select, true
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, select, true
 from sqlmodel import col
 
 from gateway.model.case import CaseDetail, CaseOrder, CaseQuery
@@ -118,27 +118,27 @@ def _terms(entry: QuarantineEntry, detail: CaseDetail) -> Iterator[str]:
         yield from (str(log.address) for log in detail.simulation.trace.logs)
 
 
-def matching(query: CaseQuery) -> ColumnElement[bool]:
-    """The filter as one condition."""
+def matching(query: CaseQuery, common: Collection[str] = (), *, in_order: bool = False) -> ColumnElement[bool]:
+    """The filter as one condition.
+
+    Words in `common` are looked up case by case instead of listing their many cases. `in_order`: the cases are read in
+    an order that an index gives, and a filter by severity must not tempt the database to another one.
+    """
     conditions: list[ColumnElement[bool]] = [true()]
     if query.states:
         conditions.append(col(CaseRow.state).in_(sorted(query.states)))
-    if query.search.strip():
-        conditions.append(_found_by(query.search))
+    conditions.extend(_has_term(condition, word in common) for word, condition in term_conditions(query))
     for column, wanted in (
         (CaseRow.sender, query.sender),
         (CaseRow.to, query.to),
     ):
         if wanted is not None:
             conditions.append(col(column) == str(wanted))
-    if query.touching is not None:
-        conditions.append(_has_term(col(TermRow.term).in_(sorted(str(contract) for contract in query.touching))))
-    if query.detector:
-        conditions.append(_has_term(col(TermRow.term) == query.detector.lower()))
     if query.group:
         conditions.append(col(CaseRow.group_key) == query.group)
     if query.severity is not None:
-        conditions.append(col(CaseRow.severity) >= int(query.severity))
+        severity = col(CaseRow.severity)
+        conditions.append((severity + 0 if in_order else severity) >= int(query.severity))
     if query.assigned_to is not None:
         wanted_name = query.assigned_to or None
         conditions.append(col(CaseRow.assigned_to).is_(None) if wanted_name is None else _assigned(wanted_name))
@@ -161,9 +161,14 @@ def _within(query: CaseQuery) -> Iterator[ColumnElement[bool]]:
             yield condition(moment)
 
 
-def _found_by(search: str) -> ColumnElement[bool]:
-    """Every word of the search must be a term, or begin one if it is long enough."""
-    return and_(*(_has_term(_word(word)) for word in search.lower().split()[:8]))
+def term_conditions(query: CaseQuery) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Each word that a case must have, and the condition on a term to be it: the whole, or a long enough beginning."""
+    for word in query.search.lower().split()[:8]:
+        yield word, _word(word)
+    if query.detector:
+        yield query.detector.lower(), col(TermRow.term) == query.detector.lower()
+    if query.touching is not None:
+        yield "touching", col(TermRow.term).in_(sorted(str(contract) for contract in query.touching))
 
 
 def _word(word: str) -> ColumnElement[bool]:
@@ -173,8 +178,10 @@ def _word(word: str) -> ColumnElement[bool]:
     return and_(term >= word, term < word + "\U0010ffff")
 
 
-def _has_term(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """By the index of terms, which names few cases, rather than by asking every case for its terms."""
+def _has_term(condition: ColumnElement[bool], common: bool) -> ColumnElement[bool]:
+    """By the index of terms: a rare word names few cases, of a common one each case is asked."""
+    if common:
+        return exists().where(col(TermRow.case_id) == col(CaseRow.case_id), condition)
     return col(CaseRow.case_id).in_(select(col(TermRow.case_id)).where(condition))
 
 

@@ -18,6 +18,7 @@ from gateway.model.audit import AuditKind
 from gateway.model.quarantine import WAITING, CaseState
 from gateway.store.audit import append
 from gateway.store.database import Database
+from gateway.store.signatures import withdraw_undone
 from gateway.store.tables import CaseRow, DecisionRow, SubmissionRow
 from gateway.store.tables_people import ApprovalRow, CaseMarkRow, CaseNoteRow, SavedViewRow
 
@@ -101,6 +102,7 @@ class Desk:
                 )
                 .values(undone_by=actor, undone_at=now)
             )
+            await withdraw_undone(session, case_id, actor, now)
             row = {"case_id": case_id, "mark": mark.value, "actor": actor, "reason": reason, "at": now}
             await session.execute(insert(CaseMarkRow).values(row))
             detail = {"step": "mark", "mark": mark.value, "reason": reason}
@@ -123,6 +125,7 @@ class Desk:
             mark = undone.scalar()
             if mark is None:
                 return False
+            await withdraw_undone(session, case_id, actor, now)
             detail = {"step": "mark undone", "mark": mark}
             await append(session, AuditKind.DECISION, now, actor, case_id, detail)
             return True

@@ -59,7 +59,14 @@ def differences(url: str) -> list[object]:
     from alembic.autogenerate import compare_metadata
     from sqlmodel import SQLModel
 
-    from gateway.store import tables, tables_casework, tables_keys, tables_notice, tables_people  # noqa: F401
+    from gateway.store import (  # noqa: F401 - importing them fills the metadata
+        tables,
+        tables_casework,
+        tables_keys,
+        tables_knowledge,
+        tables_notice,
+        tables_people,
+    )
 
     with _locked(synchronous_url(url)) as connection:
         return list(compare_metadata(MigrationContext.configure(connection), SQLModel.metadata))

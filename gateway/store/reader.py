@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.model.case import CaseDetail, CaseGroup, CaseOrder, CaseQuery, CaseStep, Page
+from gateway.model.case import MOST_COUNTED, CaseDetail, CaseGroup, CaseOrder, CaseQuery, CaseStep, Page
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import FINAL, WAITING, CaseState, PublicStatus, QuarantineEntry, TransactionStatus
 from gateway.model.verdict import Action, ReasonClass
-from gateway.store.case_row import entry_of, matching, ordered
+from gateway.store.case_row import entry_of, matching, ordered, term_conditions
 from gateway.store.database import Database
 from gateway.store.document import decode_detail
-from gateway.store.tables import CaseRow, DecisionRow, DetailRow, SubmissionRow
+from gateway.store.tables import CaseRow, DecisionRow, DetailRow, SubmissionRow, TermRow
 
 
 class CaseReader:
@@ -43,9 +44,10 @@ class CaseReader:
 
     async def cases(self, query: CaseQuery) -> Page:
         """See Record.cases."""
-        condition = matching(query)
         async with self._database.read() as session:
-            total = (await session.execute(select(func.count()).select_from(CaseRow).where(condition))).scalar_one()
+            common = await _common(session, query)
+            total = (await session.execute(_count(query, matching(query, common)))).scalar_one()
+            condition = matching(query, common, in_order=True)
             # ids alone first: sorting whole rows, calldata included, takes ten times as long
             ids = (await session.execute(ordered(query, select(col(CaseRow.case_id)).where(condition)))).scalars().all()
             rows = (await session.execute(select(CaseRow).where(col(CaseRow.case_id).in_(ids)))).scalars().all()
@@ -54,27 +56,32 @@ class CaseReader:
 
     async def groups(self, query: CaseQuery) -> Sequence[CaseGroup]:
         """See Record.groups."""
-        count, newest = func.count().label("count"), func.max(col(CaseRow.held_at)).label("newest")
         key = col(CaseRow.group_key)
+        async with self._database.read() as session:
+            condition = matching(query, await _common(session, query))
         folded = (
-            select(key, count, newest)
-            .where(matching(query))
+            select(key.label("key"), func.count().label("size"))
+            .where(condition)
             .group_by(key)
-            .order_by(count.desc(), key)
+            .order_by(func.count().desc(), key)
             .offset(query.offset)
             .limit(query.limit)
+            .subquery()
         )
+        newest = (
+            select(col(CaseRow.case_id))
+            .where(condition, key == folded.c.key)
+            .order_by(col(CaseRow.held_at).desc(), col(CaseRow.case_id))
+            .limit(1)
+            .correlate(folded)
+            .scalar_subquery()
+        )
+        shown = select(newest, folded.c.size).order_by(folded.c.size.desc(), folded.c.key)
         async with self._database.read() as session:
-            found = []
-            for group, size, newest_at in (await session.execute(folded)).all():
-                newest_case = (
-                    select(CaseRow)
-                    .where(matching(query), key == group, col(CaseRow.held_at) == newest_at)
-                    .order_by(col(CaseRow.case_id))
-                    .limit(1)
-                )
-                found.append(CaseGroup(group, size, entry_of((await session.execute(newest_case)).scalar_one())))
-        return found
+            sizes = {row[0]: int(row[1]) for row in (await session.execute(shown)).all()}
+            rows = (await session.execute(select(CaseRow).where(col(CaseRow.case_id).in_(sizes)))).scalars().all()
+        found = {row.case_id: entry_of(row) for row in rows}
+        return [CaseGroup(found[case_id].group, size, found[case_id]) for case_id, size in sizes.items()]
 
     async def counts(self) -> Mapping[CaseState, int]:
         """See Record.counts."""
@@ -156,3 +163,21 @@ class CaseReader:
         async with self._database.read() as session:
             row = (await session.execute(select(CaseRow).where(condition))).scalar_one_or_none()
         return None if row is None else entry_of(row)
+
+
+async def _common(session: AsyncSession, query: CaseQuery) -> frozenset[str]:
+    """The words of a query that very many cases have."""
+    found = set()
+    for word, condition in term_conditions(query):
+        some = select(col(TermRow.case_id)).where(condition).limit(MOST_COUNTED).subquery()
+        if (await session.execute(select(func.count()).select_from(some))).scalar_one() == MOST_COUNTED:
+            found.add(word)
+    return frozenset(found)
+
+
+def _count(query: CaseQuery, condition: ColumnElement[bool]) -> Select[int]:
+    """All of them where an index counts; up to a bound where words have to be looked up."""
+    if not (query.search.strip() or query.detector or query.touching is not None):
+        return select(func.count()).select_from(CaseRow).where(condition)
+    some = select(col(CaseRow.case_id)).where(condition).limit(MOST_COUNTED).subquery()
+    return select(func.count()).select_from(some)

@@ -19,9 +19,12 @@ class CaseRow(SQLModel, table=True):
 
     __tablename__ = "cases"
     __table_args__ = (
-        Index("ix_cases_queue", "state", "rank", "expires_at", "case_id"),
-        Index("ix_cases_expiry", "state", "expires_at", "case_id"),
-        Index("ix_cases_loss", "state", "loss_rank", "case_id"),
+        # severity comes along in the orders, so that a filter by it needs no look at the rows
+        Index("ix_cases_queue", "state", "rank", "expires_at", "case_id", "severity"),
+        Index("ix_cases_rank", "rank", "expires_at", "case_id"),
+        Index("ix_cases_grave", "state", "severity"),
+        Index("ix_cases_expiry", "state", "expires_at", "case_id", "severity"),
+        Index("ix_cases_loss", "state", "loss_rank", "case_id", "severity"),
         Index("ix_cases_group", "state", "group_key", "held_at"),
         Index("ix_cases_alike", "group_key", "held_at"),
         Index("ix_cases_sender", "sender", "nonce"),

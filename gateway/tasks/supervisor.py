@@ -13,6 +13,7 @@ from gateway.telemetry import Metrics
 log = structlog.get_logger()
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_CANCEL_AGAIN = 0.5
 _CALM = 60.0
 """A task that ran this long without failing starts again at the shortest pause."""
 
@@ -29,9 +30,15 @@ class Supervisor:
         self._tasks.append(self._group.create_task(self._keep(name, run), name=name))
 
     def stop(self) -> None:
-        """Cancel every task; the group then ends."""
-        for task in self._tasks:
+        """Cancel every task; the group then ends.
+
+        Repeated until all have ended: a client that waits for a socket may take a cancellation for a lost connection.
+        """
+        left = [task for task in self._tasks if not task.done()]
+        for task in left:
             task.cancel()
+        if left:
+            asyncio.get_running_loop().call_later(_CANCEL_AGAIN, self.stop)
 
     async def _keep(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
         pause = _FIRST_PAUSE

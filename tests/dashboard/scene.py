@@ -13,7 +13,8 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.model.account import Account, Role
 from gateway.model.block import BlockContext, Fork
-from gateway.model.case import CaseDetail, TokenInfo
+from gateway.model.case import CaseDetail, LossBasis, LossEstimate, TokenInfo
+from gateway.model.casework import BlockChanges
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, DetectorOutcome, Finding, InspectionReport, OutcomeStatus, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
@@ -207,6 +208,7 @@ def case(
         timings={"decode": 0.0002, "simulate": 0.0084, "inspect": 0.0031},
         labels=LABELS,
         tokens=tokens or TOKENS,
+        loss=None if loss is None else LossEstimate(loss, "USD", LossBasis.POOLS, unpriced=number % 2),
         sender_history={"first seen": "11 minutes ago", "transactions before": "0", "contracts created": "1"},
     )  # fmt: skip
     return replace(entry, **parts), detail  # type: ignore[arg-type]
@@ -279,6 +281,27 @@ async def seed_cases(room: Room, now: datetime) -> list[QuarantineEntry]:
         case(11, now, small, loss=640.0, state=CaseState.DEFERRED, score=0.2),
     ]
     return [await hold(room, pair) for pair in made]
+
+
+async def seed_work(room: Room, entry: QuarantineEntry) -> None:
+    """What people and the sender add to a case: notes, an appeal, a file, and a run that came out differently."""
+    await room.desk.add_note(entry.case_id, "anna", "Called the lender: the pool is theirs. @otto, please look.")
+    await room.evidence.mention(entry.case_id, "anna", {"otto"})
+    text = "We rebalance our own pool; our treasurer is in your channel."
+    await room.appeals.add(entry, text, f"Stopgate appeal\n\n{text}", "0x" + "11" * 65)
+    await room.evidence.attach(entry.case_id, "anna", "call with the lender.txt", "text/plain", b"They know.")
+    await room.runs.ask(entry.case_id, BlockChanges(), "anna")
+    (run,) = await room.runs.take()
+    verdict, detail = replace(entry.verdict, score=0.4), await room.record.detail(entry.case_id)
+    assert detail is not None
+    small = finding("abnormal-outflow", title="A contract pays out far more than usual", severity=Severity.MEDIUM)
+    report = replace(detail.report, findings=(detail.report.findings[0], small))
+    moves = tuple(
+        move._replace(amount=move.amount * 2 // 5) if move.sequence in (4, 6) else move
+        for move in detail.facts.transfers
+    )
+    changed = replace(detail, facts=Facts(moves, detail.facts.approvals), report=report)
+    await room.runs.finish(run, replace(verdict, report=report), changed)
 
 
 def utc_now() -> datetime:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import seed_cases, seed_people, settings_at, utc_now
+from tests.dashboard.scene import seed_cases, seed_people, seed_work, settings_at, utc_now
 
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 PAGES = {
@@ -16,6 +16,7 @@ PAGES = {
     "groups": "/queue?view=groups",
     "case": "/cases/c-000001",
     "hostile": "/cases/c-000010",
+    "run": "/cases/c-000001/runs/1",
     "trace": "/cases/c-000001/trace",
     "overview": "/overview",
     "detectors": "/detectors",
@@ -23,6 +24,8 @@ PAGES = {
     "audit": "/audit",
     "people": "/users",
     "account": "/account",
+    "status": "/status/{hash}",
+    "appeal": "/status/{other}",
     "login": "/login",
 }
 
@@ -34,8 +37,8 @@ async def main(folder: Path, wanted: list[str]) -> int:
         settings = settings_at(Path(scratch), chain_name="Harbour L2")
         async with served(settings) as (address, room), launched() as browser:
             await seed_people(room)
-            await seed_cases(room, utc_now())
-            await room.desk.add_note("c-000001", "anna", "Called the lender: the pool is theirs.")
+            entries = await seed_cases(room, utc_now())
+            await seed_work(room, entries[0])
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme}
@@ -45,7 +48,10 @@ async def main(folder: Path, wanted: list[str]) -> int:
                             continue
                         if name == "login":
                             await page.context.clear_cookies()
-                        await page.goto(address + path)
+                        await page.goto(address + path.format(hash=entries[0].hash, other=entries[2].hash))
+                        if name == "appeal":
+                            await page.get_by_label("Your words").fill("We rebalance our own pool.")
+                            await page.get_by_role("button", name="Go on to signing").click()
                         await page.wait_for_timeout(150)
                         spill = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
                         if spill > 0:

@@ -26,6 +26,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
 @pytest.mark.parametrize(
     "twin",
     [
+        "airdrop.late-claim",
+        "growth.lucky-bet",
         "missing-authority.keeper-payout",
         "missing-authority.large-own-withdrawal",
         "missing-authority.owner-rescue",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from gateway.inspection.policy import decide
 from gateway.model.finding import DetectorOutcome, Finding, InspectionReport, OutcomeStatus
-from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action, Verdict
@@ -46,8 +45,8 @@ class Bench:
         return self.further
 
     async def judge(self) -> Judgement:
-        def verdict(report: InspectionReport, sender: Address) -> Verdict:
-            return decide(report, sender=sender)
+        def verdict(report: InspectionReport, judged: Transaction) -> Verdict:
+            return decide(report, sender=judged.sender)
 
         pipeline = Pipeline(simulate=self.simulate, inspect=self.inspect, decide=verdict, look_again=self.look_again)
         return await pipeline.judge(transaction(1), time.monotonic() + 1)

@@ -8,10 +8,11 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlmodel import SQLModel
 
-from gateway.store import tables, tables_casework, tables_keys, tables_notice, tables_people
+from gateway.store import tables, tables_casework, tables_keys, tables_knowledge, tables_notice, tables_people
 from gateway.store.column import Uint, UtcTime
 
-_TABLES = (tables, tables_casework, tables_keys, tables_notice, tables_people)  # importing them fills the metadata
+# importing them fills the metadata
+_TABLES = (tables, tables_casework, tables_keys, tables_knowledge, tables_notice, tables_people)
 
 
 def _render(kind: str, item: object, autogen: AutogenContext) -> str | Literal[False]:

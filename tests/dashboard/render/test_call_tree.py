@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.render.call_tree import Step, find_frames, frame_path, tree_steps
-from tests.dashboard.scene import LABELS, many_frames, price_attack
+from tests.dashboard.scene import LABELS, TOKENS, many_frames, price_attack
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -51,3 +51,14 @@ def test_frames_are_found_by_label_function_selector_and_error() -> None:
     ):
         assert [frame.index for frame in find_frames(trace, words, LABELS)] == indexes
     assert [frame.index for frame in frame_path(trace, 5)] == [0, 1, 3, 4, 5]
+
+
+def test_amounts_of_tokens_and_addresses_are_in_words() -> None:
+    trace, _ = price_attack()
+    lines = {step.line.index: step.line for step in tree_steps(trace, labels=LABELS, tokens=TOKENS) if step.line}
+    paid = dict(lines[9].reading.arguments)
+    assert paid["amount"] == "1,250,000 USDC"
+    assert len(paid["to"]) <= 14
+    assert dict(lines[1].reading.arguments)["amount"] == "4,000,000,000,000"  # the lender is no token
+    (event,) = lines[9].events
+    assert dict(event.reading.arguments)["from"] == "Harbour Lending"

@@ -55,6 +55,7 @@ def check(result: SimulationResult) -> Facts:
     touched = {access.address for access in plain.accesses or ()}
     for accounts in (frozenset(touched), frozenset(sorted(touched)[:1])):
         assert trace.accesses_of(accounts) == plain.accesses_of(accounts)
+        assert trace.accesses_of(accounts, changing=True) == plain.accesses_of(accounts, changing=True)
     topics = frozenset(log.topics[0] for log in plain.logs if log.topics)
     for some in (frozenset(TOPICS), topics):
         assert trace.events(some) == plain.events(some)

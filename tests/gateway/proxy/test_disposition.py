@@ -181,7 +181,7 @@ async def test_observe_mode_forwards_and_records(
 async def test_a_rejecting_clause_sends_nothing(
     chain: Anvil, record: SqlRecord, queue: RedisQueue, wallet: Wallet
 ) -> None:
-    policy = Policy(clauses=(replace(DEFAULT_CLAUSES[0], action=Action.REJECT),))
+    policy = Policy(clauses=tuple(replace(clause, action=Action.REJECT) for clause in DEFAULT_CLAUSES))
     async with running_edge(chain.url, record, queue, policy=policy) as edge:
         raw = wallet.sign(BAD, nonce=wallet.nonce)
         details = data(await edge.send(raw))

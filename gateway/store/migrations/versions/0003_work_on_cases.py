@@ -19,12 +19,17 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("cases") as batch:
         batch.add_column(sa.Column("loss_rank", sa.Float(), nullable=True))
-        batch.drop_index("ix_cases_group")
+        for index in ("ix_cases_expiry", "ix_cases_group", "ix_cases_queue"):
+            batch.drop_index(index)
     op.execute("UPDATE cases SET loss_rank = -coalesce(estimated_loss, -1.0)")
     with op.batch_alter_table("cases") as batch:
         batch.alter_column("loss_rank", existing_type=sa.Float(), nullable=False)
-        batch.create_index("ix_cases_loss", ["state", "loss_rank", "case_id"], unique=False)
+        batch.create_index("ix_cases_loss", ["state", "loss_rank", "case_id", "severity"], unique=False)
+        batch.create_index("ix_cases_queue", ["state", "rank", "expires_at", "case_id", "severity"], unique=False)
+        batch.create_index("ix_cases_expiry", ["state", "expires_at", "case_id", "severity"], unique=False)
         batch.create_index("ix_cases_group", ["state", "group_key", "held_at"], unique=False)
+        batch.create_index("ix_cases_rank", ["rank", "expires_at", "case_id"], unique=False)
+        batch.create_index("ix_cases_grave", ["state", "severity"], unique=False)
         batch.create_index("ix_cases_alike", ["group_key", "held_at"], unique=False)
     op.create_table(
         "case_runs",
@@ -115,7 +120,9 @@ def downgrade() -> None:
     for table in ("tokens", "mentions", "attachments", "appeals", "case_runs"):
         op.drop_table(table)
     with op.batch_alter_table("cases") as batch:
-        for index in ("ix_cases_alike", "ix_cases_group", "ix_cases_loss"):
-            batch.drop_index(index)
+        for index in ("alike", "expiry", "grave", "group", "loss", "queue", "rank"):
+            batch.drop_index(f"ix_cases_{index}")
         batch.drop_column("loss_rank")
         batch.create_index("ix_cases_group", ["group_key", "state", "held_at"], unique=False)
+        batch.create_index("ix_cases_queue", ["state", "rank", "expires_at", "case_id"], unique=False)
+        batch.create_index("ix_cases_expiry", ["state", "expires_at", "case_id"], unique=False)

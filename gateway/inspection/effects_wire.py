@@ -1,0 +1,104 @@
+"""Effects as bytes, for the memory that replicas share; what does not fit is left out, never the whole."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.inspection.effects import Effects, Taking
+from gateway.inspection.memory import Memory
+from gateway.model.primitive import Address, Hash32
+
+MOST = 64
+"""entries of each kind in one message; a transaction that leaves more is remembered whole where it was judged only"""
+
+
+class _Message(msgspec.Struct, array_like=True):
+    transaction: bytes
+    sender: bytes
+    to: bytes
+    at: float
+    created: list[bytes]
+    acquainted: list[tuple[bytes, bytes]]
+    dealt: list[tuple[bytes, bytes | None, bytes, bool]]
+    codes: list[tuple[bytes, bytes]]
+    claimed: list[bytes]
+    signatures: list[bytes]
+    takings: list[tuple[bytes, bytes, bytes, bytes]]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What one replica tells the others about one transaction."""
+
+    transaction: Hash32
+    sender: Address
+    to: Address | None
+    at: float
+    """seconds since 1970"""
+    effects: Effects
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode
+_decode = msgspec.msgpack.Decoder(_Message).decode
+
+
+def encode_effects(told: Told) -> bytes:
+    """At most about 20 KB."""
+    added = told.effects.added
+    return _encode(
+        _Message(
+            transaction=told.transaction,
+            sender=told.sender,
+            to=told.to or b"",
+            at=told.at,
+            created=list(added.created[-MOST:]),
+            acquainted=[(contract, _short(slot)) for contract, slot in sorted(added.acquainted)[:MOST]],
+            dealt=[
+                (token, None if item is None else _short(item), _short(abs(amount)), amount < 0)
+                for (token, item), amount in list(added.dealt.items())[:MOST]
+            ],
+            codes=list(added.codes[-MOST:]),
+            claimed=list(added.claimed[-MOST:]),
+            signatures=list(added.signatures[-MOST:]),
+            takings=[
+                (taking.holder, taking.token, _short(taking.amount), _short(taking.stock))
+                for taking in told.effects.takings
+            ],
+        )
+    )
+
+
+def decode_effects(data: bytes) -> Told:
+    """The message that `encode_effects` made.
+
+    Raises:
+        ValueError: it is none, or of another version.
+    """
+    try:
+        message = _decode(data)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no effects of a transaction: {error}") from error
+    memory = Memory(
+        created=tuple(map(Address, message.created)),
+        acquainted=frozenset((Address(contract), _number(slot)) for contract, slot in message.acquainted),
+        dealt={
+            (Address(token), None if item is None else _number(item)): -_number(amount) if negative else _number(amount)
+            for token, item, amount, negative in message.dealt
+        },
+        codes=tuple((Address(contract), key) for contract, key in message.codes),
+        claimed=tuple(map(Address, message.claimed)),
+        signatures=tuple(message.signatures),
+    )
+    takings = tuple(
+        Taking(Address(holder), Address(token), _number(amount), _number(stock))
+        for holder, token, amount, stock in message.takings
+    )
+    to = Address(message.to) if message.to else None
+    return Told(Hash32(message.transaction), Address(message.sender), to, message.at, Effects(memory, takings))
+
+
+def _short(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
