@@ -20,6 +20,7 @@ from gateway.evaluate.bytecode import (
     creation_of,
     forwarder,
     notebook,
+    only,
     ops,
     pull,
     push,
@@ -237,8 +238,9 @@ def from_wallet(act: Recording) -> Variant:
             raise Unfit("a creation")
         if len({other.transaction.to for other in act.moves}) > 1:
             raise Unfit("several targets")
-        accounts[wallet] = _with_code(replace(accounts.get(wallet, AccountState()), nonce=1), forwarder(sent.to))
         owner = stand_in(wallet, "owner")
+        code = forwarder(sent.to, only(owner))
+        accounts[wallet] = _with_code(replace(accounts.get(wallet, AccountState()), nonce=1), code)
         accounts[owner] = AccountState(balance=sent.value + 10**18)
         moves.append(_sent(move, to=wallet, sender=owner))
     return Variant(StateBatch(accounts, renamed.overlay.slots), tuple(moves), renamed.renamed)

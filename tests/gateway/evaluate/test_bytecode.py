@@ -18,6 +18,7 @@ from gateway.evaluate.bytecode import (
     creation_of,
     forwarder,
     notebook,
+    only,
     ops,
     pull,
     push,
@@ -77,6 +78,11 @@ def test_a_forwarder_passes_call_value_and_answer_on() -> None:
 def test_a_forwarder_passes_a_failure_on() -> None:
     result = run({ENTRY: forwarder(TARGET), TARGET: ops("0 CALLDATALOAD 0 MSTORE 4 0 REVERT")}, b"fail")
     assert (result.succeeded, result.output) == (False, b"fail")
+
+
+def test_a_wallet_obeys_its_owner_alone() -> None:
+    assert run({ENTRY: forwarder(TARGET, only(SENDER)), TARGET: ECHO}, b"hello").output == b"hello"
+    assert not run({ENTRY: forwarder(TARGET, only(FRIEND)), TARGET: ECHO}, b"hello").succeeded
 
 
 def test_a_borrower_runs_the_library_on_its_own_storage() -> None:
