@@ -90,7 +90,7 @@ class BridgeOutflow(Detector):
     def _zero_accepted(self, subject: Inspection, loss: Loss) -> bool:
         preimages = subject.simulation.trace.preimages or {}
         for use in subject.simulation.trace.slots or ():
-            if use.address != loss.holder or not use.before:
+            if use.address != loss.holder or not use.before or use.written:  # a bitmap of claims is written
                 continue
             preimage = preimages.get(use.slot)
             if preimage is not None and len(preimage) == 64 and not any(preimage[:32]):

@@ -98,6 +98,17 @@ class Tape:
         """The token's Transfer event; balances are not written."""
         self.log(token, (TRANSFER, word(source), word(target)), word(amount))
 
+    @staticmethod
+    def transfer_topics(source: Address, target: Address) -> tuple[bytes, ...]:
+        """Topics of the Transfer event, for a log of one's own."""
+        return TRANSFER, word(source), word(target)
+
+    @contextmanager
+    def delegate(self, code: Address) -> Iterator[int]:
+        """A DELEGATECALL of the open frame's account to `code`."""
+        with self.call(code, kind=FrameKind.DELEGATECALL) as index:
+            yield index
+
     def log(self, address: Address, topics: tuple[bytes, ...], data: bytes) -> None:
         """Any event, in the open frame."""
         self._logs.append(Log(self._tick(), self._open[-1], address, topics, data, False))

@@ -65,9 +65,12 @@ def evaluate(
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, revm or py-evm.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
     write: Annotated[Path | None, typer.Option("--write", help="Also store the scoreboard as a page.")] = None,
+    vary: Annotated[
+        bool, typer.Option("--vary", help="Run everything in other guises; say where verdicts change.")
+    ] = False,
 ) -> None:
     """Measure detection: recall by class, false alarms with their bound, times by size of transaction."""
-    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write))
+    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary))
 
 
 async def _judge(text: str, settings: Settings) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from gateway.evaluate.figure import (
     recall_of,
     times,
 )
+from gateway.evaluate.page import markdown, table
 from gateway.evaluate.run import CaseResult, HonestResult
 
 BASE_RATES = (1e-6, 1e-5)
@@ -106,18 +107,18 @@ class Board:
         """All tables, in reading order."""
         document = self.document()
         rows: list[tuple[str, ...]]
-        tables = [_table("Recall", ("cases", "caught"), [(k, str(v)) for k, v in self.recalls.items()])]
+        tables = [table("Recall", ("cases", "caught"), [(k, str(v)) for k, v in self.recalls.items()])]
         if self.alarms:
-            tables.append(_table("False alarms", ("looks", "alarms"), [(k, str(v)) for k, v in self.alarms.items()]))
-            tables.append(_table("Precision", ("attacks among transactions", "precision"), self._precisions()))
+            tables.append(table("False alarms", ("looks", "alarms"), [(k, str(v)) for k, v in self.alarms.items()]))
+            tables.append(table("Precision", ("attacks among transactions", "precision"), self._precisions()))
         rows = [(name, str(row)) for name, row in recall_by_class(self.exploits).items()]
-        tables.append(_table("Recall by class", ("class", "caught"), rows))
+        tables.append(table("Recall by class", ("class", "caught"), rows))
         rows = [(name, str(count)) for name, count in by_detector(self.exploits).most_common()]
-        tables.append(_table("Caught with", ("detector", "cases"), rows))
+        tables.append(table("Caught with", ("detector", "cases"), rows))
         rows = [(name, *(str(value) for value in row.values())) for name, row in document["times"].items()]
-        tables.append(_table("Inspection beside simulation, ms", ("gas", "n", "p50", "p95", "p99", "max"), rows))
+        tables.append(table("Inspection beside simulation, ms", ("gas", "n", "p50", "p95", "p99", "max"), rows))
         rows = [(reason, str(count)) for reason, count in document["incomplete"].items()] or [("none", "0")]
-        tables.append(_table("Not inspected whole", ("reason", "transactions"), rows))
+        tables.append(table("Not inspected whole", ("reason", "transactions"), rows))
         return tables
 
     def _precisions(self) -> list[tuple[str, str]]:
@@ -132,8 +133,8 @@ class Board:
 
     def show(self, console: Console) -> None:
         """Print everything."""
-        for table in self.tables():
-            console.print(table)
+        for made in self.tables():
+            console.print(made)
         for result in self.exploits:
             if not result.held:
                 console.print(
@@ -162,9 +163,9 @@ class Board:
             "are one-sided 95 % (rule of three). The attack contracts of the corpus are replays, and the blocks are",
             "honest by presumption: see the README of each set.\n",
         ]
-        for table in self.tables():
-            if not str(table.title).startswith("Inspection"):
-                parts.append(_markdown(table))
+        for made in self.tables():
+            if not str(made.title).startswith("Inspection"):
+                parts.append(markdown(made))
         missed = [f"- {r.case.id}: {', '.join(r.case.classes)}" for r in self.exploits if not r.held]
         parts += ["## Missed\n", *(missed or ["none"]), ""]
         unseen = [f"- {r.case.id}: {', '.join(r.case.classes)}" for r in self.recorded if not r.held]
@@ -173,18 +174,3 @@ class Board:
         if self.skipped:
             parts += ["## Not judged, for nothing was recorded\n", *(f"- {name}" for name in self.skipped), ""]
         return "\n".join(parts)
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*columns, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _markdown(table: Table) -> str:
-    columns = [str(column.header) for column in table.columns]
-    lines = [f"## {table.title}\n", "| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
-    cells = [list(column.cells) for column in table.columns]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in zip(*cells, strict=True)]
-    return "\n".join(lines) + "\n"

@@ -96,6 +96,11 @@ def forwarder(target: Address, before: bytes = b"") -> bytes:
     return assemble(before + call, *_RELAY_FAILURE, _RELAY_ANSWER)
 
 
+def only(owner: Address) -> bytes:
+    """Code that fails for every caller but `owner`; it must stand first."""
+    return assemble(ops("CALLER") + push(owner) + ops("EQ"), ">go", ops("JUMPI 0 0 REVERT"), "go:")
+
+
 def borrower(library: Address, pulls: bytes = b"") -> bytes:
     """Runs the code of `library` as its own; after a call by the origin, if that succeeded, does `pulls`."""
     run = _TAKE_INPUT + ops("0 0 CALLDATASIZE 0") + push(library) + ops("GAS DELEGATECALL")

@@ -14,8 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.errors import ConfigurationError
 from gateway.evaluate.board import Board
 from gateway.evaluate.case import find_cases, read_case
+from gateway.evaluate.guise import GuiseBoard
 from gateway.evaluate.recorded import judge_recording
 from gateway.evaluate.run import CaseResult, HonestResult, find_blocks, run_block, run_case
+from gateway.evaluate.vary import Comparison, vary_block, vary_case
 from gateway.evm.simulator import Simulator
 from gateway.evm.workers import LocalPyEvm
 from gateway.inspection.registry import Ruleset, load
@@ -27,17 +29,23 @@ def evaluate(
     engine: str = "auto",
     json: bool = False,
     write: Path | None = None,
+    vary: bool = False,
 ) -> int:
     """Run cases and honest blocks, print the scoreboard, return the exit code.
 
     `json` prints one object as the last line of standard output; everything else then goes to standard error.
-    `write` also stores the scoreboard as a page.
+    `write` also stores the scoreboard as a page. `vary` runs everything in other guises instead, and prints where
+    verdicts change.
 
     Raises:
         ConfigurationError: a path holds no cases, or the engine is not there.
     """
     console = Console(stderr=json)
-    board = asyncio.run(measure(paths, benign, engine, console))
+    board: Board | GuiseBoard
+    if vary:
+        board = asyncio.run(compare(paths, benign, engine, console))
+    else:
+        board = asyncio.run(measure(paths, benign, engine, console))
     board.show(console)
     if write is not None:
         write.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +74,33 @@ async def measure(paths: Sequence[Path], benign: Path | None, engine: str, conso
         engine=simulator.name,
         ruleset_hash=ruleset.hash,
         seconds=time.monotonic() - started,
+    )
+
+
+async def compare(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> GuiseBoard:
+    """Run everything in every guise and gather where verdicts change."""
+    simulator, ruleset = make_simulator(engine), load()
+    compared: list[tuple[bool, Comparison]] = []
+    try:
+        with _progress(console) as progress:
+            files = find_cases(paths)
+            task = progress.add_task("cases", total=len(files))
+            for file in files:
+                case = read_case(file)
+                if case.moves:
+                    compared += [(case.honest, row) for row in await vary_case(simulator, ruleset, case)]
+                progress.advance(task)
+            task = progress.add_task("honest transactions", total=None)
+            for block in find_blocks(benign) if benign is not None else ():
+                rows = await vary_block(simulator, ruleset, block, lambda: progress.advance(task))
+                compared += [(True, row) for row in rows]
+    finally:
+        await simulator.close()
+    return GuiseBoard(
+        strikes=tuple(row for honest, row in compared if not honest),
+        honest=tuple(row for honest, row in compared if honest),
+        engine=simulator.name,
+        ruleset_hash=ruleset.hash,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.evaluate.bytecode import (
     creation_of,
     forwarder,
     notebook,
+    only,
     ops,
     pull,
     push,
@@ -193,14 +194,16 @@ def after_a_visit(act: Recording) -> Variant:
 
 
 def after_a_gift(act: Recording) -> Variant:
-    """A wrapper first gives units of an unknown coin to an unrelated account."""
+    """A wrapper first gives units of an unknown coin to an unrelated contract and calls it."""
     place, friend = stand_in(Address(), "coin"), stand_in(Address(), "friend")
-    variant = _wrapped(act, call_plain(place, transfer_data(friend, COINS // 3)))
+    variant = _wrapped(act, call_plain(place, transfer_data(friend, COINS // 3)) + call_plain(friend))
     slots = {}
     for target in _targets(act):
         key = stand_in(target, "wrapper").rjust(32, b"\0") + bytes(32)
         slots[place, int.from_bytes(keccak256(key), "big")] = COINS
-    return replace(variant, overlay=_with(variant.overlay, {place: _with_code(AccountState(nonce=1), coin())}, slots))
+    planted = {place: coin(), friend: notebook()}
+    accounts = {address: _with_code(AccountState(nonce=1), code) for address, code in planted.items()}
+    return replace(variant, overlay=_with(variant.overlay, accounts, slots))
 
 
 def other_block(act: Recording) -> Variant:
@@ -235,8 +238,9 @@ def from_wallet(act: Recording) -> Variant:
             raise Unfit("a creation")
         if len({other.transaction.to for other in act.moves}) > 1:
             raise Unfit("several targets")
-        accounts[wallet] = _with_code(replace(accounts.get(wallet, AccountState()), nonce=1), forwarder(sent.to))
         owner = stand_in(wallet, "owner")
+        code = forwarder(sent.to, only(owner))
+        accounts[wallet] = _with_code(replace(accounts.get(wallet, AccountState()), nonce=1), code)
         accounts[owner] = AccountState(balance=sent.value + 10**18)
         moves.append(_sent(move, to=wallet, sender=owner))
     return Variant(StateBatch(accounts, renamed.overlay.slots), tuple(moves), renamed.renamed)

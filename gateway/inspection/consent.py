@@ -13,7 +13,7 @@ from gateway.inspection.facts import TRANSFER
 from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CallFrame, SimulationResult, Trace
+from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -22,6 +22,8 @@ _MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 
+MARK = 256
+"""what stands where a message was processed is a small number, if not zero"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
@@ -38,6 +40,8 @@ class Bond(StrEnum):
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
     PROOF = "was shown a Merkle proof for a root that it knew"
+    MAKER = "was created here by the caller"
+    ORDER = "struck off an order that it had noted before"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,20 @@ class Consent:
         """Contracts that were shown a Merkle proof for a root that they knew before."""
         return proven(self.simulation.trace, self.but)
 
+    @cached_property
+    def makers(self) -> Mapping[Address, Address]:
+        """Contract that this transaction created -> who created it."""
+        return {
+            frame.to: frame.from_
+            for frame in self.simulation.trace.frames
+            if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
+        }
+
+    @cached_property
+    def ordered(self) -> Set[Address]:
+        """Contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier."""
+        return _ordered(self.simulation, self.codes)
+
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
         if other in self.stored.get(contract, ()):
@@ -123,6 +141,10 @@ class Consent:
             found.append(Bond.CODE)
         if contract in self.proven:
             found.append(Bond.PROOF)
+        if self.makers.get(contract) in parties:
+            found.append(Bond.MAKER)
+        if contract in self.ordered:
+            found.append(Bond.ORDER)
         return tuple(found)
 
 
@@ -268,3 +290,19 @@ def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
         if link.code_hash is not None and account is not None and link.code_hash in held:
             ran[account][link.code_hash] = held[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in ran.items()}
+
+
+def _ordered(simulation: SimulationResult, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:
+    """Who had a word under a hash, one that its code does not name, and left nothing there but a mark."""
+    preimages = simulation.trace.preimages or {}
+    found = set()
+    for use in simulation.trace.slots or ():
+        preimage = preimages.get(use.slot)
+        if not use.written or not use.before or preimage is None or len(preimage) != 64 or not any(preimage[:12]):
+            continue
+        diff = simulation.state_diff.get(use.address)
+        before, after = diff.storage.get(use.slot, (use.before, use.before)) if diff is not None else (0, 0)
+        struck = before > after and (after == 0 or after < MARK <= before)
+        if struck and all(code.find(preimage[:32]) < 0 for code in codes.get(use.address, ())):
+            found.add(use.address)
+    return frozenset(found)

@@ -189,15 +189,16 @@ class _Tracer:
     def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
         """The last account of the ordering side, and who acted between it and the movement."""
         chain = path(self.frames, move.frame)
-        if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
-            chain = chain[:-1]
         for position, (account, _) in enumerate(chain):
             if account == holder:
                 chain = chain[: position + 1]
                 break
         inner = max((at for at, (account, _) in enumerate(chain) if account in self.roles.cluster), default=-1)
         caller = chain[inner][0] if inner >= 0 else self.roles.origin
-        return caller, chain[inner + 1 :]
+        chain = chain[inner + 1 :]
+        if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
+            chain = chain[:-1]  # it obeys whoever is between; asked directly, it answers for itself
+        return caller, chain
 
     def _links(self, caller: Address, chain: list[tuple[Address, int]], move: Transfer) -> list[tuple[Bond, ...]]:
         links = []

@@ -111,6 +111,8 @@ def _adopt_entry(
     for _ in range(DOORS):
         if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
             return
+        if entry not in cluster and _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
+            return
         if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
             return
         cluster.add(entry)
@@ -118,6 +120,20 @@ def _adopt_entry(
         entry = behind(entry, simulation, facts, ledger, cluster)
         if entry is not None and consent is not None:
             entry = entry if is_unknown(entry, simulation, ledger, consent, cluster | lately) else None
+
+
+def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
+    """Accounts without code that ended with more and stand in the data the transaction brings."""
+    frames = simulation.trace.frames
+    active = {frame.to for frame in frames if frame.code_hash is not None}
+    return {
+        holder
+        for holder, changes in ledger.net.items()
+        if holder not in active
+        and holder not in BURN_ADDRESSES
+        and all(amount > 0 for amount in changes.values())
+        and frames[0].input[:NAMES_READ].find(holder) >= 0
+    }
 
 
 def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
