@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from dashboard.api.bodies import Body
 from dashboard.api.routes import ABOUT_ONE, REFUSALS, scoped
-from dashboard.dependencies import TheRoom
+from dashboard.dependencies import RowId, TheRoom
 from gateway.model.account import ApiToken, Permission
 from gateway.model.primitive import Address
 from gateway.model.signature import KeptSignature
@@ -24,11 +25,7 @@ Judge = Annotated[ApiToken, Depends(scoped(Permission.DECIDE))]
 Truster = Annotated[ApiToken, Depends(scoped(Permission.TRUST))]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class SignatureBody(_Body):
+class SignatureBody(Body):
     """One signature of a confirmed attack."""
 
     id: int
@@ -68,7 +65,7 @@ class SignatureBody(_Body):
         )
 
 
-class TrustBody(_Body):
+class TrustBody(Body):
     """One line of the allow list."""
 
     id: int
@@ -101,7 +98,7 @@ class TrustBody(_Body):
         )
 
 
-class ReputationBody(_Body):
+class ReputationBody(Body):
     """What history says of one address."""
 
     address: str
@@ -128,7 +125,7 @@ class ReputationBody(_Body):
         )
 
 
-class NewTrustBody(_Body):
+class NewTrustBody(Body):
     """A line to be written."""
 
     sender: str | None = Field(default=None, pattern=_ADDRESS)
@@ -139,7 +136,7 @@ class NewTrustBody(_Body):
     days: int = Field(default=30, ge=1, le=365)
 
 
-class WithdrawalBody(_Body):
+class WithdrawalBody(Body):
     """Why something ends."""
 
     reason: str = Field(min_length=1, max_length=2000)
@@ -147,14 +144,14 @@ class WithdrawalBody(_Body):
 
 @routes.get("/signatures")
 async def list_signatures(
-    room: TheRoom, token: Overseer, case: Annotated[str, Query(max_length=80)] = ""
+    room: TheRoom, token: Overseer, case: Annotated[str, Query(max_length=80, pattern=r"^[^\x00]*$")] = ""
 ) -> list[SignatureBody]:
     """Signatures, the newest first."""
     return [SignatureBody.of(kept) for kept in await room.signatures.listed(case_id=case)]
 
 
 @routes.post("/signatures/{number}/withdrawal", status_code=204, response_class=Response)
-async def withdraw_signature(room: TheRoom, token: Judge, number: int, body: WithdrawalBody) -> Response:
+async def withdraw_signature(room: TheRoom, token: Judge, number: RowId, body: WithdrawalBody) -> Response:
     """End one signature for good."""
     if not await room.signatures.withdraw(number, token.account.name, body.reason):
         raise HTTPException(404, "There is no such signature, or it has ended.")
@@ -186,7 +183,7 @@ async def add_trust(room: TheRoom, token: Truster, body: NewTrustBody) -> dict[s
 
 
 @routes.post("/trust/{number}/withdrawal", status_code=204, response_class=Response)
-async def withdraw_trust(room: TheRoom, token: Truster, number: int, body: WithdrawalBody) -> Response:
+async def withdraw_trust(room: TheRoom, token: Truster, number: RowId, body: WithdrawalBody) -> Response:
     """End one line of the allow list."""
     if not await room.trust.withdraw(number, token.account.name, body.reason):
         raise HTTPException(404, "There is no such line, or it has ended.")

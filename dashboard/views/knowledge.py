@@ -7,7 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboard.dependencies import Decider, Overseer, Posted, TheRoom, Truster, field
+from dashboard.dependencies import Decider, Overseer, Posted, RowId, TheRoom, Truster, field
 from dashboard.pages import SignaturesPage, TrustPage
 from dashboard.room import Room
 from dashboard.templating import page
@@ -25,7 +25,7 @@ async def signatures(request: Request, room: TheRoom, me: Overseer) -> Response:
 
 
 @routes.post("/signatures/{number}/withdraw")
-async def withdraw_signature(request: Request, room: TheRoom, me: Decider, form: Posted, number: int) -> Response:
+async def withdraw_signature(request: Request, room: TheRoom, me: Decider, form: Posted, number: RowId) -> Response:
     """End one signature for good."""
     reason = field(form, "reason")
     if not reason:
@@ -63,7 +63,7 @@ async def add_trust(request: Request, room: TheRoom, me: Truster, form: Posted) 
 
 
 @routes.post("/trust/{number}/withdraw")
-async def withdraw_trust(request: Request, room: TheRoom, me: Truster, form: Posted, number: int) -> Response:
+async def withdraw_trust(request: Request, room: TheRoom, me: Truster, form: Posted, number: RowId) -> Response:
     """End one line of the allow list."""
     reason = field(form, "reason")
     if not reason:
