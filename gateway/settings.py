@@ -163,11 +163,13 @@ class InspectionSettings(_Group):
     """share of the forwarded transactions whose verdict is compared with what the chain then did (receipt, trace)"""
     disabled_detectors: Annotated[frozenset[str], NoDecode] = frozenset()
     """detector ids, separated by commas"""
+    rules: Annotated[tuple[Path, ...], NoDecode] = ()
+    """files and folders of protocols' own rules, separated by commas; read again when they change (docs/rules.md)"""
 
-    @field_validator("disabled_detectors", mode="before")
+    @field_validator("disabled_detectors", "rules", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return frozenset(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
     @property
     def budget(self) -> timedelta:

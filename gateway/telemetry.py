@@ -58,6 +58,9 @@ READINGS = {
     "stopgate_client_refusals": _Kind("Calls refused for want of allowance, by what ran out", "limit", counter=True),
     "stopgate_inspections_waiting": _Kind("Submissions that wait for their turn to be inspected"),
     "stopgate_websockets": _Kind("Open WebSocket connections"),
+    "stopgate_rules": _Kind("Rules of protocols in force, by mode", "mode"),
+    "stopgate_rules_refused": _Kind("1 while the rule files as they are now are wrong, and older ones in force"),
+    "stopgate_rule_findings": _Kind("Transactions that a rule spoke of, by rule", "rule", counter=True),
 }
 """Values that parts count for themselves; `Metrics.read_from` names who tells them."""
 

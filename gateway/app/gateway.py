@@ -64,6 +64,7 @@ from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
+from gateway.tasks.rules import RuleKeeper
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics, Reading
 from gateway.upstream.client import Upstream
@@ -131,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
     """
     _check(settings.rpc)
     check_engine(settings.inspection.engine)
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules)
     policy = policy_of(settings.policy)
     upstream = open_upstream(settings.upstream)
     async with AsyncExitStack() as stack:
@@ -145,6 +146,8 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         writer = AuditWriter(stores.record)
         observation = Observation(upstream, readiness.parts)
         metrics.read_from(observation.readings)
+        keeper = RuleKeeper(ruleset.shelf)
+        metrics.read_from(keeper.readings)
         base = _Base(
             settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation,
             fairness.allowances(settings.limits),
@@ -153,11 +156,18 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
+        supervisor.start("rules", keeper.run)
         supervisor.start("chain", lambda: _serve_chain(base, endpoint, stack))
         _watch(base)
         for line in stores.descriptions:
             log.info("store.open", store=line)
-        log.info("gateway.started", listen=settings.rpc.listen, detectors=len(ruleset.detectors), ruleset=ruleset.hash)
+        log.info(
+            "gateway.started",
+            listen=settings.rpc.listen,
+            detectors=len(ruleset.detectors),
+            rules=len(ruleset.shelf.book.rules),
+            ruleset=ruleset.hash,
+        )
         try:
             yield endpoint
         finally:

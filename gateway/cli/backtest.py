@@ -64,7 +64,7 @@ async def _run(
     engine: str,
     console: Console,
 ) -> tuple[list[BlockReport], dict[str, object]]:
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules)
     async with AsyncExitStack() as stack:
         node = open_upstream(settings.upstream)
         stack.push_async_callback(node.close)

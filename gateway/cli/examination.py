@@ -85,7 +85,7 @@ async def _judge(text: str, settings: Settings) -> Judgement:
 
 
 async def _look(chain: Chain, raw: bytes, settings: Settings) -> Judgement:
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules)
     pipeline = build_pipeline(chain, ruleset, policy_of(settings.policy))
     return await pipeline.judge(chain.decode(raw), time.monotonic() + _SECONDS)
 
