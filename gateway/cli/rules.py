@@ -95,7 +95,10 @@ def _document(rule: Rule) -> Mapping[str, object]:
 
 def _show(rules: list[Rule], wrong: list[str]) -> None:
     if rules:
-        table = Table("rule", "mode", "status", "severity", "contracts", "tests", "expires", box=None, padding=(0, 2))
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column("rule", overflow="fold")
+        for column in ("mode", "status", "severity", "contracts", "tests", "expires"):
+            table.add_column(column, no_wrap=True)
         for rule in sorted(rules, key=lambda one: one.id):
             contracts = str(len(rule.scope.contracts)) if rule.scope.contracts else "any"
             expires = rule.expires.isoformat() if rule.expires else "never"

@@ -51,11 +51,13 @@ def load(
     enabled: frozenset[str] = frozenset(),
     disabled: frozenset[str] = frozenset(),
     rules: Sequence[Path] = (),
+    binding: bool = False,
     found: Iterable[EntryPoint] | None = None,
 ) -> Ruleset:
     """Import and construct the detectors that are installed, and read the rules of protocols.
 
-    `enabled` empty means all detectors; `rules` are files and folders. `found` replaces the installed entry points,
+    `enabled` empty means all detectors; `rules` are files and folders; with `binding` those in shadow
+    count as if they enforced. `found` replaces the installed entry points,
     for tests.
 
     Raises:
@@ -74,7 +76,7 @@ def load(
             f"settings name unknown detectors: {', '.join(unknown)}; known: {', '.join(sorted(names))}"
         )
     chosen = [point for point in points if (not enabled or point.name in enabled) and point.name not in disabled]
-    return ruleset((_construct(point) for point in chosen), RuleShelf(rules, taken=names))
+    return ruleset((_construct(point) for point in chosen), RuleShelf(rules, taken=names, binding=binding))
 
 
 def ruleset(detectors: Iterable[Detector], shelf: RuleShelf | None = None) -> Ruleset:

@@ -110,13 +110,13 @@ class _Author:
         return self._manuscript.error(path, why)
 
     def _has_parts(self, path: Path, found: Mapping[str, Any], needed: Iterable[str], optional: Iterable[str]) -> None:
+        known = {*needed, *optional}
+        strange = next((name for name in found if name not in known), None)
+        if strange is not None:
+            raise self._error((*path, strange), f"is no part of a rule here; there are {', '.join(sorted(known))}")
         missing = [name for name in needed if name not in found]
         if missing:
             raise self._error(path, f"lacks {', '.join(missing)}")
-        known = {*needed, *optional}
-        strange = [name for name in found if name not in known]
-        if strange:
-            raise self._error((*path, strange[0]), f"is no part of a rule here; there are {', '.join(sorted(known))}")
 
     def _text(self, name: str) -> str:
         value = self._content[name]

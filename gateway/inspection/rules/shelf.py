@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from gateway.inspection.rules.author import failures, read_rules
 from gateway.inspection.rules.book import RuleBook
 from gateway.inspection.rules.manuscript import RuleError
+from gateway.inspection.rules.rule import RuleMode
 from gateway.model.finding import InspectionReport
 
 GROUP = "stopgate.rules"
@@ -22,13 +24,16 @@ _Mark = tuple[tuple[str, int, int], ...]
 class RuleShelf:
     """The book in force. A changed set of files replaces it as a whole, or, if anything in it is wrong, not at all."""
 
-    def __init__(self, paths: Sequence[Path] = (), *, taken: Iterable[str] = ()) -> None:
-        """Read what is there. `taken`: ids that no rule may have, for detectors have them.
+    def __init__(self, paths: Sequence[Path] = (), *, taken: Iterable[str] = (), binding: bool = False) -> None:
+        """Read what is there.
+
+        `taken`: ids that no rule may have, for detectors have them. `binding`: let rules in shadow count as if they
+        enforced, to see what they would do.
 
         Raises:
             RuleError: a file is missing or wrong, or a rule fails its own tests.
         """
-        self._paths, self._taken = tuple(paths), frozenset(taken)
+        self._paths, self._taken, self._binding = tuple(paths), frozenset(taken), binding
         self.fired: Counter[str] = Counter()
         """rule -> transactions that it spoke of since the start"""
         self.problem: str | None = None
@@ -68,7 +73,13 @@ class RuleShelf:
         return tuple(found)
 
     def _read(self) -> RuleBook:
-        return load_rules(self._paths, taken=self._taken, installed=True)
+        book = load_rules(self._paths, taken=self._taken, installed=True)
+        if not self._binding:
+            return book
+        shadows = (
+            replace(rule, mode=RuleMode.ENFORCE) if rule.mode is RuleMode.SHADOW else rule for rule in book.rules
+        )
+        return RuleBook(tuple(shadows), book.digest)
 
 
 def load_rules(paths: Sequence[Path], *, taken: Iterable[str] = (), installed: bool = False) -> RuleBook:

@@ -10,7 +10,7 @@ from gateway.decoding.keccak import keccak256
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.rules.book import touched_accounts
 from gateway.inspection.rules.expression import OutOfSteps, literal
-from gateway.inspection.rules.manuscript import Manuscript, Path
+from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError
 from gateway.inspection.rules.vocabulary import ALL, Type
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext, Fork
@@ -112,13 +112,17 @@ class _Row:
 
     def check(self, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
         """Refuse what is missing or unknown."""
-        for name in needed:
-            if name not in self._content:
-                raise self._manuscript.error(self._path, f"lacks {name}")
         for name in self._content:
             if name not in (*needed, *optional):
                 known = ", ".join((*needed, *optional))
-                raise self._manuscript.error((*self._path, name), f"is not known here; there are {known}")
+                raise self.wrong(name, f"is not known here; there are {known}")
+        for name in needed:
+            if name not in self._content:
+                raise self._manuscript.error(self._path, f"lacks {name}")
+
+    def wrong(self, name: str, why: str) -> RuleError:
+        """What is wrong with a part."""
+        return self._manuscript.error((*self._path, name), why)
 
     def inner(self, name: str) -> _Row:
         """A mapping within, empty if it is not there."""
@@ -128,7 +132,7 @@ class _Row:
         """Every row of a list within."""
         rows = self._content.get(name, [])
         if not isinstance(rows, list):
-            raise self._manuscript.error((*self._path, name), "must be a list")
+            raise self.wrong(name, "must be a list")
         return [make(_Row(self._manuscript, (*self._path, name, at), row)) for at, row in enumerate(rows)]
 
     def has(self, name: str) -> bool:
@@ -143,7 +147,7 @@ class _Row:
         """True or false."""
         value = self._content.get(name, otherwise)
         if not isinstance(value, bool):
-            raise self._manuscript.error((*self._path, name), "must be true or false")
+            raise self.wrong(name, "must be true or false")
         return value
 
     def number(self, name: str, otherwise: int = 0) -> int:
@@ -152,7 +156,7 @@ class _Row:
         if isinstance(value, str) and literal(value) is not None:
             value = int(value, 16)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self._manuscript.error((*self._path, name), f"{value!r} is no whole number")
+            raise self.wrong(name, f"{value!r} is no whole number")
         return value
 
     def address(self, name: str, otherwise: Address = ZERO_ADDRESS) -> Address:
@@ -164,7 +168,7 @@ class _Row:
             return ZERO_ADDRESS
         found = literal(value) if isinstance(value, str) else None
         if found is None or found[0] is not Type.ADDRESS:
-            raise self._manuscript.error((*self._path, name), f"{value!r} is no address: 0x and 40 hex digits")
+            raise self.wrong(name, f"{value!r} is no address: 0x and 40 hex digits")
         return Address(found[1])
 
     def data(self, name: str) -> bytes:
@@ -173,13 +177,13 @@ class _Row:
         try:
             return bytes.fromhex(str(value).removeprefix("0x"))
         except ValueError:
-            raise self._manuscript.error((*self._path, name), f"{value!r} is no hex") from None
+            raise self.wrong(name, f"{value!r} is no hex") from None
 
     def words(self, name: str) -> bytes:
         """A list of numbers and addresses as the ABI packs them."""
         values = self._content.get(name, [])
         if not isinstance(values, list):
-            raise self._manuscript.error((*self._path, name), "must be a list of numbers and addresses")
+            raise self.wrong(name, "must be a list of numbers and addresses")
         packed = []
         for at, value in enumerate(values):
             number = int(value, 16) if isinstance(value, str) and literal(value) is not None else value
@@ -226,7 +230,7 @@ def _call(row: _Row, transaction: Transaction) -> CallFrame:
     try:
         kind = FrameKind(row.text("kind", "CALL"))
     except ValueError:
-        raise row._manuscript.error((*row._path, "kind"), f"can be {', '.join(FrameKind)}") from None
+        raise row.wrong("kind", f"can be {', '.join(FrameKind)}") from None
     maker = row.address("from", transaction.to or transaction.sender)
     return _frame(kind, maker, row.address("to"), row.number("value"), row.input(), row.truth("failed", False))
 
