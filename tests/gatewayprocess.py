@@ -56,7 +56,7 @@ class GatewayProcess:
     def wait(self) -> int:
         """The exit code of one that ends by itself."""
         assert self._process is not None
-        return self._process.wait(30)
+        return self._process.wait(READY_SECONDS)
 
     def kill(self) -> None:
         """kill -9."""
