@@ -1,0 +1,24 @@
+"""What groups of settings are made of: an immutable model, and lists that are written with commas."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_settings import NoDecode
+
+
+class Group(BaseModel):
+    """Settings that stand together under STOPGATE_<GROUP>__; an unknown name in it is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _split(value: Any) -> Any:
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""separated by commas, in the order given"""
+WordSet = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
+"""separated by commas"""
