@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 
 from pydantic import Field, field_validator
 
@@ -38,9 +39,19 @@ class RpcSettings(Group):
     """for pages in browsers; empty sends no CORS headers"""
     forwarded_allow_ips: str = "127.0.0.1"
     """proxies whose X-Forwarded-For is believed, separated by commas"""
+    operator_ips: Words = ("127.0.0.0/8", "::1")
+    """addresses and networks, separated by commas, that may read /metrics and see in /readyz what is wrong; to all
+    others /metrics does not exist, for its counters would tell an attacker which clause spoke"""
     sync_seconds: float = Field(default=2.0, gt=0)
     """wait of eth_sendRawTransactionSync if the client names none"""
     sync_most_seconds: float = Field(default=10.0, gt=0)
+
+    @field_validator("operator_ips")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text)
+        return value
 
     @field_validator("listen")
     @classmethod
