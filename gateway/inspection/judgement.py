@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.inspection.conjured import overspent
 from gateway.inspection.consent import path
 from gateway.inspection.derived import Derived
+from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
 from gateway.model.lazy import cached_property
@@ -50,10 +51,11 @@ class Judgement(Derived):
         """What was given: not what it made itself, nor a few smallest units of tokens that have no price.
 
         Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
+        What has no price and went to somebody who has nothing to do with what others paid is a gift.
         """
         prices, supply = self.market.prices, self.ledger.supply
         selfmade = overspent(self.ledger, self.roles.cluster)
-        return {
+        paid = {
             asset: amount
             for asset, amount in self.roles.gave.items()
             if asset not in selfmade
@@ -64,6 +66,11 @@ class Judgement(Derived):
                 or amount * 1000 > supply.get(asset, amount * 1000)
             )
         }
+        strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
+        if not strange:
+            return paid
+        gifts = unrelated(strange, self.facts, self.ledger, self.roles.cluster, self.simulation)
+        return {asset: amount for asset, amount in paid.items() if asset not in gifts}
 
     @property
     def gained_for_little(self) -> bool:

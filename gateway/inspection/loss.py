@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
+from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
@@ -34,7 +35,7 @@ class Loss:
     share: float | None
     """part of the holder's stock that left, 0 to 1; None if the stock is unknown"""
     compensated: bool
-    """the same holder has more of something else"""
+    """the same holder has more of something else, and it was not pushed upon it unseen"""
     acted: bool
     """the holder's own code ran on the way to the outflow; False: someone used an allowance"""
     agreed: bool
@@ -64,6 +65,7 @@ def losses(
 ) -> tuple[Loss, ...]:
     """Losses outside the cluster, the largest share first; plain swap pools that kept their promise are left out."""
     tokens = {move.token for move in facts.transfers}
+    gifts = unseen(facts, ledger, roles.cluster, simulation)
     found = []
     for holder, changes in ledger.net.items():
         if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
@@ -71,7 +73,10 @@ def losses(
         lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
         if not lost or _is_fair(holder, lost, market):
             continue
-        compensated = any(amount > (DUST if asset == NATIVE else 0) for asset, amount in changes.items())
+        compensated = any(
+            amount > (DUST if asset == NATIVE else 0) and (holder, asset) not in gifts
+            for asset, amount in changes.items()
+        )
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
