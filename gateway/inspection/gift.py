@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 
 from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BALANCE_OF, Asset, Ledger
+from gateway.inspection.visit import visits
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, SimulationResult
+from gateway.model.trace import SimulationResult
 
 _QUERIES = frozenset({BALANCE_OF})
 
@@ -58,7 +59,7 @@ def unrelated(
     in a call during which an outsider paid, or pays itself. Linear in frames and transfers.
     """
     frames = simulation.trace.frames
-    visits = _visits(frames, cluster)
+    found = visits(frames, cluster)
     payers = {
         holder
         for holder, changes in ledger.net.items()
@@ -70,12 +71,12 @@ def unrelated(
         paid = move.from_ in payers and ledger.net[move.from_].get(Asset(move.token, move.token_id), 0) < 0
         if made or paid:
             frame = frames[move.frame]
-            paying.add(visits[frame.parent if frame.context in cluster else frame.index])
+            paying.add(found[frame.parent if frame.context in cluster else frame.index])
     acting: dict[int, set[Address]] = {}
-    for frame, visit in zip(frames, visits, strict=True):
-        if visit >= 0 and frame.context is not None:
-            acting.setdefault(visit, set()).add(frame.context)
-    busy = payers.union(*(acting.get(visit, ()) for visit in paying)) - cluster
+    for frame, top in zip(frames, found, strict=True):
+        if top >= 0 and frame.context is not None:
+            acting.setdefault(top, set()).add(frame.context)
+    busy = payers.union(*(acting.get(top, ()) for top in paying)) - cluster
     if not busy:
         return frozenset()
     related: set[Asset] = set()
@@ -83,18 +84,6 @@ def unrelated(
         asset = Asset(move.token, move.token_id)
         if asset not in assets or asset in related or move.from_ not in cluster or move.to in cluster:
             continue
-        if not busy.isdisjoint(acting.get(visits[move.frame], ())) or move.to in busy or move.token in busy:
+        if not busy.isdisjoint(acting.get(found[move.frame], ())) or move.to in busy or move.token in busy:
             related.add(asset)
     return frozenset(assets - related)
-
-
-def _visits(frames: Sequence[CallFrame], cluster: Set[Address]) -> list[int]:
-    """For each frame, the call out of the ordering side under which it ran; -1 for frames of that side itself."""
-    visits: list[int] = []
-    for frame in frames:
-        if frame.context in cluster:
-            visits.append(-1)
-            continue
-        above = visits[frame.parent] if frame.parent >= 0 else -1
-        visits.append(above if above >= 0 else frame.index)
-    return visits
