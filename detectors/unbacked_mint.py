@@ -9,6 +9,9 @@ from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspe
 
 GRAVE_SHARE = 0.02
 """part of the supply before; honest claims that we measured add at most 0.6 %"""
+SMALL_SHARE = 0.002
+"""the same where new units were sold at once, for a good part of what the buying pool held"""
+SOLD_SHARE = 0.1
 ABSURD_SHARE = 100.0
 ALIKE = 0.5
 CRUMBS = 1000
@@ -63,8 +66,13 @@ class UnbackedMint(Detector):
                 )
 
     def _is_unbacked(self, subject: Inspection, issue: Loss) -> bool:
-        grave = issue.share is not None and issue.share >= GRAVE_SHARE
-        return grave and subject.gained_for_little and not (issue.compensated or issue.agreed or issue.signed)
+        share = issue.share or 0.0
+        sold = share >= SMALL_SHARE and subject.sale_shook(issue.asset, issue.asset.token) >= SOLD_SHARE
+        return (
+            (share >= GRAVE_SHARE or sold)
+            and subject.gained_for_little
+            and not (issue.compensated or issue.agreed or issue.signed)
+        )
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY

@@ -10,6 +10,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.notes import Entries, holds_party, matched, parties, read_notes
 from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
@@ -19,17 +20,11 @@ from gateway.model.transaction import Transaction
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({ECRECOVER})
 _MOVES = frozenset({TRANSFER})
-STRUCT_SPAN = 8
-"""how many slots behind a mapping entry still count as part of it"""
-
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
-
-
-Entries = dict[Address, set[Address]]
 
 
 class Bond(StrEnum):
@@ -58,7 +53,7 @@ class Consent:
 
     @cached_property
     def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
-        return _storage(self.simulation.trace, _parties(self.transaction, self.simulation.trace), self.but)
+        return read_notes(self.simulation.trace, parties(self.transaction, self.simulation.trace), self.but)
 
     @property
     def stored(self) -> Mapping[Address, Set[Address]]:
@@ -173,62 +168,6 @@ def gather(
     return Consent(transaction, simulation, but)
 
 
-def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
-    parties = {transaction.sender}
-    for link in trace.links:
-        parties.add(link.from_)
-        if link.to is not None:
-            parties.add(link.to)
-    for log in trace.events(_MOVES):
-        if len(log.topics) == 3:  # a holder or receiver may never run
-            parties.update((Address(log.topics[1][12:]), Address(log.topics[2][12:])))
-    return parties
-
-
-def _storage(
-    trace: Trace, parties: Set[Address], but: Set[tuple[Address, int]]
-) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
-    stored: Entries = defaultdict(set)
-    entries: Entries = defaultdict(set)
-    allowances: set[tuple[Address, Address, Address]] = set()
-    preimages = trace.preimages or {}
-    for use in trace.slots or ():
-        value = use.before
-        if not value or (use.address, use.slot) in but:
-            continue
-        if value >> 80:
-            _match_words(value, parties, stored[use.address])
-        for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(use.slot - offset)
-            if preimage is None:
-                continue
-            for at in range(0, len(preimage), 32):
-                word = preimage[at : at + 32]
-                if not any(word[:12]) and word[12:] in parties:
-                    entries[use.address].add(Address(word[12:]))
-            inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
-            if inner is not None and len(inner) == 64:
-                allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
-            break
-    return dict(stored), dict(entries), allowances
-
-
-def _match_words(value: int, parties: Set[Address], into: set[Address]) -> None:
-    word = value.to_bytes(32, "big")
-    offsets = range(13) if value >> 160 else (12,)
-    for offset in offsets:
-        candidate = word[offset : offset + 20]
-        if candidate in parties:
-            into.add(Address(candidate))
-
-
-def holds_party(value: int, parties: Set[Address]) -> bool:
-    """True if the word `value` holds the address of one of `parties` at any place."""
-    found: set[Address] = set()
-    _match_words(value, parties, found)
-    return bool(found)
-
-
 def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
     checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
     for frame in trace.select(to=_CHECKS):
@@ -253,11 +192,7 @@ def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset
             continue
         for before, after in diff.storage.values():
             if after >> 80 and holds_party(after, asked):
-                now: set[Address] = set()
-                then: set[Address] = set()
-                _match_words(after, asked, now)
-                _match_words(before, asked, then)
-                found |= now - then
+                found |= matched(after, asked) - matched(before, asked)
     return frozenset(found)
 
 

@@ -1,0 +1,227 @@
+"""What explains a loss, and what the ordering side paid for what it gained."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.inspection.conjured import overspent
+from gateway.inspection.consent import path
+from gateway.inspection.derived import Derived
+from gateway.inspection.gift import unrelated
+from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.loss import HELPER_FRAMES, Loss
+from gateway.inspection.visit import visit
+from gateway.model.lazy import cached_property
+from gateway.model.primitive import ZERO_ADDRESS, Address
+
+CHEAP = 0.5
+"""who pays less than this part of what it gets did not trade"""
+CRUMBS = 100
+"""smallest units of a token without a price up to which it is no payment"""
+IN_PROPORTION = 1.1
+"""times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
+MOSTLY = 0.5
+"""a part of the loot that must be followed where it was sold"""
+SOLD_OUT = 0.3
+"""part of a stock from which on it matters who took the proceeds of its sale"""
+COVERED = 0.3
+"""a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
+
+
+@dataclass(frozen=True)
+class Judgement(Derived):
+    """Answers to the questions that most detectors ask about a loss."""
+
+    @cached_property
+    def consideration(self) -> float | None:
+        """What the ordering side gave, as a part of what it gained, both at the prices before the transaction.
+
+        0.0: it gained and gave nothing. None: it gained nothing, or what it gave has no known price.
+        """
+        if not self.roles.gained:
+            return None
+        if not self.roles.gave:
+            return 0.0
+        gained, _ = self.market.value(self.roles.gained)
+        gave, complete = self.market.value(self._paid)
+        if not self._paid:
+            return 0.0
+        return gave / gained if complete and gained > 0.0 else None
+
+    @property
+    def _paid(self) -> Mapping[Asset, int]:
+        """What was given: not what it made itself, nor a few smallest units of tokens that have no price.
+
+        Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
+        What has no price and went to somebody who has nothing to do with what others paid is a gift.
+        """
+        prices, supply = self.market.prices, self.ledger.supply
+        selfmade = overspent(self.ledger, self.roles.cluster)
+        paid = {
+            asset: amount
+            for asset, amount in self.roles.gave.items()
+            if asset not in selfmade
+            and (
+                amount > CRUMBS
+                or asset.item is not None
+                or asset in prices
+                or amount * 1000 > supply.get(asset, amount * 1000)
+            )
+        }
+        strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
+        if not strange:
+            return paid
+        gifts = unrelated(strange, self.facts, self.ledger, self.roles.cluster, self.simulation)
+        return {asset: amount for asset, amount in paid.items() if asset not in gifts}
+
+    @property
+    def gained_for_little(self) -> bool:
+        """True if the ordering side has more than before and paid less than half of it."""
+        return self.consideration is not None and self.consideration < CHEAP
+
+    def gain_covers(self, loss: Loss) -> bool:
+        """True if the ordering side ended with a good part of what was lost.
+
+        Of that asset, of its value, or of what somebody gave for it.
+        """
+        if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
+            return True
+        gained, _ = self.market.value(self.roles.gained)
+        lost, complete = self.market.value({loss.asset: loss.amount})
+        return (complete and lost > 0.0 and gained >= COVERED * lost) or self._sold(loss)
+
+    def _sold(self, loss: Loss) -> bool:
+        """True if one outsider ended with most of what was lost, and the ordering side with most of what it gave."""
+        for holder, changes in self.ledger.net.items():
+            if holder in self.roles.cluster or changes.get(loss.asset, 0) < MOSTLY * loss.amount:
+                continue
+            for asset, amount in changes.items():
+                kind = NATIVE if asset in self.wrapped else asset
+                if amount < 0 and self.roles.gained.get(kind, 0) >= MOSTLY * -amount:
+                    return True
+        return False
+
+    def sale_shook(self, asset: Asset, source: Address) -> float:
+        """The greatest part of a stock that somebody gave for `asset` when it was sold here; 0.0 if it was not sold.
+
+        `source`: who lost it, or its token if it was made. What was given must have come to the ordering side.
+        """
+        came: dict[tuple[Address, Asset], int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.to in self.roles.cluster:
+                came[move.from_, Asset(move.token, move.token_id)] += move.amount
+        shares = [0.0]
+        for holder, changes in self.ledger.net.items():
+            if holder == source or holder in self.roles.cluster or changes.get(asset, 0) <= 0:
+                continue
+            for other, amount in changes.items():
+                if amount < 0 and 2 * came[holder, other] >= -amount:
+                    shares.append(self.ledger.share_lost(holder, other) or 0.0)
+        return max(shares)
+
+    def unexplained(self, loss: Loss) -> bool:
+        """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
+        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
+        agreed = loss.agreed and not self._by_an_open_door(loss)
+        return not (agreed or loss.signed or kept or self._redeemed(loss))
+
+    def _redeemed(self, loss: Loss) -> bool:
+        """True if shares were burnt for it, of the ordering side's or pulled in, about as much as was paid out.
+
+        As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
+        """
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        if loss.asset.item is not None or not any(amount < 0 for amount in self.ledger.minted.values()):
+            return False
+        visits = {visit(frames, at, cluster) for at in loss.frames}
+        for move in self.facts.transfers:
+            share = Asset(move.token)
+            burnt = -self.ledger.minted.get(share, 0)
+            if move.to != ZERO_ADDRESS or burnt <= 0 or share in self.wrapped or share == loss.asset:
+                continue
+            if move.from_ not in (*cluster, loss.holder) or visit(frames, move.frame, cluster) not in visits:
+                continue
+            lost, priced = self.market.value({loss.asset: loss.amount})
+            worth, known = self.market.value({share: burnt})
+            supply = self.ledger.supply.get(share)
+            if priced and known and worth >= CHEAP * lost:
+                return True
+            if supply and loss.share is not None and loss.share <= IN_PROPORTION * burnt / supply:
+                return True
+        return False
+
+    def _by_an_open_door(self, loss: Loss) -> bool:
+        """True if the holder obeyed the called contract, as always, and that one obeys everybody.
+
+        The called contract is none of the origin's: the holder knows it as an office, it keeps nothing, and hands
+        what it was given to an origin that neither of the two has heard of.
+        """
+        door, origin = self.transaction.to, self.roles.origin
+        if door is None or door not in self.roles.cluster or door in self.memory.created or not loss.acted:
+            return False
+        if door == loss.holder or self.ledger.net.get(door) or not self.consent.knows(loss.holder, door):
+            return False
+        entered = self.simulation.trace.frames[loss.frames[0]].entered
+        if door in self.consent.entries.get(loss.holder, ()):
+            return False
+        if 2 * self.ledger.net.get(origin, {}).get(loss.asset, 0) < loss.amount:
+            return False
+        if self.consent.bonds(loss.holder, frozenset((origin,)), before=entered):
+            return False
+        return self.stranger(door, loss.frames[0], entered, door=True) is not None
+
+    def _took_proceeds(self, loss: Loss) -> bool:
+        """True if a loss without a price went to traders, and what these paid out ended with the ordering side.
+
+        Of what came in, that side has the greater part, and gave nothing: a keeper would have a fee of it.
+        """
+        if self.consideration != 0.0 or loss.compensated or loss.asset in self.market.prices:
+            return False
+        if (loss.share or 0.0) < SOLD_OUT:
+            return False
+        receivers = {move.to for move in self.ledger.outflows[loss.holder, loss.asset]}
+        if not any(amount < 0 for to in receivers for amount in self.ledger.net.get(to, {}).values()):
+            return False
+        paid_out: dict[Asset, int] = {}
+        for holder, changes in self.ledger.net.items():
+            for asset, amount in changes.items():
+                if amount < 0 and asset in self.roles.gained and holder not in self.roles.cluster:
+                    paid_out[asset] = paid_out.get(asset, 0) - amount
+        return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
+
+    def has_standing_order(self, holder: Address) -> bool:
+        """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
+        tokens = {move.token for move in self.facts.transfers}
+        return any(
+            holder in known and contract not in tokens
+            for record in (self.consent.entries, self.consent.stored)
+            for contract, known in record.items()
+        )
+
+    def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
+        """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
+
+        A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
+        this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
+        """
+        frames = self.simulation.trace.frames
+        chain = path(frames, frame)
+        position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
+        caller = chain[position - 1][0] if position else self.roles.origin
+        called = contract == self.transaction.to and contract not in self.memory.created
+        if contract in self.roles.cluster and not (door and called):
+            return None
+        parties = frozenset((caller, self.roles.origin))
+        if self.consent.bonds(contract, parties, before=before):
+            return None
+        first = chain[position][1]
+        tokens = {move.token for move in self.facts.transfers}
+        for asked in frames[first : min(frame, first + HELPER_FRAMES) + 1]:
+            helper = asked.context
+            if helper is None or helper in self.roles.cluster or not self.consent.knows(contract, helper):
+                continue
+            if self.consent.bonds(helper, parties, before=before, entries=helper not in tokens):
+                return None
+        return caller
