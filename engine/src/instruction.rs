@@ -98,17 +98,21 @@ fn log<const N: usize>(mut step: Step<'_>) -> InstructionExecResult {
     }
 }
 
+/// Bytes of a preimage that is kept: from a packed address to terms of an agreement; longer ones are payloads.
+const PREIMAGES: std::ops::RangeInclusive<usize> = 20..=1024;
+
 fn keccak256(mut step: Step<'_>) -> InstructionExecResult {
     let (offset, length) = (step.interpreter.stack.peek(0), step.interpreter.stack.peek(1));
     system::keccak256(again(&mut step))?;
     let length = length?;
     // One permutation handles 136 bytes and costs about as much as a short loop.
     step.host.chain.tick(u32::try_from(length.saturating_to::<u64>() / 512).unwrap_or(u32::MAX).saturating_add(1))?;
-    if length != U256::from(64) && length != U256::from(32) {
+    let length = length.saturating_to::<usize>();
+    if !PREIMAGES.contains(&length) {
         return Ok(());
     }
     let hash = B256::from(step.interpreter.stack.peek(0)?);
-    let (offset, length) = (offset?.saturating_to::<usize>(), length.saturating_to::<usize>());
+    let offset = offset?.saturating_to::<usize>();
     let bytes = step.interpreter.memory.slice_len(offset, length);
     step.host.chain.preimage(hash, &bytes)
 }

@@ -258,11 +258,12 @@ impl Recorder {
         Ok(())
     }
 
-    /// 32 or 64 bytes were hashed.
+    /// A few bytes were hashed: the key of a slot, a leaf, or the terms that a contract keeps only as their hash.
     pub fn preimage(&mut self, hash: B256, bytes: &[u8]) -> Result<(), InstructionResult> {
         if self.preimages.len() >= self.limits.accesses {
             return Err(self.stop("preimages"));
         }
+        self.keep(bytes.len())?;
         self.preimages.push((hash, Bytes::copy_from_slice(bytes)));
         Ok(())
     }

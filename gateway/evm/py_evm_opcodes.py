@@ -38,7 +38,8 @@ _CALLS = {
 }
 
 _JUMPDEST = opcode_values.JUMPDEST
-_PREIMAGES = (32, 64)
+_PREIMAGES = range(20, 1025)
+"""bytes of a preimage that is kept, as in the native engine"""
 """bytes; an array's slot, and a mapping's key with its slot"""
 
 

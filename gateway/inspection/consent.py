@@ -10,7 +10,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import Entries, holds_party, matched, parties, read_notes
+from gateway.inspection.notes import Notes, holds_party, matched, parties, read_notes
 from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
@@ -19,6 +19,8 @@ from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({ECRECOVER})
+_PAIRINGS = frozenset({Address(b"\0" * 19 + b"\x08"), Address(b"\0" * 19 + b"\x0f")})
+"""of EIP-197, and of EIP-2537 on the other curve"""
 _MOVES = frozenset({TRANSFER})
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
@@ -35,6 +37,8 @@ class Bond(StrEnum):
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
     PROOF = "was shown a Merkle proof for a root that it knew"
+    TERMS = "keeps the hash of terms that name the caller or the receiver"
+    ARGUMENT = "checked a zero-knowledge proof"
     MAKER = "was created here by the caller"
     ORDER = "struck off an order that it had noted before"
 
@@ -52,23 +56,28 @@ class Consent:
     """(contract, slot) of records that do not count, for the ordering side had them written lately"""
 
     @cached_property
-    def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
+    def _notes(self) -> Notes:
         return read_notes(self.simulation.trace, parties(self.transaction, self.simulation.trace), self.but)
 
     @property
     def stored(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that it read from its own storage."""
-        return self._records[0]
+        return self._notes.stored
 
     @property
     def entries(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses whose mapping entry there was not zero when read."""
-        return self._records[1]
+        return self._notes.entries
 
     @property
     def allowances(self) -> Set[tuple[Address, Address, Address]]:
         """(token, owner, spender) whose nested entry was not zero when read."""
-        return self._records[2]
+        return self._notes.allowances
+
+    @property
+    def terms(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> addresses that are named by what it keeps only as a hash, and was shown whole here."""
+        return self._notes.terms
 
     @cached_property
     def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
@@ -97,6 +106,16 @@ class Consent:
         return proven(self.simulation.trace, self.but)
 
     @cached_property
+    def argued(self) -> Set[Address]:
+        """Contracts below which a pairing check came out true: they believe an argument, not a caller."""
+        return frozenset(
+            account
+            for frame in self.simulation.trace.select(to=_PAIRINGS)
+            if any(frame.output)
+            for account, _ in path(self.simulation.trace.frames, frame.index)[:-1]
+        )
+
+    @cached_property
     def makers(self) -> Mapping[Address, Address]:
         """Contract that this transaction created -> who created it."""
         return {
@@ -111,8 +130,8 @@ class Consent:
         return _ordered(self.simulation, self.codes)
 
     def knows(self, contract: Address, other: Address) -> bool:
-        """True if `contract` read the address of `other` from its storage, or has it in its code."""
-        if other in self.stored.get(contract, ()):
+        """True if `contract` read the address of `other` from its storage, or has it in its code, or in its terms."""
+        if other in self.stored.get(contract, ()) or other in self.terms.get(contract, ()):
             return True
         return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
 
@@ -134,8 +153,12 @@ class Consent:
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
+        if not parties.isdisjoint(self.terms.get(contract, ())):
+            found.append(Bond.TERMS)
         if contract in self.proven:
             found.append(Bond.PROOF)
+        if contract in self.argued:
+            found.append(Bond.ARGUMENT)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)
         if contract in self.ordered:

@@ -40,7 +40,8 @@ class Loss:
     acted: bool
     """the holder's own code ran on the way to the outflow; False: someone used an allowance"""
     agreed: bool
-    """every contract on the way, from the ordering side on, knew its caller before this transaction"""
+    """every contract on the way, from the ordering side on, knew its caller before, or had promised it to the receiver;
+    for nearly all that left"""
     settled: bool
     """nearly all went to receivers that were written into a contract on the way before this transaction"""
     signed: bool
@@ -155,20 +156,22 @@ class _Tracer:
     ) -> Loss:
         largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
         texts: list[str] = []
-        agreed, settled, signed, acted = True, 0, False, False
+        agreed, settled, signed, acted = 0, 0, False, False
         for move in largest:
             caller, chain = self._chain(move, holder)
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
             links = self._without_own_words(links, chain, move, None if acted else holder)
             allowed = not acted and (move.token, holder, caller) in self.consent.allowances
-            agreed = agreed and (allowed or (bool(links) and all(links)))
+            if allowed or (links and all(links)):
+                agreed += move.amount
             signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
             if move.to not in self.roles.cluster and any(self.consent.knows(account, move.to) for account, _ in chain):
                 settled += move.amount
             texts.extend(
                 f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
             )
+        most = SETTLED * sum(move.amount for move in largest)
         return Loss(
             holder=holder,
             asset=asset,
@@ -176,8 +179,8 @@ class _Tracer:
             share=share,
             compensated=compensated,
             acted=acted,
-            agreed=agreed,
-            settled=settled >= SETTLED * sum(move.amount for move in largest),
+            agreed=bool(largest) and agreed >= most,
+            settled=settled >= most,
             signed=signed,
             to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
             frames=tuple(move.frame for move in largest),
@@ -221,6 +224,8 @@ class _Tracer:
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
                 bonds = self._account_bonds(account, parties)
+            if not bonds and move.to in self.consent.terms.get(account, ()):
+                bonds = (Bond.TERMS,)
             links.append(bonds)
             outer.add(account)
             parties = frozenset((account, self.roles.origin))

@@ -1,18 +1,26 @@
-"""What contracts had written down about addresses before the transaction: owners, entries and allowances."""
+"""What contracts had written down about addresses before the transaction: owners, entries, allowances and terms."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
 from gateway.model.primitive import Address
-from gateway.model.trace import Trace
+from gateway.model.trace import SlotUse, Trace
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
+WORD = 32
+HASH = 200
+"""bits; a word below that is no hash"""
+SLOTS = 64
+"""bits; a number below that is a declared slot, and no key"""
+TIGHT = 52
+"""bytes of an owner, a seed and a spender without gaps"""
 
 Entries = dict[Address, set[Address]]
 
@@ -30,36 +38,92 @@ def parties(transaction: Transaction, trace: Trace) -> set[Address]:
     return found
 
 
-def read_notes(
-    trace: Trace, known: Set[Address], but: Set[tuple[Address, int]]
-) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
-    """(contract -> addresses of `known` in its words, contract -> those with an entry, (token, owner, spender)).
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What contracts had written down, by the contract."""
 
-    Only what was not zero before counts, and nothing that `but` names as (contract, slot). Linear in slots.
+    stored: Mapping[Address, Set[Address]]
+    """addresses in its words"""
+    entries: Mapping[Address, Set[Address]]
+    """addresses with an entry of their own"""
+    allowances: Set[tuple[Address, Address, Address]]
+    """(token, owner, spender) with a nested entry"""
+    terms: Mapping[Address, Set[Address]]
+    """addresses named by what it kept only as a hash: a proved withdrawal, a loan's terms, a list of payees"""
+
+
+def read_notes(trace: Trace, known: Set[Address], but: Set[tuple[Address, int]]) -> Notes:
+    """What had been noted of `known`. Linear in slots.
+
+    Only what was not zero before counts, and nothing that `but` names as (contract, slot).
     """
-    stored: Entries = defaultdict(set)
-    entries: Entries = defaultdict(set)
-    allowances: set[tuple[Address, Address, Address]] = set()
-    preimages = trace.preimages or {}
+    reader = _Reader(known, trace.preimages or {})
     for use in trace.slots or ():
+        if use.before and (use.address, use.slot) not in but:
+            reader.read(use)
+    return Notes(dict(reader.stored), dict(reader.entries), reader.allowances, dict(reader.terms))
+
+
+class _Reader:
+    def __init__(self, known: Set[Address], preimages: Mapping[int, bytes]) -> None:
+        self._known, self._preimages = known, preimages
+        self.stored: Entries = defaultdict(set)
+        self.entries: Entries = defaultdict(set)
+        self.terms: Entries = defaultdict(set)
+        self.allowances: set[tuple[Address, Address, Address]] = set()
+
+    def read(self, use: SlotUse) -> None:
+        """One slot that was not zero."""
         value = use.before
-        if not value or (use.address, use.slot) in but:
-            continue
         if value >> 80:
-            _match(value, known, stored[use.address])
+            _match(value, self._known, self.stored[use.address])
+            if value >> HASH and (agreed := self._preimages.get(value)) is not None:
+                self._promise(use.address, agreed)
         for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(use.slot - offset)
-            if preimage is None:
-                continue
-            for at in range(0, len(preimage), 32):
-                word = preimage[at : at + 32]
-                if not any(word[:12]) and word[12:] in known:
-                    entries[use.address].add(Address(word[12:]))
-            inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
-            if inner is not None and len(inner) == 64:
-                allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
-            break
-    return dict(stored), dict(entries), allowances
+            preimage = self._preimages.get(use.slot - offset)
+            if preimage is not None:
+                self._key(use.address, preimage)
+                break
+
+    def _key(self, contract: Address, preimage: bytes) -> None:
+        """The entry that is kept under the hash of `preimage`."""
+        if len(preimage) % WORD or len(preimage) > 2 * WORD:
+            self.entries[contract] |= self._named(preimage)
+            self._tight(contract, preimage)
+            return
+        for at in range(0, len(preimage), WORD):
+            word = preimage[at : at + WORD]
+            if not any(word[:12]) and word[12:] in self._known:
+                self.entries[contract].add(Address(word[12:]))
+        if len(preimage) == WORD:
+            if preimage[:20] in self._known:  # the account, then a seed in place of a slot
+                self.entries[contract].add(Address(preimage[:20]))
+            return
+        first, second = preimage[:WORD], preimage[WORD:]
+        inner = self._preimages.get(int.from_bytes(second, "big"))
+        if inner is not None and len(inner) == 2 * WORD:
+            self.allowances.add((contract, Address(inner[12:32]), Address(first[12:])))
+        outer = self._preimages.get(int.from_bytes(first, "big"))
+        if outer is None:
+            return
+        if len(outer) == 2 * WORD and int.from_bytes(second, "big") >> SLOTS:
+            # the slot comes before the key, as Vyper has it: this is a mapping within a mapping
+            self.allowances.add((contract, Address(outer[44:64]), Address(second[12:])))
+        else:
+            self._promise(contract, outer)
+
+    def _tight(self, contract: Address, preimage: bytes) -> None:
+        """An allowance under (owner, seed, spender) without gaps."""
+        if len(preimage) == TIGHT:
+            self.allowances.add((contract, Address(preimage[:20]), Address(preimage[-20:])))
+
+    def _promise(self, contract: Address, terms: bytes) -> None:
+        self.terms[contract] |= self._named(terms) - {contract}
+
+    def _named(self, data: bytes) -> set[Address]:
+        """Which of the known addresses stand in `data`, at any place."""
+        known = self._known
+        return {Address(part) for at in range(len(data) - 19) if (part := data[at : at + 20]) in known}
 
 
 def keeps_account(
