@@ -68,9 +68,12 @@ def evaluate(
     vary: Annotated[
         bool, typer.Option("--vary", help="Run everything in other guises; say where verdicts change.")
     ] = False,
+    margins: Annotated[
+        bool, typer.Option("--margins", help="Say how far honest acts and exploits are from every limit.")
+    ] = False,
 ) -> None:
     """Measure detection: recall by class, false alarms with their bound, times by size of transaction."""
-    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary))
+    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary, margins))
 
 
 async def _judge(text: str, settings: Settings) -> Judgement:
