@@ -43,26 +43,28 @@ def evaluate(
     write: Path | None = None,
     vary: bool = False,
     margins: bool = False,
+    rules: Sequence[Path] = (),
 ) -> int:
     """Run cases and honest blocks, print the scoreboard, return the exit code.
 
     `json` prints one object as the last line of standard output; everything else then goes to standard error.
     `write` also stores the scoreboard as a page. `vary` runs everything in other guises instead, and prints where
-    verdicts change. `margins` measures instead how far everything is from every limit.
+    verdicts change. `margins` measures instead how far everything is from every limit. `rules` are files and folders
+    of protocols' rules, to judge by beside the detectors.
 
     Raises:
-        ConfigurationError: a path holds no cases, the engine is not there, or both of the last two are asked for.
+        ConfigurationError: a path holds no cases, the engine is not there, or both `vary` and `margins` are asked for.
     """
     console = Console(stderr=json)
     board: Board | GuiseBoard | MarginBoard
     if vary and margins:
         raise ConfigurationError("--vary and --margins are two runs; ask for one of them")
     if margins:
-        board = asyncio.run(measure_margins(paths, benign, engine, console))
+        board = asyncio.run(measure_margins(paths, benign, engine, console, rules))
     elif vary:
-        board = asyncio.run(compare(paths, benign, engine, console))
+        board = asyncio.run(compare(paths, benign, engine, console, rules))
     else:
-        board = asyncio.run(measure(paths, benign, engine, console))
+        board = asyncio.run(measure(paths, benign, engine, console, rules))
     board.show(console)
     if write is not None:
         write.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +74,12 @@ def evaluate(
     return 0
 
 
-async def measure(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> Board:
+async def measure(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> Board:
     """Run everything and gather the board."""
     started = time.monotonic()
-    simulator, ruleset = make_simulator(engine), load()
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
     try:
         with _progress(console) as progress:
             results, recorded, skipped = await _run_cases(simulator, ruleset, paths, progress)
@@ -94,9 +98,11 @@ async def measure(paths: Sequence[Path], benign: Path | None, engine: str, conso
     )
 
 
-async def compare(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> GuiseBoard:
+async def compare(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> GuiseBoard:
     """Run everything in every guise and gather where verdicts change."""
-    simulator, ruleset = make_simulator(engine), load()
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
     compared: list[tuple[bool, Comparison]] = []
     try:
         with _progress(console) as progress:
@@ -121,9 +127,11 @@ async def compare(paths: Sequence[Path], benign: Path | None, engine: str, conso
     )
 
 
-async def measure_margins(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> MarginBoard:
+async def measure_margins(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> MarginBoard:
     """Look at everything again with each limit moved, and gather where answers change."""
-    simulator, ruleset = make_simulator(engine), load()
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
     found: list[Leaning] = []
     counts = {True: 0, False: 0}
 
