@@ -28,6 +28,8 @@ from gateway.model.verdict import Action
 
 FACTORS = (0.5, 2.0, 0.25, 4.0)
 """what a threshold is multiplied by, in this order"""
+NEARLY = 0.9
+"""from here on, up to 1, a threshold says what may be missing from the whole: the missing part is multiplied"""
 MASK = 1 << 128
 """from here on a number is no threshold but a mask or a flag"""
 HALVINGS = 6
@@ -47,12 +49,24 @@ class Leaning:
     limit: float | None
     """the threshold as it is; None for a condition"""
     factor: float
-    """what the threshold must be multiplied by at least; 0 for a condition"""
+    """what the threshold must be multiplied by at least, see `moved`; 0 for a condition"""
+
+    @property
+    def value(self) -> float | None:
+        """The threshold at which the answer changes; None for a condition."""
+        return None if self.limit is None else moved(self.limit, self.factor)
 
     @property
     def distance(self) -> float:
         """How far the limit must move: 0 is at the limit, 1 half or twice of it; endless for a condition."""
         return abs(math.log2(self.factor)) if self.factor else math.inf
+
+
+def moved(limit: float, factor: float) -> float:
+    """A threshold moved by a factor: 0.02 by two is 0.04, and 0.97 by two is 0.94. Whole numbers stay whole."""
+    if isinstance(limit, int):
+        return round(limit * factor)
+    return 1.0 - (1.0 - limit) * factor if NEARLY <= limit < 1.0 else limit * factor
 
 
 def _unpaid(subject: Inspection) -> Mapping[str, Any]:
@@ -172,7 +186,7 @@ def _turning(detector: Detector, subject: Inspection, name: str, limit: float) -
 @contextmanager
 def _scaled(detector: Detector, name: str, limit: float, factor: float) -> Iterator[None]:
     module = _module(detector)
-    setattr(module, name, round(limit * factor) if isinstance(limit, int) else limit * factor)
+    setattr(module, name, moved(limit, factor))
     try:
         yield
     finally:

@@ -44,24 +44,21 @@ class MarginBoard:
 
     def tables(self) -> list[Table]:
         """All tables, in reading order."""
-        near, weak = [], []
+        near: list[tuple[str, ...]] = []
+        weak: list[tuple[str, ...]] = []
         for detector, knob, rows in self._by_threshold():
             for into, honest in ((near, True), (weak, False)):
                 found = sorted((row for row in rows if row.honest is honest), key=_order)
                 if found:
-                    limit = found[0].limit or 0.0
-                    into.append(
-                        (
-                            detector,
-                            knob,
-                            f"{limit:.4g}",
-                            f"{limit * found[0].factor:.3g}",
-                            str(len(found)),
-                            _names(found),
-                        )
-                    )
+                    into.append((detector, knob, f"{found[0].limit:.4g}", str(len(found)), _valued(found)))
         conditions = [(detector, knob, str(len(rows)), _names(rows)) for detector, knob, rows in self._by_condition()]
-        columns = ("detector", "threshold", "limit", "first changes at", "acts within four times", "nearest")
+        columns = (
+            "detector",
+            "threshold",
+            "limit",
+            "acts within four times",
+            "nearest, and the limit that turns them",
+        )
         return [
             table("Honest acts that a moved threshold would hold", columns, near),
             table("Exploits that a moved threshold would lose", columns, weak),
@@ -85,8 +82,8 @@ class MarginBoard:
             "# Margins\n",
             "Made by `stopgate evaluate fixtures/cases ../shared/corpus --benign ../shared/benign --margins",
             "--write docs/margins.md`. Every detector looks at every subject again, with each of its thresholds scaled",
-            "by up to four times, and with each kind of answer that speaks for a sender turned against him, one at a",
-            "time.",
+            "by up to four times (of a limit from 0.9 to 1 the part that is missing), and with each kind of answer",
+            "that speaks for a sender turned against him, one at a time.",
             "Acts near a limit are where the next false alarm, or the next miss, comes from.\n",
             f"{self._basis()}\n",
             *(markdown(made) for made in self.tables()),
@@ -120,8 +117,8 @@ def _threshold(detector: str, knob: str, rows: Sequence[Leaning]) -> dict[str, A
         "detector": detector,
         "threshold": knob,
         "limit": rows[0].limit,
-        "honest": [[row.act, row.factor] for row in sorted(rows, key=_order) if row.honest],
-        "exploits": [[row.act, row.factor] for row in sorted(rows, key=_order) if not row.honest],
+        "honest": [[row.act, row.value] for row in sorted(rows, key=_order) if row.honest],
+        "exploits": [[row.act, row.value] for row in sorted(rows, key=_order) if not row.honest],
     }
 
 
@@ -129,6 +126,14 @@ def _order(row: Leaning) -> tuple[float, str]:
     return row.distance, row.act
 
 
+def _valued(rows: Sequence[Leaning]) -> str:
+    return _listed([f"{row.act} ({row.value:.3g})" for row in rows])
+
+
 def _names(rows: Sequence[Leaning]) -> str:
-    names = list(dict.fromkeys(row.act for row in rows))
+    return _listed([row.act for row in rows])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    names = list(dict.fromkeys(texts))
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
