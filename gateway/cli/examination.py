@@ -72,12 +72,15 @@ def evaluate(
     vary: Annotated[
         bool, typer.Option("--vary", help="Run everything in other guises; say where verdicts change.")
     ] = False,
+    margins: Annotated[
+        bool, typer.Option("--margins", help="Say how far honest acts and exploits are from every limit.")
+    ] = False,
     rules: Annotated[
         list[Path] | None, typer.Option("--rules", help="Rule files or folders; those in shadow count too.")
     ] = None,
 ) -> None:
     """Measure detection: recall by class, false alarms with their bound, times by size of transaction."""
-    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary, rules or ()))
+    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary, margins, rules or ()))
 
 
 async def _judge(text: str, settings: Settings, binding: bool) -> Judgement:

@@ -15,12 +15,24 @@ from gateway.errors import ConfigurationError
 from gateway.evaluate.board import Board
 from gateway.evaluate.case import find_cases, read_case
 from gateway.evaluate.guise import GuiseBoard
+from gateway.evaluate.margin import Leaning, leanings
+from gateway.evaluate.margin_board import MarginBoard
 from gateway.evaluate.recorded import judge_recording
-from gateway.evaluate.run import CaseResult, HonestResult, find_blocks, run_block, run_case
+from gateway.evaluate.run import (
+    CaseResult,
+    HonestResult,
+    Judged,
+    find_blocks,
+    look_block,
+    look_case,
+    run_block,
+    run_case,
+)
 from gateway.evaluate.vary import Comparison, vary_block, vary_case
 from gateway.evm.simulator import Simulator
 from gateway.evm.workers import LocalPyEvm
 from gateway.inspection.registry import Ruleset, load
+from gateway.inspection.subject import Inspection
 
 
 def evaluate(
@@ -30,20 +42,26 @@ def evaluate(
     json: bool = False,
     write: Path | None = None,
     vary: bool = False,
+    margins: bool = False,
     rules: Sequence[Path] = (),
 ) -> int:
     """Run cases and honest blocks, print the scoreboard, return the exit code.
 
     `json` prints one object as the last line of standard output; everything else then goes to standard error.
     `write` also stores the scoreboard as a page. `vary` runs everything in other guises instead, and prints where
-    verdicts change. `rules` are files and folders of protocols' rules, to judge by beside the detectors.
+    verdicts change. `margins` measures instead how far everything is from every limit. `rules` are files and folders
+    of protocols' rules, to judge by beside the detectors.
 
     Raises:
-        ConfigurationError: a path holds no cases, or the engine is not there.
+        ConfigurationError: a path holds no cases, the engine is not there, or both `vary` and `margins` are asked for.
     """
     console = Console(stderr=json)
-    board: Board | GuiseBoard
-    if vary:
+    board: Board | GuiseBoard | MarginBoard
+    if vary and margins:
+        raise ConfigurationError("--vary and --margins are two runs; ask for one of them")
+    if margins:
+        board = asyncio.run(measure_margins(paths, benign, engine, console, rules))
+    elif vary:
         board = asyncio.run(compare(paths, benign, engine, console, rules))
     else:
         board = asyncio.run(measure(paths, benign, engine, console, rules))
@@ -107,6 +125,40 @@ async def compare(
         engine=simulator.name,
         ruleset_hash=ruleset.hash,
     )
+
+
+async def measure_margins(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> MarginBoard:
+    """Look at everything again with each limit moved, and gather where answers change."""
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
+    found: list[Leaning] = []
+    counts = {True: 0, False: 0}
+
+    def look(act: str, judged: Judged, subject: Inspection | None, honest: bool) -> None:
+        if subject is None or judged.held is honest:
+            return
+        counts[honest] += 1
+        found.extend(leanings(ruleset, act, subject, honest=honest))
+
+    try:
+        with _progress(console) as progress:
+            files = find_cases(paths)
+            task = progress.add_task("cases", total=len(files))
+            for file in files:
+                case = read_case(file)
+                async for judged, subject in look_case(simulator, ruleset, case):
+                    look(case.id, judged, subject, case.honest)
+                progress.advance(task)
+            task = progress.add_task("honest transactions", total=None)
+            for block in find_blocks(benign) if benign is not None else ():
+                async for recorded, judged, subject in look_block(simulator, ruleset, block):
+                    if recorded.honest:
+                        look(f"{block.context.number}/{recorded.index}", judged, subject, True)
+                    progress.advance(task)
+    finally:
+        await simulator.close()
+    return MarginBoard(tuple(found), counts[True], counts[False], simulator.name, ruleset.hash)
 
 
 def make_simulator(engine: str) -> Simulator:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigurationError, SimulationError, StateMissing, Unexecutable
-from gateway.evaluate.benign import BenignSet, RecordedBlock, unlisted_row
+from gateway.evaluate.benign import BenignSet, RecordedBlock, RecordedTransaction, unlisted_row
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
@@ -132,13 +132,18 @@ class Judge:
 
 async def run_case(simulator: Simulator, ruleset: Ruleset, case: Case) -> CaseResult:
     """All transactions of a case in order on one complete state."""
+    return CaseResult(case, tuple([judged async for judged, _ in look_case(simulator, ruleset, case)]))
+
+
+async def look_case(
+    simulator: Simulator, ruleset: Ruleset, case: Case
+) -> AsyncIterator[tuple[Judged, Inspection | None]]:
+    """The same, each with what the detectors saw."""
     world, judge = simulator.world(complete=True), Judge(simulator, ruleset)
     world.load(case.prestate)
-    judged = []
     for move in case.moves:
         world.load(move.patch)
-        judged.append(await judge.judge(world, move.transaction, move.block, REPLAY))
-    return CaseResult(case, tuple(judged))
+        yield await judge.look(world, move.transaction, move.block, REPLAY)
 
 
 def find_blocks(path: Path) -> Iterator[RecordedBlock]:
@@ -161,14 +166,21 @@ async def run_block(
     simulator: Simulator, ruleset: Ruleset, block: RecordedBlock, done: Callable[[], None]
 ) -> list[HonestResult]:
     """Every transaction of a block, each on the state before it; those not counted as honest run but do not count."""
-    world, judge = simulator.world(complete=True), Judge(simulator, ruleset)
-    world.load(block.prestate)
     results = []
-    for recorded in block.transactions:
-        judged = await judge.judge(world, recorded.transaction, block.context, ADMISSION)
+    async for recorded, judged, _ in look_block(simulator, ruleset, block):
         if recorded.honest:
             results.append(
                 HonestResult(block.context.number, recorded.index, recorded.kind, recorded.transaction, judged)
             )
         done()
     return results
+
+
+async def look_block(
+    simulator: Simulator, ruleset: Ruleset, block: RecordedBlock
+) -> AsyncIterator[tuple[RecordedTransaction, Judged, Inspection | None]]:
+    """Every transaction of a block with what became of it and what the detectors saw."""
+    world, judge = simulator.world(complete=True), Judge(simulator, ruleset)
+    world.load(block.prestate)
+    for recorded in block.transactions:
+        yield recorded, *await judge.look(world, recorded.transaction, block.context, ADMISSION)
