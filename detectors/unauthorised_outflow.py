@@ -38,7 +38,8 @@ class UnauthorisedOutflow(Detector):
     ordering side to the payment no contract had the caller as owner, kept an entry for it, checked a signature or
     names it in its code; the receiver is not one that was fixed beforehand; the ordering side ends with more and
     gave nothing worth mentioning. That is the shape of missing access control, of forged proofs, of broken
-    accounting and of re-entrancy alike: whoever asked was paid.
+    accounting and of re-entrancy alike: whoever asked was paid. A smaller part counts if its sale, in the same
+    transaction, took a good part of what the buying pool held.
     """
 
     id = "unauthorised-outflow"
