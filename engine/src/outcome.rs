@@ -1,20 +1,22 @@
 //! The result of a run as Python sees it: each part becomes Python objects when it is asked for, and only then.
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use revm::bytecode::Bytecode;
-use revm::primitives::{Address, B256, U256};
+use revm::primitives::{B256, HashSet};
 
 use crate::convert::{Names, Words, bytes, int};
 use crate::evm;
 use crate::facts::Facts;
-use crate::input::{to_address, to_hash};
+use crate::input::{to_address, to_addresses, to_hash, to_slots};
+use crate::kept::kept;
 use crate::recorder::{Access, ENVIRONMENT, Event, Frame};
 use crate::row::{self, Rows};
 use crate::slot::SSTORE;
+use crate::stock::stocks;
+use crate::trail::Trail;
 
 /// What a run left behind.
 #[pyclass(frozen, module = "stopgate_engine")]
@@ -23,12 +25,13 @@ pub struct Outcome {
     pub inner: Arc<evm::Outcome>,
     names: Names,
     facts: OnceLock<Facts>,
+    trail: Trail,
 }
 
 impl Outcome {
     /// Nothing is converted yet.
     pub fn new(inner: Arc<evm::Outcome>) -> Self {
-        Self { inner, names: Names::default(), facts: OnceLock::new() }
+        Self { inner, names: Names::default(), facts: OnceLock::new(), trail: Trail::default() }
     }
 
     fn facts(&self) -> &Facts {
@@ -97,7 +100,7 @@ impl Outcome {
         to: Option<Bound<'_, PyAny>>,
         selectors: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Vec<usize>> {
-        let (from_, to) = (addresses(from_)?, addresses(to)?);
+        let (from_, to) = (to_addresses(from_)?, to_addresses(to)?);
         let selectors = selectors.map(|given| given.try_iter()?.map(|item| item?.extract()).collect());
         let selectors: Option<Vec<Vec<u8>>> = selectors.transpose()?;
         let fits = |frame: &Frame| {
@@ -115,22 +118,7 @@ impl Outcome {
 
     /// One tuple per way of entry in the order of the gateway's `Link`.
     fn links<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for link in self.inner.trace.links() {
-            let frame = &self.inner.trace.frames[link.first as usize];
-            list.append((
-                &words.kinds[frame.kind as usize],
-                maker.address(frame.from)?,
-                maker.maybe_address(frame.to)?,
-                maker.maybe_address(frame.code_address)?,
-                maker.maybe_hash(frame.code_hash)?,
-                maker.address(link.caller)?,
-                link.first,
-                link.times,
-            ))?;
-        }
-        Ok(list)
+        row::links(py, words, &mut self.names.maker(py, words), &self.inner.trace)
     }
 
     /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
@@ -163,7 +151,7 @@ impl Outcome {
         accounts: Option<Bound<'_, PyAny>>,
         changing: bool,
     ) -> Rows<'py> {
-        let accounts = addresses(accounts)?;
+        let accounts = to_addresses(accounts)?;
         let moved = if changing { self.inner.trace.changed_slots() } else { HashSet::default() };
         let fits = |access: &&Access| {
             accounts.as_ref().is_none_or(|accounts| access.kind <= SSTORE && accounts.contains(&access.address))
@@ -183,14 +171,7 @@ impl Outcome {
 
     /// One tuple per touched slot in the order of the gateway's `SlotUse`.
     fn slots<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for slot in self.inner.trace.slots() {
-            let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
-            let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
-            list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
-        }
-        Ok(list)
+        row::slots(py, &mut self.names.maker(py, words), self.trail.slots(&self.inner.trace))
     }
 
     /// (frame, opcode, count) of reads of the block environment.
@@ -207,8 +188,8 @@ impl Outcome {
     /// Hash as int -> the 32 or 64 bytes that were hashed.
     fn preimages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let found = PyDict::new(py);
-        for (hash, preimage) in &self.inner.trace.preimages {
-            found.set_item(int(py, U256::from_be_bytes(hash.0))?, bytes(py, preimage))?;
+        for (hash, preimage) in self.trail.preimages(&self.inner.trace).rows() {
+            found.set_item(int(py, *hash)?, bytes(py, preimage))?;
         }
         Ok(found)
     }
@@ -216,7 +197,7 @@ impl Outcome {
     /// Code hash -> code of every frame that ran code.
     fn codes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
         let found = PyDict::new(py);
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<B256> = HashSet::default();
         let mut maker = self.names.maker(py, words);
         for frame in &self.inner.trace.frames {
             let Some(hash) = frame.code_hash else { continue };
@@ -257,14 +238,62 @@ impl Outcome {
         row::approvals(py, &mut self.names.maker(py, words), self.facts())
     }
 
-    /// (position of the transfer, spender) of each approval that was used.
-    fn spendings<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::spendings(py, &mut self.names.maker(py, words), self.facts())
-    }
-
     /// One tuple per return into an open account, in the order of the gateway's `Comeback`.
     fn comebacks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::comebacks(py, &mut self.names.maker(py, words), &self.inner.trace.comebacks())
+        row::comebacks(py, &mut self.names.maker(py, words), self.trail.comebacks(&self.inner.trace))
+    }
+
+    /// Number of returns into an open account.
+    #[getter]
+    fn comeback_count(&self) -> usize {
+        self.trail.comebacks(&self.inner.trace).len()
+    }
+
+    /// (open frame, frame that came back, member between them) of the returns that led through one of `cluster`.
+    fn returns<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        cluster: Bound<'py, PyAny>,
+        most: usize,
+    ) -> PyResult<Vec<(u32, u32, Bound<'py, PyAny>)>> {
+        let (trace, mut maker) = (&self.inner.trace, self.names.maker(py, words));
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        let found = trace.returns(self.trail.comebacks(trace), &cluster, most);
+        found.iter().map(|back| Ok((back.outer, back.inner, maker.address(back.through)?))).collect()
+    }
+
+    /// One tuple in the order of the gateway's `Overlap` for each slot that both frames of a pair used.
+    fn overlaps<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::overlaps(py, &self.inner.trace.overlaps(&pairs, most))
+    }
+
+    /// One tuple in the order of the gateway's `Answer` for each pair whose inner frame read what did not last.
+    fn answers<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::answers(py, &self.inner.trace.answers(&pairs, most))
+    }
+
+    /// The parts of the gateway's `Kept`, without the slots in `but`.
+    fn kept<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        sender: Bound<'py, PyAny>,
+        but: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let (trace, but) = (&self.inner.trace, to_slots(&but)?);
+        let (slots, preimages) = (self.trail.slots(trace), self.trail.preimages(trace));
+        let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
+        let found = kept(trace, slots, preimages, to_address(&sender)?, skip);
+        row::kept(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// (holder, token, item, amount) of what holders of changed assets had before.
+    fn stocks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let (run, facts) = (&*self.inner, self.facts());
+        let (slots, preimages) = (self.trail.slots(&run.trace), self.trail.preimages(&run.trace));
+        let found = stocks(&run.trace, slots, preimages, &run.changes, &facts.transfers, &facts.net);
+        row::stocks(py, &mut self.names.maker(py, words), &found)
     }
 
     /// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.
@@ -276,8 +305,4 @@ impl Outcome {
     fn net<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
         row::net(py, &mut self.names.maker(py, words), self.facts())
     }
-}
-
-fn addresses(given: Option<Bound<'_, PyAny>>) -> PyResult<Option<HashSet<Address>>> {
-    given.map(|given| given.try_iter()?.map(|item| to_address(&item?)).collect()).transpose()
 }

@@ -1,12 +1,16 @@
 //! Rows for Python, in the order of the gateway's named tuples.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 use revm::primitives::{Address, U256};
 
 use crate::convert::{Maker, Words, bytes, int, revert_reason, signed};
 use crate::facts::Facts;
-use crate::recorder::Frame;
+use crate::kept::Kept;
+use crate::overlap::{Answer, Overlap};
+use crate::recorder::{Frame, Recorder};
+use crate::slot::SlotUse;
+use crate::stock::Stocks;
 use crate::survey::Comeback;
 
 /// A list of tuples.
@@ -41,6 +45,25 @@ pub fn frame<'py>(
         frame.reverted.into_pyobject(py)?.to_owned().into_any(),
     ];
     PyTuple::new(py, fields)
+}
+
+/// One tuple per way of entry in the order of the gateway's `Link`.
+pub fn links<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for link in trace.links() {
+        let frame = &trace.frames[link.first as usize];
+        list.append((
+            &words.kinds[frame.kind as usize],
+            maker.address(frame.from)?,
+            maker.maybe_address(frame.to)?,
+            maker.maybe_address(frame.code_address)?,
+            maker.maybe_hash(frame.code_hash)?,
+            maker.address(link.caller)?,
+            link.first,
+            link.times,
+        ))?;
+    }
+    Ok(list)
 }
 
 /// A tuple of `Address`.
@@ -79,15 +102,6 @@ pub fn approvals<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts
     Ok(list)
 }
 
-/// (position of the transfer, spender) of each approval that was used.
-pub fn spendings<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
-    let list = PyList::empty(py);
-    for (position, spender) in &facts.spendings {
-        list.append((*position, maker.address(*spender)?))?;
-    }
-    Ok(list)
-}
-
 /// One tuple per return into an open account, in the order of the gateway's `Comeback`.
 pub fn comebacks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, comebacks: &[Comeback]) -> Rows<'py> {
     let list = PyList::empty(py);
@@ -111,11 +125,82 @@ pub fn reserves<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts)
 /// (holder, token, item, signed amount) of each holding that changed, the zero address's included.
 pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
     let list = PyList::empty(py);
-    for change in crate::net::net(&facts.transfers) {
+    for change in &facts.net {
         let (token, item) = change.asset;
         let item = item.map(|item| int(py, item)).transpose()?;
         let amount = signed(py, change.lost, change.amount)?;
         list.append((maker.address(change.holder)?, maker.address(token)?, item, amount))?;
+    }
+    Ok(list)
+}
+
+/// (holder, token, item, amount) of what was there before.
+pub fn stocks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, stocks: &Stocks) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for ((holder, (token, item)), amount) in stocks.rows() {
+        let item = item.map(|item| int(py, item)).transpose()?;
+        list.append((maker.address(*holder)?, maker.address(*token)?, item, signed(py, false, *amount)?))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per touched slot in the order of the gateway's `SlotUse`.
+pub fn slots<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, slots: &[SlotUse]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for slot in slots {
+        let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+        let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
+        list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
+    }
+    Ok(list)
+}
+
+/// The three parts of the gateway's `Kept`.
+pub fn kept<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, kept: &Kept) -> PyResult<Bound<'py, PyTuple>> {
+    let allowances = PySet::empty(py)?;
+    for (token, owner, spender) in &kept.allowances {
+        allowances.add((maker.address(*token)?, maker.address(*owner)?, maker.address(*spender)?))?;
+    }
+    let (stored, entries) = (sets(py, maker, &kept.stored)?, sets(py, maker, &kept.entries)?);
+    PyTuple::new(py, [stored.into_any(), entries.into_any(), allowances.into_any()])
+}
+
+/// Contract -> set of accounts.
+fn sets<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    pairs: &[(Address, Address)],
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (contract, party) in pairs {
+        let contract = maker.address(*contract)?;
+        let known = match found.get_item(&contract)? {
+            Some(known) => known.cast_into::<PySet>()?,
+            None => {
+                let known = PySet::empty(py)?;
+                found.set_item(contract, &known)?;
+                known
+            }
+        };
+        known.add(maker.address(*party)?)?;
+    }
+    Ok(found)
+}
+
+/// One tuple per overlap in the order of the gateway's `Overlap`.
+pub fn overlaps<'py>(py: Python<'py>, overlaps: &[Overlap]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for found in overlaps {
+        list.append((found.pair, int(py, found.slot)?, found.read_before, found.written_after, found.stale))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per answer in the order of the gateway's `Answer`.
+pub fn answers<'py>(py: Python<'py>, answers: &[Answer]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for found in answers {
+        list.append((found.pair, int(py, found.slot)?, int(py, found.seen)?, int(py, found.last)?))?;
     }
     Ok(list)
 }

@@ -1,8 +1,6 @@
 //! Storage accesses folded to one row a slot: what detectors ask of storage without a Python object for each opcode.
 
-use std::collections::HashSet;
-use std::collections::hash_map::Entry;
-
+use revm::primitives::map::{Entry, HashSet};
 use revm::primitives::{Address, HashMap, U256};
 
 use crate::recorder::Recorder;

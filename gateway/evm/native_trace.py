@@ -6,6 +6,7 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, Se
 from functools import partial
 from typing import Any, overload
 
+from gateway.model.comeback import Answer, Overlap, Pair, Return
 from gateway.model.facts import (
     NATIVE,
     Approval,
@@ -14,10 +15,9 @@ from gateway.model.facts import (
     Comeback,
     Facts,
     Reserves,
-    Spending,
     Transfer,
-    spending,
 )
+from gateway.model.fold import Kept
 from gateway.model.frame import CallFrame, EnvironmentRead, FrameKind, Link, Log, SlotUse, StorageAccess
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
@@ -46,6 +46,9 @@ _transfer = partial(tuple.__new__, Transfer)
 _approval = partial(tuple.__new__, Approval)
 _comeback = partial(tuple.__new__, Comeback)
 _reserves = partial(tuple.__new__, Reserves)
+_return = partial(tuple.__new__, Return)
+_overlap = partial(tuple.__new__, Overlap)
+_answer = partial(tuple.__new__, Answer)
 
 
 class NativeTrace(Trace):
@@ -103,6 +106,22 @@ class NativeTrace(Trace):
     def accesses_of(self, accounts: Set[Address], *, changing: bool = False) -> tuple[StorageAccess, ...]:
         """SLOAD and SSTORE on the storage of these accounts, in order; the others are never made."""
         return tuple(map(_access, self._outcome.accesses(self._words, accounts, changing)))
+
+    def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
+        """What contracts had kept about `sender` and whoever takes part."""
+        return Kept(*self._outcome.kept(self._words, sender, but))
+
+    def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
+        """The first `most` returns into open accounts that led through one of `cluster`."""
+        return tuple(map(_return, self._outcome.returns(self._words, cluster, most)))
+
+    def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
+        """For each pair of frames the first `most` slots that the inner one changed, if both used them."""
+        return tuple(map(_overlap, self._outcome.overlaps(pairs, most)))
+
+    def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
+        """For each pair of frames the first of `most` reads in the inner one that the open one made untrue."""
+        return tuple(map(_answer, self._outcome.answers(pairs, most)))
 
     @cached_property
     def environment(self) -> tuple[EnvironmentRead, ...]:
@@ -197,20 +216,26 @@ class NativeFacts(Facts):
         return tuple(map(_approval, self._outcome.approvals(self._words)))
 
     @cached_property
-    def spendings(self) -> tuple[Spending, ...]:
-        """Approvals used, in the order of the transfers."""
-        moves, used = self.transfers, self._outcome.spendings(self._words)
-        return tuple([spending(moves[position], spender) for position, spender in used])
-
-    @cached_property
     def comebacks(self) -> tuple[Comeback, ...]:
         """Edges of re-entrancy, in the order of entry, undone ones included."""
         return tuple(map(_comeback, self._outcome.comebacks(self._words)))
+
+    @property
+    def come_back(self) -> bool:
+        """True if there is such an edge."""
+        return bool(self._outcome.comeback_count)
 
     @cached_property
     def reserves(self) -> tuple[Reserves, ...]:
         """What happened to the reserves of each pair, in the order of the first announcement."""
         return tuple(map(_reserves, self._outcome.reserves(self._words)))
+
+    @cached_property
+    def stocks(self) -> Mapping[tuple[Address, Asset], int]:
+        """(holder, asset) -> what was there before, as the ledger would have it."""
+        return {
+            (holder, Asset(token, item)): amount for holder, token, item, amount in self._outcome.stocks(self._words)
+        }
 
     @cached_property
     def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
-from gateway.inspection.consent import STRUCT_SPAN, Consent, holds_party
+from gateway.inspection.consent import Consent, holds_party
 from gateway.inspection.memory import Memory, remember
 from gateway.inspection.roles import Roles
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction

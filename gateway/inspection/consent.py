@@ -11,25 +11,20 @@ from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
 from gateway.inspection.proof import proven
+from gateway.model.fold import Kept, named
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CREATIONS, CallFrame, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({ECRECOVER})
 _MOVES = frozenset({TRANSFER})
-STRUCT_SPAN = 8
-"""how many slots behind a mapping entry still count as part of it"""
-
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
-
-
-Entries = dict[Address, set[Address]]
 
 
 class Bond(StrEnum):
@@ -57,23 +52,23 @@ class Consent:
     """(contract, slot) of records that do not count, for the ordering side had them written lately"""
 
     @cached_property
-    def _records(self) -> tuple[Entries, Entries, Set[tuple[Address, Address, Address]]]:
-        return _storage(self.simulation.trace, _parties(self.transaction, self.simulation.trace), self.but)
+    def _kept(self) -> Kept:
+        return self.simulation.trace.kept(self.transaction.sender, self.but)
 
-    @property
+    @cached_property
     def stored(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that it read from its own storage."""
-        return self._records[0]
+        return self._kept.stored
 
-    @property
+    @cached_property
     def entries(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses whose mapping entry there was not zero when read."""
-        return self._records[1]
+        return self._kept.entries
 
-    @property
+    @cached_property
     def allowances(self) -> Set[tuple[Address, Address, Address]]:
         """(token, owner, spender) whose nested entry was not zero when read."""
-        return self._records[2]
+        return self._kept.allowances
 
     @cached_property
     def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
@@ -105,9 +100,7 @@ class Consent:
     def makers(self) -> Mapping[Address, Address]:
         """Contract that this transaction created -> who created it."""
         return {
-            frame.to: frame.from_
-            for frame in self.simulation.trace.frames
-            if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
+            frame.to: frame.from_ for frame in self.simulation.trace.select(kinds=CREATIONS) if frame.to is not None
         }
 
     @cached_property
@@ -117,9 +110,17 @@ class Consent:
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code."""
-        if other in self.stored.get(contract, ()):
-            return True
-        return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+        known = self._known.get((contract, other))
+        if known is None:
+            known = other in self.stored.get(contract, ()) or any(
+                code.find(other) >= 0 for code in self.codes.get(contract, ())
+            )
+            self._known[contract, other] = known
+        return known
+
+    @cached_property
+    def _known(self) -> dict[tuple[Address, Address], bool]:
+        return {}
 
     def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
         """Whose signatures were found good under `contract` between two sequence numbers."""
@@ -173,60 +174,9 @@ def gather(
     return Consent(transaction, simulation, but)
 
 
-def _parties(transaction: Transaction, trace: Trace) -> set[Address]:
-    parties = {transaction.sender}
-    for link in trace.links:
-        parties.add(link.from_)
-        if link.to is not None:
-            parties.add(link.to)
-    for log in trace.events(_MOVES):
-        if len(log.topics) == 3:  # a holder or receiver may never run
-            parties.update((Address(log.topics[1][12:]), Address(log.topics[2][12:])))
-    return parties
-
-
-def _storage(
-    trace: Trace, parties: Set[Address], but: Set[tuple[Address, int]]
-) -> tuple[Entries, Entries, set[tuple[Address, Address, Address]]]:
-    stored: Entries = defaultdict(set)
-    entries: Entries = defaultdict(set)
-    allowances: set[tuple[Address, Address, Address]] = set()
-    preimages = trace.preimages or {}
-    for use in trace.slots or ():
-        value = use.before
-        if not value or (use.address, use.slot) in but:
-            continue
-        if value >> 80:
-            _match_words(value, parties, stored[use.address])
-        for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(use.slot - offset)
-            if preimage is None:
-                continue
-            for at in range(0, len(preimage), 32):
-                word = preimage[at : at + 32]
-                if not any(word[:12]) and word[12:] in parties:
-                    entries[use.address].add(Address(word[12:]))
-            inner = preimages.get(int.from_bytes(preimage[32:], "big")) if len(preimage) == 64 else None
-            if inner is not None and len(inner) == 64:
-                allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
-            break
-    return dict(stored), dict(entries), allowances
-
-
-def _match_words(value: int, parties: Set[Address], into: set[Address]) -> None:
-    word = value.to_bytes(32, "big")
-    offsets = range(13) if value >> 160 else (12,)
-    for offset in offsets:
-        candidate = word[offset : offset + 20]
-        if candidate in parties:
-            into.add(Address(candidate))
-
-
 def holds_party(value: int, parties: Set[Address]) -> bool:
     """True if the word `value` holds the address of one of `parties` at any place."""
-    found: set[Address] = set()
-    _match_words(value, parties, found)
-    return bool(found)
+    return any(True for _ in named(value, parties))
 
 
 def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
@@ -253,11 +203,7 @@ def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset
             continue
         for before, after in diff.storage.values():
             if after >> 80 and holds_party(after, asked):
-                now: set[Address] = set()
-                then: set[Address] = set()
-                _match_words(after, asked, now)
-                _match_words(before, asked, then)
-                found |= now - then
+                found |= set(named(after, asked)) - set(named(before, asked))
     return frozenset(found)
 
 

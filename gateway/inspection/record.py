@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gateway.inspection.consent import STRUCT_SPAN
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
 from gateway.model.trace import AccessKind, SimulationResult
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
+from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
+from gateway.model.fold import Kept, fold_kept, fold_links, parties, slot_uses
 from gateway.model.frame import (
     BORROWED,
     CREATIONS,
@@ -130,6 +132,42 @@ class Trace:
         }
         return tuple([access for access in found if (access.address, access.slot) in changed])
 
+    def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
+        """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) of what to leave out."""
+        return fold_kept(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
+
+    def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
+        """The first `most` returns into open accounts that led through one of `cluster`, in the order of entry."""
+        return tuple(returns(self.frames, comebacks(self.frames), cluster, most))
+
+    def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
+        """For each open and inner frame, the first `most` slots that the inner one changed, if the open one used them.
+
+        None if this engine cannot supply accesses.
+        """
+        history, frames = self._history(pairs), self.frames
+        return [
+            found
+            for position, (outer, inner) in enumerate(pairs)
+            for found in history.overlaps(position, frames[outer], frames[inner], most)
+        ]
+
+    def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
+        """For each open and inner frame, the first of `most` reads in the inner one that the open one made untrue.
+
+        None if this engine cannot supply accesses.
+        """
+        history, frames = self._history(pairs), self.frames
+        found = (
+            history.answer(position, frames[outer], frames[view], most) for position, (outer, view) in enumerate(pairs)
+        )
+        return [answer for answer in found if answer is not None]
+
+    def _history(self, pairs: Sequence[Pair]) -> SlotHistory:
+        contexts = (self.frames[inner].context for _, inner in pairs)
+        accounts = {account for account in contexts if account is not None}
+        return SlotHistory(self.accesses_of(accounts, changing=True))
+
     @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:
         """Reads of the block environment; None if this engine cannot supply them."""
@@ -144,36 +182,6 @@ class Trace:
     def codes(self) -> Mapping[Hash32, bytes] | None:
         """Code hash -> code, for at least every frame that ran deployed code; None if not supplied."""
         return self._codes
-
-
-def slot_uses(accesses: Iterable[StorageAccess], frames: Sequence[CallFrame]) -> tuple[SlotUse, ...]:
-    """Fold accesses to one row a slot; engines that do it themselves give the same rows."""
-    rows: dict[tuple[Address, int], SlotUse] = {}
-    for access in accesses:
-        if access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
-            continue
-        key = (access.address, access.slot)
-        row = rows.get(key)
-        if row is None:
-            row = rows[key] = SlotUse(access.address, access.slot, access.previous, False, -1, -1)
-        if access.kind is AccessKind.SSTORE:
-            changed = access.value != access.previous and not frames[access.frame].reverted
-            place = (access.frame, access.sequence) if changed else (row.frame, row.sequence)
-            rows[key] = SlotUse(row.address, row.slot, row.before, True, *place)
-    return tuple(rows.values())
-
-
-def fold_links(frames: Iterable[CallFrame]) -> tuple[Link, ...]:
-    """Fold frames to one row for each way of entry; engines that do it themselves give the same rows."""
-    callers: list[Address] = []
-    rows: dict[tuple[object, ...], Link] = {}
-    for frame in frames:
-        caller = callers[frame.parent] if frame.kind in BORROWED and frame.parent >= 0 else frame.from_
-        callers.append(caller)
-        key = (frame.kind, frame.from_, frame.to, frame.code_address, frame.code_hash, caller)
-        row = rows.get(key)
-        rows[key] = Link(*key, frame.index, 1) if row is None else row._replace(times=row.times + 1)
-    return tuple(rows.values())
 
 
 @dataclass(frozen=True, slots=True)

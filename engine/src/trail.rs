@@ -1,0 +1,65 @@
+//! Where the digests of a trace are kept once they are made: several questions rest on each of them.
+
+use std::sync::OnceLock;
+
+use revm::primitives::{Bytes, HashMap, U256};
+
+use crate::recorder::Recorder;
+use crate::slot::SlotUse;
+use crate::survey::Comeback;
+
+/// What was hashed, each once, in the order of the first time.
+#[derive(Debug, Default)]
+pub struct Preimages {
+    rows: Vec<(U256, Bytes)>,
+    places: HashMap<U256, usize>,
+}
+
+impl Preimages {
+    fn new(trace: &Recorder) -> Self {
+        let mut found = Self::default();
+        for (hash, bytes) in &trace.preimages {
+            let key = U256::from_be_bytes(hash.0);
+            if !found.places.contains_key(&key) {
+                found.places.insert(key, found.rows.len());
+                found.rows.push((key, bytes.clone()));
+            }
+        }
+        found
+    }
+
+    /// The 32 or 64 bytes whose hash is `slot`.
+    pub fn get(&self, slot: U256) -> Option<&[u8]> {
+        self.places.get(&slot).map(|place| &self.rows[*place].1[..])
+    }
+
+    /// All of them.
+    pub fn rows(&self) -> &[(U256, Bytes)] {
+        &self.rows
+    }
+}
+
+/// The digests of one trace, each made when it is first asked for.
+#[derive(Debug, Default)]
+pub struct Trail {
+    slots: OnceLock<Vec<SlotUse>>,
+    preimages: OnceLock<Preimages>,
+    comebacks: OnceLock<Vec<Comeback>>,
+}
+
+impl Trail {
+    /// Each touched slot once.
+    pub fn slots(&self, trace: &Recorder) -> &[SlotUse] {
+        self.slots.get_or_init(|| trace.slots())
+    }
+
+    /// What was hashed.
+    pub fn preimages(&self, trace: &Recorder) -> &Preimages {
+        self.preimages.get_or_init(|| Preimages::new(trace))
+    }
+
+    /// Every return into an open account.
+    pub fn comebacks(&self, trace: &Recorder) -> &[Comeback] {
+        self.comebacks.get_or_init(|| trace.comebacks())
+    }
+}
