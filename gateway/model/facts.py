@@ -121,7 +121,7 @@ class Facts:
 
     @property
     def stocks(self) -> Mapping[tuple[Address, Asset], int] | None:
-        """(holder, asset) -> what was there before, as far as it is seen; None: the engine leaves that to the ledger."""
+        """(holder, asset) -> what was there before, as far as it is seen; None: the ledger finds it."""
         return None
 
     @cached_property

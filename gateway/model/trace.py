@@ -133,7 +133,7 @@ class Trace:
         return tuple([access for access in found if (access.address, access.slot) in changed])
 
     def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
-        """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) of what to leave out."""
+        """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) left out."""
         return fold_kept(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
 
     def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
