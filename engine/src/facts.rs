@@ -1,5 +1,7 @@
 //! What happened, counted once: the same rows as the gateway's `inspection/facts.py`, which stays the reference.
 
+use std::cell::OnceCell;
+
 use revm::primitives::{Address, AddressMap, B256, HashSet, Log, U256};
 
 use crate::diff::AccountChange;
@@ -70,11 +72,8 @@ impl Facts {
     pub fn derive(trace: &Recorder, changes: &[AccountChange]) -> Self {
         let mut transfers: Vec<Transfer> =
             trace.frames.iter().enumerate().filter_map(|(index, frame)| native(index, frame)).collect();
-        let mut coin = HashSet::default();
-        for moved in &transfers {
-            coin.insert((moved.from, moved.amount));
-            coin.insert((moved.to, moved.amount));
-        }
+        let paid = transfers.len();
+        let coin: OnceCell<HashSet<(Address, U256)>> = OnceCell::new();
         let stood = |event: &&Event| !trace.frames[event.frame as usize].reverted;
         let mut approvals = Vec::new();
         let mut silent = Vec::new();
@@ -82,7 +81,13 @@ impl Facts {
             let Some(shape) = topic::shape(&event.log) else { continue };
             match shape {
                 Shape::Transfer => transfers.extend(transfer(event)),
-                Shape::Wrapping { entered } => transfers.extend(wrapping(event, &coin, entered)),
+                Shape::Wrapping { entered } => {
+                    let coin = coin.get_or_init(|| {
+                        let sides = |moved: &Transfer| [(moved.from, moved.amount), (moved.to, moved.amount)];
+                        transfers[..paid].iter().flat_map(sides).collect()
+                    });
+                    transfers.extend(wrapping(event, coin, entered));
+                }
                 Shape::Single => transfers.extend(single(event)),
                 Shape::Batch => batch(event, &mut transfers),
                 Shape::Approval => approvals.extend(approval(event)),
@@ -91,11 +96,13 @@ impl Facts {
                 Shape::Sync => {}
             }
         }
-        let spoken: HashSet<_> =
-            transfers.iter().filter(|moved| moved.standard == Standard::Erc20).map(identity).collect();
-        // An ERC-777 token that also says Transfer, as most do, moved once.
-        silent.retain(|moved| !spoken.contains(&identity(moved)));
-        transfers.append(&mut silent);
+        if !silent.is_empty() {
+            // An ERC-777 token that also says Transfer, as most do, moved once.
+            let spoken = transfers.iter().filter(|moved| moved.standard == Standard::Erc20);
+            let spoken: HashSet<_> = spoken.map(identity).collect();
+            silent.retain(|moved| !spoken.contains(&identity(moved)));
+            transfers.append(&mut silent);
+        }
         transfers.sort_by_key(|moved| moved.sequence);
         let net = net(&transfers);
         let reserves = reserves(trace.events.iter().filter(stood), changes);

@@ -15,6 +15,7 @@ mod net;
 mod outcome;
 mod overlap;
 mod python;
+mod record;
 mod recorder;
 mod row;
 mod slot;
@@ -24,6 +25,7 @@ mod survey;
 mod topic;
 mod traced;
 mod trail;
+mod walk;
 mod word;
 mod world;
 

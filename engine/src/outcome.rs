@@ -4,17 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use revm::bytecode::Bytecode;
-use revm::primitives::{B256, HashSet};
 
-use crate::convert::{Names, Words, bytes, int};
+use crate::convert::{Names, Words, bytes};
 use crate::evm;
 use crate::facts::Facts;
 use crate::input::{to_address, to_addresses, to_hash, to_slots};
 use crate::kept::kept;
-use crate::recorder::{Access, ENVIRONMENT, Event, Frame};
+use crate::record;
+use crate::recorder::{ENVIRONMENT, Frame};
 use crate::row::{self, Rows};
-use crate::slot::SSTORE;
 use crate::stock::stocks;
 use crate::trail::Trail;
 
@@ -75,7 +73,7 @@ impl Outcome {
         let list = PyList::empty(py);
         let mut maker = self.names.maker(py, words);
         for (index, frame) in self.inner.trace.frames.iter().enumerate().take(end).skip(start) {
-            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+            list.append(record::frame(py, words, &mut maker, index, frame)?)?;
         }
         Ok(list)
     }
@@ -86,7 +84,7 @@ impl Outcome {
         let mut maker = self.names.maker(py, words);
         let frames = &self.inner.trace.frames;
         for (index, frame) in indices.into_iter().filter_map(|index| Some((index, frames.get(index)?))) {
-            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+            list.append(record::frame(py, words, &mut maker, index, frame)?)?;
         }
         Ok(list)
     }
@@ -118,27 +116,14 @@ impl Outcome {
 
     /// One tuple per way of entry in the order of the gateway's `Link`.
     fn links<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::links(py, words, &mut self.names.maker(py, words), &self.inner.trace)
+        record::links(py, words, &mut self.names.maker(py, words), &self.inner.trace)
     }
 
     /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
     #[pyo3(signature = (words, topics = None))]
     fn logs<'py>(&self, py: Python<'py>, words: &Words, topics: Option<Bound<'_, PyAny>>) -> Rows<'py> {
-        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect());
-        let wanted: Option<Vec<B256>> = wanted.transpose()?;
-        let fits = |event: &&Event| {
-            let first = event.log.data.topics().first();
-            wanted.as_ref().is_none_or(|topics| first.is_some_and(|topic| topics.contains(topic)))
-        };
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for event in self.inner.trace.events.iter().filter(fits) {
-            let reverted = self.inner.trace.frames[event.frame as usize].reverted;
-            let topics = PyTuple::new(py, event.log.data.topics().iter().map(|topic| bytes(py, topic.as_slice())))?;
-            let address = maker.address(event.log.address)?;
-            list.append((event.sequence, event.frame, address, topics, bytes(py, &event.log.data.data), reverted))?;
-        }
-        Ok(list)
+        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect()).transpose()?;
+        record::logs(py, &mut self.names.maker(py, words), &self.inner.trace, wanted)
     }
 
     /// One tuple per storage opcode in the order of the gateway's `StorageAccess`; with `accounts` only SLOAD and
@@ -152,21 +137,7 @@ impl Outcome {
         changing: bool,
     ) -> Rows<'py> {
         let accounts = to_addresses(accounts)?;
-        let moved = if changing { self.inner.trace.changed_slots() } else { HashSet::default() };
-        let fits = |access: &&Access| {
-            accounts.as_ref().is_none_or(|accounts| access.kind <= SSTORE && accounts.contains(&access.address))
-                && (!changing || moved.contains(&(access.address, access.slot)))
-        };
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for access in self.inner.trace.accesses.iter().filter(fits) {
-            let kind = &words.accesses[usize::from(access.kind)];
-            let (address, slot, value) =
-                (maker.address(access.address)?, int(py, access.slot)?, int(py, access.value)?);
-            let previous = if access.previous == access.value { value.clone() } else { int(py, access.previous)? };
-            list.append((access.sequence, access.frame, kind, address, slot, value, previous))?;
-        }
-        Ok(list)
+        record::accesses(py, words, &mut self.names.maker(py, words), &self.inner.trace, accounts, changing)
     }
 
     /// One tuple per touched slot in the order of the gateway's `SlotUse`.
@@ -187,45 +158,17 @@ impl Outcome {
 
     /// Hash as int -> the 32 or 64 bytes that were hashed.
     fn preimages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let found = PyDict::new(py);
-        for (hash, preimage) in self.trail.preimages(&self.inner.trace).rows() {
-            found.set_item(int(py, *hash)?, bytes(py, preimage))?;
-        }
-        Ok(found)
+        row::preimages(py, self.trail.preimages(&self.inner.trace).rows().iter())
     }
 
     /// Code hash -> code of every frame that ran code.
     fn codes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
-        let found = PyDict::new(py);
-        let mut seen: HashSet<B256> = HashSet::default();
-        let mut maker = self.names.maker(py, words);
-        for frame in &self.inner.trace.frames {
-            let Some(hash) = frame.code_hash else { continue };
-            if seen.insert(hash) {
-                let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
-                found.set_item(maker.maybe_hash(Some(hash))?, bytes(py, code))?;
-            }
-        }
-        Ok(found)
+        record::codes(py, &mut self.names.maker(py, words), &self.inner.trace)
     }
 
     /// One tuple per changed account: address, balance, nonce, code, storage, as in the gateway's `AccountDiff`.
     fn changes<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for change in &self.inner.changes {
-            let balance =
-                change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
-            let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
-            let storage = PyDict::new(py);
-            for (slot, before, after) in &change.storage {
-                storage.set_item(int(py, *slot)?, (int(py, *before)?, int(py, *after)?))?;
-            }
-            if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
-                list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;
-            }
-        }
-        Ok(list)
+        record::changes(py, &mut self.names.maker(py, words), &self.inner.changes)
     }
 
     /// One tuple per movement in the order of the gateway's `Transfer`.
@@ -271,6 +214,41 @@ impl Outcome {
     /// One tuple in the order of the gateway's `Answer` for each pair whose inner frame read what did not last.
     fn answers<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
         row::answers(py, &self.inner.trace.answers(&pairs, most))
+    }
+
+    /// The accounts that act in the frames from `start` to before `end`, each once.
+    fn contexts<'py>(&self, py: Python<'py>, words: &Words, start: usize, end: usize) -> PyResult<Bound<'py, PyTuple>> {
+        row::addresses(py, &mut self.names.maker(py, words), &self.inner.trace.contexts(start, end))
+    }
+
+    /// For each frame the call out of `cluster` under which it ran.
+    fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
+        Ok(self.inner.trace.visits(&to_addresses(Some(cluster))?.unwrap_or_default()))
+    }
+
+    /// The one contract for which `entry` is but a door.
+    fn sole_room<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        entry: Bound<'py, PyAny>,
+        cluster: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (entry, cluster) = (to_address(&entry)?, to_addresses(Some(cluster))?.unwrap_or_default());
+        let room = self.inner.trace.sole_room(entry, &cluster, &self.facts().transfers);
+        self.names.maker(py, words).maybe_address(room)
+    }
+
+    /// (address, slot, first, highest and last value) of each of these slots that was written.
+    fn peaks<'py>(&self, py: Python<'py>, words: &Words, keys: Bound<'py, PyAny>) -> Rows<'py> {
+        let keys = to_slots(&keys)?;
+        let found = self.inner.trace.peaks(|address, slot| keys.contains(&(address, slot)));
+        row::peaks(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// Hash as int -> the two hashes that were hashed, among the first `most` that was hashed at all.
+    fn nodes<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyDict>> {
+        row::preimages(py, self.trail.preimages(&self.inner.trace).nodes(most))
     }
 
     /// The parts of the gateway's `Kept`, without the slots in `but`.

@@ -2,69 +2,19 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyTuple};
-use revm::primitives::{Address, U256};
+use revm::primitives::{Address, Bytes, U256};
 
-use crate::convert::{Maker, Words, bytes, int, revert_reason, signed};
+use crate::convert::{Maker, Words, bytes, int, signed};
 use crate::facts::Facts;
 use crate::kept::Kept;
 use crate::overlap::{Answer, Overlap};
-use crate::recorder::{Frame, Recorder};
 use crate::slot::SlotUse;
 use crate::stock::Stocks;
 use crate::survey::Comeback;
+use crate::walk::Peak;
 
 /// A list of tuples.
 pub type Rows<'py> = PyResult<Bound<'py, PyList>>;
-
-/// `CallFrame`.
-pub fn frame<'py>(
-    py: Python<'py>,
-    words: &Words,
-    maker: &mut Maker<'_, 'py>,
-    index: usize,
-    frame: &Frame,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let fields: [Bound<'py, PyAny>; 18] = [
-        index.into_pyobject(py)?.into_any(),
-        frame.parent.into_pyobject(py)?.into_any(),
-        frame.depth.into_pyobject(py)?.into_any(),
-        words.kinds[frame.kind as usize].bind(py).clone(),
-        maker.address(frame.from)?,
-        maker.maybe_address(frame.to)?.into_pyobject(py)?,
-        maker.maybe_address(frame.code_address)?.into_pyobject(py)?,
-        maker.maybe_hash(frame.code_hash)?.into_pyobject(py)?,
-        int(py, frame.value)?,
-        frame.gas.into_pyobject(py)?.into_any(),
-        frame.gas_used.into_pyobject(py)?.into_any(),
-        bytes(py, &frame.input).into_any(),
-        bytes(py, &frame.output).into_any(),
-        frame.error.as_deref().into_pyobject(py)?.into_any(),
-        revert_reason(&frame.output, frame.error.as_deref()).into_pyobject(py)?.into_any(),
-        frame.entered.into_pyobject(py)?.into_any(),
-        frame.left.into_pyobject(py)?.into_any(),
-        frame.reverted.into_pyobject(py)?.to_owned().into_any(),
-    ];
-    PyTuple::new(py, fields)
-}
-
-/// One tuple per way of entry in the order of the gateway's `Link`.
-pub fn links<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> Rows<'py> {
-    let list = PyList::empty(py);
-    for link in trace.links() {
-        let frame = &trace.frames[link.first as usize];
-        list.append((
-            &words.kinds[frame.kind as usize],
-            maker.address(frame.from)?,
-            maker.maybe_address(frame.to)?,
-            maker.maybe_address(frame.code_address)?,
-            maker.maybe_hash(frame.code_hash)?,
-            maker.address(link.caller)?,
-            link.first,
-            link.times,
-        ))?;
-    }
-    Ok(list)
-}
 
 /// A tuple of `Address`.
 pub fn addresses<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, given: &[Address]) -> PyResult<Bound<'py, PyTuple>> {
@@ -185,6 +135,28 @@ fn sets<'py>(
         known.add(maker.address(*party)?)?;
     }
     Ok(found)
+}
+
+/// Hash as int -> what was hashed.
+pub fn preimages<'py, 'a>(
+    py: Python<'py>,
+    rows: impl Iterator<Item = &'a (U256, Bytes)>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (hash, preimage) in rows {
+        found.set_item(int(py, *hash)?, bytes(py, preimage))?;
+    }
+    Ok(found)
+}
+
+/// (address, slot, first, highest and last value) of slots that were written.
+pub fn peaks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, peaks: &[Peak]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for row in peaks {
+        let values = (int(py, row.before)?, int(py, row.peak)?, int(py, row.after)?);
+        list.append((maker.address(row.address)?, int(py, row.slot)?, values.0, values.1, values.2))?;
+    }
+    Ok(list)
 }
 
 /// One tuple per overlap in the order of the gateway's `Overlap`.

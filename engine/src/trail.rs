@@ -8,6 +8,9 @@ use crate::recorder::Recorder;
 use crate::slot::SlotUse;
 use crate::survey::Comeback;
 
+/// Leading bytes that are not all zero in a hash.
+const HASH_PREFIX: usize = 7;
+
 /// What was hashed, each once, in the order of the first time.
 #[derive(Debug, Default)]
 pub struct Preimages {
@@ -31,6 +34,12 @@ impl Preimages {
     /// The 32 or 64 bytes whose hash is `slot`.
     pub fn get(&self, slot: U256) -> Option<&[u8]> {
         self.places.get(&slot).map(|place| &self.rows[*place].1[..])
+    }
+
+    /// Those among the first `most` in which two hashes were hashed side by side: inner nodes of a tree of hashes.
+    pub fn nodes(&self, most: usize) -> impl Iterator<Item = &(U256, Bytes)> {
+        let is_hash = |word: &[u8]| word[..HASH_PREFIX].iter().any(|byte| *byte != 0);
+        self.rows.iter().take(most).filter(move |(_, bytes)| bytes.len() == 64 && bytes.chunks_exact(32).all(is_hash))
     }
 
     /// All of them.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
-from gateway.inspection.consent import Consent, holds_party
+from gateway.inspection.consent import Consent
+from gateway.inspection.ledger import Ledger
 from gateway.inspection.memory import Memory, remember
+from gateway.inspection.notes import holds_party, keeps_account
 from gateway.inspection.roles import Roles
 from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
@@ -21,7 +23,12 @@ SLOTS_EXAMINED = 4096
 
 
 def learn(
-    memory: Memory, transaction: Transaction, simulation: SimulationResult, roles: Roles, consent: Consent
+    memory: Memory,
+    transaction: Transaction,
+    simulation: SimulationResult,
+    roles: Roles,
+    consent: Consent,
+    ledger: Ledger | None = None,
 ) -> Memory:
     """`memory` after `transaction`: what was created, who was met for the first time, and what was given meanwhile.
 
@@ -31,7 +38,7 @@ def learn(
     memory = remember(memory, transaction, simulation)
     if not simulation.succeeded:
         return memory
-    met = _met(simulation, roles, consent, {contract for contract, _ in memory.acquainted})
+    met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted})
     acquainted = memory.acquainted
     if len(acquainted) + len(met) <= SLOTS_LIMIT:
         acquainted |= met
@@ -45,13 +52,13 @@ def learn(
 
 
 def _met(
-    simulation: SimulationResult, roles: Roles, consent: Consent, lately: Set[Address]
+    simulation: SimulationResult, roles: Roles, consent: Consent, ledger: Ledger | None, lately: Set[Address]
 ) -> frozenset[tuple[Address, int]]:
     preimages = simulation.trace.preimages or {}
     found: set[tuple[Address, int]] = set()
     examined = 0
     for contract, diff in simulation.state_diff.items():
-        if contract in roles.cluster or (contract not in lately and _is_old(contract, roles, consent)):
+        if contract in roles.cluster or (contract not in lately and _is_old(contract, roles, consent, ledger)):
             continue
         for slot, (before, after) in diff.storage.items():
             examined += 1
@@ -65,9 +72,16 @@ def _met(
     return frozenset(found)
 
 
-def _is_old(contract: Address, roles: Roles, consent: Consent) -> bool:
-    known = (consent.stored, consent.entries, consent.embedded)
-    return any(not roles.cluster.isdisjoint(kind.get(contract, ())) for kind in known)
+def _is_old(contract: Address, roles: Roles, consent: Consent, ledger: Ledger | None) -> bool:
+    """True if `contract` knew the ordering side; a token knows everybody who holds it or approved, which is nothing."""
+    known = (consent.stored, consent.embedded)
+    if any(not roles.cluster.isdisjoint(kind.get(contract, ())) for kind in known):
+        return True
+    if roles.cluster.isdisjoint(consent.entries.get(contract, ())):
+        return False
+    if ledger is None or not (places := ledger.balance_places(contract)):
+        return True
+    return keeps_account(consent.simulation.trace, contract, roles.cluster, places, consent.but)
 
 
 def _is_keyed(slot: int, preimages: Mapping[int, bytes], parties: Set[Address]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
 from gateway.inspection.roles import Roles
+from gateway.inspection.visit import visit
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import CallFrame, Log, SimulationResult
@@ -59,14 +60,14 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
             swaps[log.address].append(log)
     holdings = {pool: _Holdings(market.pairs[pool], moves[pool]) for pool in pools if pool in market.pairs}
     found = []
-    for (pool, visit), view in views.items():  # in the order of the visits, for views are
-        at = frames[visit].entered
+    for (pool, call), view in views.items():  # in the order of the visits, for views are
+        at = frames[call].entered
         if pool in market.pairs:
             factor = holdings[pool].factor(at)
         else:
             factor = _root_factor(market.roots[pool], swaps[pool], at)
         if factor >= BENT and _believed(frames[view], market, factor):
-            found.append(BentPrice(pool, frames[view].from_, visit, view, factor))
+            found.append(BentPrice(pool, frames[view].from_, call, view, factor))
     return tuple(found)
 
 
@@ -84,10 +85,7 @@ def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[t
             pool = frame.to
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
             continue
-        visit, index = frame.index, frame.parent
-        while index >= 0 and frames[index].context not in roles.cluster:
-            visit, index = index, frames[index].parent
-        views.setdefault((pool, visit), frame.index)
+        views.setdefault((pool, visit(frames, frame.index, roles.cluster)), frame.index)
         if len(views) >= VIEWS_EXAMINED:
             break
     return views

@@ -10,8 +10,9 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.notes import holds_party, matched
 from gateway.inspection.proof import proven
-from gateway.model.fold import Kept, named
+from gateway.model.fold import Kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CREATIONS, CallFrame, SimulationResult, Trace
@@ -174,11 +175,6 @@ def gather(
     return Consent(transaction, simulation, but)
 
 
-def holds_party(value: int, parties: Set[Address]) -> bool:
-    """True if the word `value` holds the address of one of `parties` at any place."""
-    return any(True for _ in named(value, parties))
-
-
 def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
     checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
     for frame in trace.select(to=_CHECKS):
@@ -203,7 +199,7 @@ def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset
             continue
         for before, after in diff.storage.values():
             if after >> 80 and holds_party(after, asked):
-                found |= set(named(after, asked)) - set(named(before, asked))
+                found |= matched(after, asked) - matched(before, asked)
     return frozenset(found)
 
 

@@ -93,7 +93,7 @@ class Derived:
         """What outsiders lost, and whether they agreed."""
         if not self.outsider_lost:
             return ()
-        return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation)
+        return losses(self.facts, self.ledger, self.consent, self.roles, self.market, self.simulation, self.wrapped)
 
     @cached_property
     def issues(self) -> tuple[Loss, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from gateway.inspection.consent import Consent, holds_party
+from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import BURN_ADDRESSES, Ledger
+from gateway.inspection.notes import holds_party
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.trace import CallFrame, FrameKind, SimulationResult

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.inspection.ledger import NATIVE
 from gateway.inspection.loss import Loss
 from gateway.inspection.roles import Roles
+from gateway.inspection.visit import visit
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame
@@ -94,12 +95,9 @@ def wagers(facts: Facts, frames: Sequence[CallFrame], roles: Roles, losses: Sequ
 
 def _visit(frames: Sequence[CallFrame], move: Transfer, roles: Roles) -> int:
     """The call out of the ordering side under which a movement happened (index of its frame)."""
-    index, visit = move.frame, move.frame
-    if frames[index].context in roles.cluster:
-        index = frames[index].parent  # coin that arrives is a call of its own
-    while index >= 0 and frames[index].context not in roles.cluster:
-        visit, index = index, frames[index].parent
-    return visit
+    frame = frames[move.frame]
+    arrived = frame.context in roles.cluster  # coin that arrives is a call of its own
+    return visit(frames, frame.parent if arrived else frame.index, roles.cluster)
 
 
 def _repeats(frames: Sequence[CallFrame], outs: Sequence[Transfer], holder: Address, paid_in: int) -> bool:

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from gateway.inspection.conjured import overspent
 from gateway.inspection.consent import path
 from gateway.inspection.derived import Derived
+from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
+from gateway.inspection.visit import visit
 from gateway.model.lazy import cached_property
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
+IN_PROPORTION = 1.1
+"""times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
 MOSTLY = 0.5
 """a part of the loot that must be followed where it was sold"""
 SOLD_OUT = 0.3
@@ -50,10 +54,11 @@ class Judgement(Derived):
         """What was given: not what it made itself, nor a few smallest units of tokens that have no price.
 
         Items always count, and so does what is a good part of all there is: shares may be counted in whole units.
+        What has no price and went to somebody who has nothing to do with what others paid is a gift.
         """
         prices, supply = self.market.prices, self.ledger.supply
         selfmade = overspent(self.ledger, self.roles.cluster)
-        return {
+        paid = {
             asset: amount
             for asset, amount in self.roles.gave.items()
             if asset not in selfmade
@@ -64,6 +69,11 @@ class Judgement(Derived):
                 or amount * 1000 > supply.get(asset, amount * 1000)
             )
         }
+        strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
+        if not strange:
+            return paid
+        gifts = unrelated(strange, self.facts, self.ledger, self.roles.cluster, self.simulation)
+        return {asset: amount for asset, amount in paid.items() if asset not in gifts}
 
     @property
     def gained_for_little(self) -> bool:
@@ -96,7 +106,32 @@ class Judgement(Derived):
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
         agreed = loss.agreed and not self._by_an_open_door(loss)
-        return not (agreed or loss.signed or kept)
+        return not (agreed or loss.signed or kept or self._redeemed(loss))
+
+    def _redeemed(self, loss: Loss) -> bool:
+        """True if shares were burnt for it, of the ordering side's or pulled in, about as much as was paid out.
+
+        As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
+        """
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        if loss.asset.item is not None or not any(amount < 0 for amount in self.ledger.minted.values()):
+            return False
+        visits = {visit(frames, at, cluster) for at in loss.frames}
+        for move in self.facts.transfers:
+            share = Asset(move.token)
+            burnt = -self.ledger.minted.get(share, 0)
+            if move.to != ZERO_ADDRESS or burnt <= 0 or share in self.wrapped or share == loss.asset:
+                continue
+            if move.from_ not in (*cluster, loss.holder) or visit(frames, move.frame, cluster) not in visits:
+                continue
+            lost, priced = self.market.value({loss.asset: loss.amount})
+            worth, known = self.market.value({share: burnt})
+            supply = self.ledger.supply.get(share)
+            if priced and known and worth >= CHEAP * lost:
+                return True
+            if supply and loss.share is not None and loss.share <= IN_PROPORTION * burnt / supply:
+                return True
+        return False
 
     def _by_an_open_door(self, loss: Loss) -> bool:
         """True if the holder obeyed the called contract, as always, and that one obeys everybody.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.model.facts import NATIVE as NATIVE
@@ -44,6 +44,12 @@ class Ledger:
         """What a holder of a changed asset had before the transaction, where storage or a balance query shows it."""
         known = self.facts.stocks
         return stocks(self.facts, self.simulation) if known is None else known
+
+    def balance_places(self, token: Address) -> frozenset[bytes]:
+        """Where the mapping of the token's balances lies, as the second half of the preimage of its entries."""
+        return frozenset(
+            place for holding, _, place in _balances(self.net, self.simulation) if holding[1].token == token
+        )
 
     @cached_property
     def supply(self) -> Mapping[Asset, int]:
@@ -132,12 +138,18 @@ class _Movements:
 
 
 def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, int]:
-    """A balance is the mapping entry keyed by the holder that changed by exactly what the transfers say."""
+    return {holding: before for holding, before, _ in _balances(net, simulation)}
+
+
+def _balances(net: Changes, simulation: SimulationResult) -> Iterator[tuple[Holding, int, bytes]]:
+    """(holding, units before, the other half of the key) of each balance.
+
+    A balance is the mapping entry keyed by the holder that changed by exactly what the transfers say.
+    """
     preimages = simulation.trace.preimages
     slots = simulation.trace.slots
     if preimages is None or slots is None:
-        return {}
-    stocks: dict[Holding, int] = {}
+        return
     for token, slot, before, written, *_ in slots:
         if not written:
             continue
@@ -147,13 +159,12 @@ def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, i
         asset = Asset(token)
         diff = simulation.state_diff.get(token)
         after = diff.storage.get(slot, (before, before))[1] if diff is not None else before
-        for word in (preimage[:32], preimage[32:]):
+        for word, other in ((preimage[:32], preimage[32:]), (preimage[32:], preimage[:32])):
             if any(word[:12]):
                 continue
             holder = Address(word[12:])
             if net.get(holder, {}).get(asset) == after - before:
-                stocks[holder, asset] = before
-    return stocks
+                yield (holder, asset), before, other
 
 
 def _supplies(minted: Mapping[Asset, int], simulation: SimulationResult) -> dict[Asset, int]:

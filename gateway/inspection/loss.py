@@ -6,7 +6,9 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Bond, Consent, path
+from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
+from gateway.inspection.notes import keeps_account
 from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
@@ -34,7 +36,7 @@ class Loss:
     share: float | None
     """part of the holder's stock that left, 0 to 1; None if the stock is unknown"""
     compensated: bool
-    """the same holder has more of something else"""
+    """the same holder has more of something else, and it was not pushed upon it unseen"""
     acted: bool
     """the holder's own code ran on the way to the outflow; False: someone used an allowance"""
     agreed: bool
@@ -60,32 +62,37 @@ def describe_loss(loss: Loss) -> str:
 
 
 def losses(
-    facts: Facts, ledger: Ledger, consent: Consent, roles: Roles, market: Market, simulation: SimulationResult
+    facts: Facts,
+    ledger: Ledger,
+    consent: Consent,
+    roles: Roles,
+    market: Market,
+    simulation: SimulationResult,
+    wrapped: Set[Asset] = frozenset(),
 ) -> tuple[Loss, ...]:
     """Losses outside the cluster, the largest share first; plain swap pools that kept their promise are left out."""
     tokens = {move.token for move in facts.transfers}
+    gifts = unseen(facts, ledger, roles.cluster, simulation)
     found = []
     for holder, changes in ledger.net.items():
-        if holder in roles.cluster or (holder in tokens and _is_wrapper(holder, changes)):
+        if holder in roles.cluster or (Asset(holder) in wrapped and changes.keys() <= {NATIVE}):
             continue
-        lost = [asset for asset, amount in changes.items() if amount < 0 and asset.token != holder]
+        lost = [asset for asset, amount in changes.items() if amount < 0]
         if not lost or _is_fair(holder, lost, market):
             continue
-        compensated = any(amount > (DUST if asset == NATIVE else 0) for asset, amount in changes.items())
+        compensated = any(
+            amount > (DUST if asset == NATIVE else 0) and (holder, asset) not in gifts
+            for asset, amount in changes.items()
+        )
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
     permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
-    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens), permitted)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens), ledger, permitted)
     return tuple(
         tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
     )
-
-
-def _is_wrapper(holder: Address, changes: object) -> bool:
-    """A token contract that only paid out the coin it wraps lost nothing of its own."""
-    return isinstance(changes, dict) and set(changes) == {NATIVE}
 
 
 def _is_fair(holder: Address, lost: Sequence[Asset], market: Market) -> bool:
@@ -108,7 +115,7 @@ def issues(
     `share` is the part that the new units add to the supply before; it may be far above 1.
     """
     tokens = frozenset(move.token for move in facts.transfers)
-    tracer = _Tracer(simulation.trace.frames, consent, roles, tokens)
+    tracer = _Tracer(simulation.trace.frames, consent, roles, tokens, ledger)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
@@ -122,7 +129,7 @@ def issues(
             continue
         supply = ledger.supply.get(asset)
         share = amount / supply if supply else None
-        backed = tracer.backed(moves, ledger)
+        backed = tracer.backed(moves)
         found.append(tracer.loss(moves, asset.token, asset, amount, share, backed))
     return tuple(found[:LOSSES_EXAMINED])
 
@@ -133,6 +140,7 @@ class _Tracer:
     consent: Consent
     roles: Roles
     tokens: Set[Address]
+    ledger: Ledger
     permitted: Set[tuple[Address, Address]] = frozenset()
     """(token, owner) pairs whose allowance was set here by a signature that the token checked"""
 
@@ -176,12 +184,14 @@ class _Tracer:
             bonds=tuple(dict.fromkeys(texts))[:8],
         )
 
-    def backed(self, moves: tuple[Transfer, ...], ledger: Ledger) -> bool:
+    def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""
         for move in sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]:
             for account, _ in self._chain(move, move.token)[1]:
                 if any(
-                    amount > 0 for asset, amount in ledger.net.get(account, {}).items() if asset.token != move.token
+                    amount > 0
+                    for asset, amount in self.ledger.net.get(account, {}).items()
+                    if asset.token != move.token
                 ):
                     return True
         return False
@@ -208,10 +218,22 @@ class _Tracer:
             bonds = self.consent.bonds(
                 account, parties, before=move.sequence, entries=account not in self.tokens
             ) or self._helper_bonds(account, first, outer, parties, move)
+            if not bonds and move.from_ == account and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
+                bonds = self._account_bonds(account, parties)
             links.append(bonds)
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
         return links
+
+    def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
+        """What a token pays out of its own stock, or in coin, may belong to an account that it keeps beside balances.
+
+        An account that the ordering side opened lately does not count where such records are left out.
+        """
+        known = keeps_account(
+            self.consent.simulation.trace, token, parties, self.ledger.balance_places(token), self.consent.but
+        )
+        return (Bond.ENTRY,) if known else ()
 
     def _without_own_words(
         self, links: list[tuple[Bond, ...]], chain: list[tuple[Address, int]], move: Transfer, silent: Address | None

@@ -55,7 +55,7 @@ class Inspection(Judgement):
         if not self.memory.acquainted or not self.outsider_lost:
             return ()
         consent = gather(self.transaction, self.simulation, self.memory.acquainted)
-        return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation)
+        return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation, self.wrapped)
 
     @cached_property
     def gained_since_met(self) -> Mapping[Asset, int]:
@@ -77,7 +77,7 @@ class Inspection(Judgement):
     @cached_property
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on."""
-        return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent)
+        return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
 
     @cached_property
     def takings(self) -> tuple[Taking, ...]:

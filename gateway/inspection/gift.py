@@ -1,0 +1,89 @@
+"""What the ordering side gave away that paid for nothing: a gift must not make a theft look like a trade."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from gateway.inspection.facts import ordering
+from gateway.inspection.ledger import BALANCE_OF, Asset, Ledger
+from gateway.inspection.visit import visits
+from gateway.model.facts import Facts
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.trace import SimulationResult
+
+_QUERIES = frozenset({BALANCE_OF})
+
+Holding = tuple[Address, Asset]
+
+
+def unseen(facts: Facts, ledger: Ledger, cluster: Set[Address], simulation: SimulationResult) -> frozenset[Holding]:
+    """Tokens that the ordering side pushed to contracts which never looked at them: nobody there took them as payment.
+
+    A contract that takes pushed tokens as payment asks the token for its balance, is asked for it by another, or is
+    told by a hook. An account without code looks at nothing and counts as paid. Linear in transfers and links.
+    """
+    pushed: dict[Holding, bool] = {}
+    for move in facts.transfers:
+        if move.token == ZERO_ADDRESS or move.to in cluster or move.to == move.from_:
+            continue
+        holding = (move.to, Asset(move.token, move.token_id))
+        if ledger.net.get(move.to, {}).get(holding[1], 0) <= 0:
+            continue
+        if pushed.get(holding, True):
+            frames = simulation.trace.frames
+            pushed[holding] = move.from_ in cluster and ordering(frames, move).from_ in cluster
+    found = {holding for holding, only in pushed.items() if only}
+    if not found:
+        return frozenset()
+    active: set[Address] = set()
+    met: set[tuple[Address, Address]] = set()
+    for link in simulation.trace.links:
+        if link.code_hash is not None and link.context is not None:
+            active.add(link.context)
+        if link.to is not None:
+            met.update(((link.from_, link.to), (link.to, link.from_)))
+    for frame in simulation.trace.select(selectors=_QUERIES):
+        if frame.from_ not in cluster and frame.to is not None:
+            met.add((Address(frame.input[16:36]), frame.to))
+    return frozenset(
+        (holder, asset) for holder, asset in found if holder in active and (holder, asset.token) not in met
+    )
+
+
+def unrelated(
+    assets: Set[Asset], facts: Facts, ledger: Ledger, cluster: Set[Address], simulation: SimulationResult
+) -> frozenset[Asset]:
+    """Of `assets`, those that the ordering side gave in calls which have nothing to do with what others lost.
+
+    A call out of the ordering side has to do with a loss if an account that acts there, or receives there, also acts
+    in a call during which an outsider paid, or pays itself. Linear in frames and transfers.
+    """
+    frames = simulation.trace.frames
+    found = visits(frames, cluster)
+    payers = {
+        holder
+        for holder, changes in ledger.net.items()
+        if holder not in cluster and any(amount < 0 for amount in changes.values())
+    }
+    paying = set()
+    for move in facts.transfers:
+        made = move.from_ == ZERO_ADDRESS and move.to in cluster
+        paid = move.from_ in payers and ledger.net[move.from_].get(Asset(move.token, move.token_id), 0) < 0
+        if made or paid:
+            frame = frames[move.frame]
+            paying.add(found[frame.parent if frame.context in cluster else frame.index])
+    acting: dict[int, set[Address]] = {}
+    for frame, top in zip(frames, found, strict=True):
+        if top >= 0 and frame.context is not None:
+            acting.setdefault(top, set()).add(frame.context)
+    busy = payers.union(*(acting.get(top, ()) for top in paying)) - cluster
+    if not busy:
+        return frozenset()
+    related: set[Asset] = set()
+    for move in facts.transfers:
+        asset = Asset(move.token, move.token_id)
+        if asset not in assets or asset in related or move.from_ not in cluster or move.to in cluster:
+            continue
+        if not busy.isdisjoint(acting.get(found[move.frame], ())) or move.to in busy or move.token in busy:
+            related.add(asset)
+    return frozenset(assets - related)
