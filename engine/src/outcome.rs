@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use revm::primitives::Address;
+
 use crate::convert::{Names, Words, bytes};
 use crate::evm;
 use crate::facts::Facts;
@@ -90,15 +92,16 @@ impl Outcome {
     }
 
     /// Indices of the frames that fit all that is given; `kinds` has a bit for each kind.
-    #[pyo3(signature = (kinds, from_, to, selectors))]
+    #[pyo3(signature = (kinds, from_, to, selectors, about))]
     fn select(
         &self,
         kinds: Option<u32>,
         from_: Option<Bound<'_, PyAny>>,
         to: Option<Bound<'_, PyAny>>,
         selectors: Option<Bound<'_, PyAny>>,
+        about: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Vec<usize>> {
-        let (from_, to) = (to_addresses(from_)?, to_addresses(to)?);
+        let (from_, to, about) = (to_addresses(from_)?, to_addresses(to)?, to_addresses(about)?);
         let selectors = selectors.map(|given| given.try_iter()?.map(|item| item?.extract()).collect());
         let selectors: Option<Vec<Vec<u8>>> = selectors.transpose()?;
         let fits = |frame: &Frame| {
@@ -108,6 +111,9 @@ impl Outcome {
                 && selectors.as_ref().is_none_or(|known| {
                     let selector = &frame.input[..frame.input.len().min(4)];
                     known.iter().any(|one| one == selector)
+                })
+                && about.as_ref().is_none_or(|set| {
+                    frame.input.get(16..36).is_some_and(|party| set.contains(&Address::from_slice(party)))
                 })
         };
         let frames = self.inner.trace.frames.iter().enumerate();
@@ -221,8 +227,8 @@ impl Outcome {
         row::addresses(py, &mut self.names.maker(py, words), &self.inner.trace.contexts(start, end))
     }
 
-    /// For each frame the call out of `cluster` under which it ran.
-    fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
+    /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
+    fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<i32>> {
         Ok(self.inner.trace.visits(&to_addresses(Some(cluster))?.unwrap_or_default()))
     }
 

@@ -36,13 +36,16 @@ impl Recorder {
         found
     }
 
-    /// For each frame the outermost one on its way up that no frame of `cluster` lies between, itself included.
-    pub fn visits(&self, cluster: &AddressSet) -> Vec<u32> {
-        let ours = |frame: &Frame| frame.context().is_some_and(|account| cluster.contains(&account));
-        let mut found: Vec<u32> = Vec::with_capacity(self.frames.len());
+    /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
+    pub fn visits(&self, cluster: &AddressSet) -> Vec<i32> {
+        let mut found: Vec<i32> = Vec::with_capacity(self.frames.len());
         for (index, frame) in self.frames.iter().enumerate() {
-            let parent = usize::try_from(frame.parent).ok().filter(|parent| !ours(&self.frames[*parent]));
-            found.push(parent.map_or(index as u32, |parent| found[parent]));
+            let above = usize::try_from(frame.parent).map_or(-1, |parent| found[parent]);
+            found.push(match frame.context() {
+                Some(account) if cluster.contains(&account) => -1,
+                _ if above >= 0 => above,
+                _ => index as i32,
+            });
         }
         found
     }

@@ -15,7 +15,6 @@ from gateway.model.trace import CallFrame, SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
 _QUERIES = frozenset({BALANCE_OF})
-_NOTHING: Mapping[Asset, int] = {}
 
 BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Address(b"\0" * 19 + b"\x01")})
 
@@ -59,13 +58,14 @@ class Ledger:
     @cached_property
     def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
         """The transfers that took from each holder that lost on balance, in order."""
-        net = self.net
+        lost = {
+            (holder, asset) for holder, changes in self.net.items() for asset, amount in changes.items() if amount < 0
+        }
         taken: dict[Holding, list[Transfer]] = defaultdict(list)
-        for move in self.facts.transfers:
-            if move.from_ != move.to and move.amount:
-                asset = Asset(move.token, move.token_id)
-                if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
-                    taken[move.from_, asset].append(move)
+        for move in self.facts.transfers if lost else ():
+            holding = (move.from_, Asset(move.token, move.token_id))
+            if holding in lost and move.from_ != move.to and move.amount:
+                taken[holding].append(move)
         return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:

@@ -99,6 +99,11 @@ class Facts:
         """Movements of assets, in order."""
         return self._transfers
 
+    @cached_property
+    def tokens(self) -> frozenset[Address]:
+        """The tokens that moved; the zero address stands for the chain's own coin."""
+        return frozenset([move.token for move in self.transfers])
+
     @property
     def approvals(self) -> tuple[Approval, ...]:
         """Approvals given, in order."""

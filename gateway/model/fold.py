@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
 from typing import NamedTuple
 
 from gateway.model.frame import BORROWED, AccessKind, CallFrame, Link, Log, SlotUse, StorageAccess
 from gateway.model.primitive import Address
 
+HASH_PREFIX = 7
+"""leading bytes that are not all zero in a hash; a word below 200 bits is none"""
 STRUCT_SPAN = 8
 """how many slots behind a mapping entry still count as part of it"""
 TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
@@ -29,6 +32,19 @@ class Kept(NamedTuple):
     """contract -> addresses whose mapping entry there was not zero when read"""
     allowances: Set[tuple[Address, Address, Address]]
     """(token, owner, spender) whose nested entry was not zero when read"""
+
+
+class Peak(NamedTuple):
+    """What became of one slot that was written."""
+
+    address: Address
+    slot: int
+    before: int
+    """before the first write"""
+    peak: int
+    """the highest value on the way, `before` included"""
+    after: int
+    """after the last write"""
 
 
 def slot_uses(accesses: Iterable[StorageAccess], frames: Sequence[CallFrame]) -> tuple[SlotUse, ...]:
@@ -90,6 +106,29 @@ def fold_kept(
                 allowances.add((use.address, Address(inner[12:32]), Address(preimage[12:32])))
             break
     return Kept(dict(stored), dict(entries), allowances)
+
+
+def fold_peaks(
+    accesses: Iterable[StorageAccess], frames: Sequence[CallFrame], keys: Set[tuple[Address, int]]
+) -> tuple[Peak, ...]:
+    """One row for each of `keys` that was written in frames that stood, in the order of the first write."""
+    rows: dict[tuple[Address, int], Peak] = {}
+    for access in accesses:
+        key = (access.address, access.slot)
+        if access.kind is not AccessKind.SSTORE or key not in keys or frames[access.frame].reverted:
+            continue
+        row = rows.get(key) or Peak(*key, access.previous, access.previous, 0)
+        rows[key] = row._replace(peak=max(row.peak, access.value), after=access.value)
+    return tuple(rows.values())
+
+
+def fold_nodes(preimages: Mapping[int, bytes], most: int) -> dict[int, bytes]:
+    """Inner nodes of trees of hashes: those of the first `most` preimages that are two hashes side by side."""
+    return {
+        key: preimage
+        for key, preimage in islice(preimages.items(), most)
+        if len(preimage) == 64 and any(preimage[:HASH_PREFIX]) and any(preimage[32 : 32 + HASH_PREFIX])
+    }
 
 
 def parties(sender: Address, links: Iterable[Link], logs: Iterable[Log]) -> set[Address]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
 from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
-from gateway.model.fold import Kept, fold_kept, fold_links, parties, slot_uses
+from gateway.model.fold import Kept, Peak, fold_kept, fold_links, fold_nodes, fold_peaks, parties, slot_uses
 from gateway.model.frame import (
     BORROWED,
     CREATIONS,
@@ -23,9 +23,10 @@ from gateway.model.frame import (
     StorageAccess,
 )
 from gateway.model.primitive import Address, Hash32
+from gateway.model.walk import contexts, sole_room, visits
 
 if TYPE_CHECKING:
-    from gateway.model.facts import Facts
+    from gateway.model.facts import Facts, Transfer
 
 __all__ = [
     "BORROWED",
@@ -96,8 +97,12 @@ class Trace:
         from_: Set[Address] | None = None,
         to: Set[Address] | None = None,
         selectors: Set[bytes] | None = None,
+        about: Set[Address] | None = None,
     ) -> tuple[CallFrame, ...]:
-        """The frames that fit all that is given, in order; `selectors` are the first four bytes of the input."""
+        """The frames that fit all that is given, in order.
+
+        `selectors` are the first four bytes of the input, `about` whom its first word names.
+        """
         return tuple(
             [
                 frame
@@ -106,6 +111,7 @@ class Trace:
                 and (from_ is None or frame.from_ in from_)
                 and (to is None or frame.to in to)
                 and (selectors is None or frame.input[:4] in selectors)
+                and (about is None or frame.input[16:36] in about)
             ]
         )
 
@@ -162,6 +168,26 @@ class Trace:
             history.answer(position, frames[outer], frames[view], most) for position, (outer, view) in enumerate(pairs)
         )
         return [answer for answer in found if answer is not None]
+
+    def contexts(self, first: int, end: int) -> Sequence[Address]:
+        """The accounts that act in the frames from `first` to before `end`, each once, in order."""
+        return contexts(self.frames[first:end])
+
+    def visits(self, cluster: Set[Address]) -> Sequence[int]:
+        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
+        return visits(self.frames, cluster)
+
+    def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
+        """The one contract for which `entry` is but a door: it makes all of `moves` and never calls back."""
+        return sole_room(self.frames, entry, cluster, moves)
+
+    def peaks(self, keys: Set[tuple[Address, int]]) -> Sequence[Peak]:
+        """What became of each (contract, slot) of `keys` that was written in frames that stood, in order."""
+        return fold_peaks(self.accesses_of({address for address, _ in keys}), self.frames, keys)
+
+    def nodes(self, most: int) -> Mapping[int, bytes]:
+        """Hash -> the two hashes that were hashed side by side, among the first `most` that was hashed at all."""
+        return fold_nodes(self.preimages or {}, most)
 
     def _history(self, pairs: Sequence[Pair]) -> SlotHistory:
         contexts = (self.frames[inner].context for _, inner in pairs)

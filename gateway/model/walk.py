@@ -18,13 +18,14 @@ def contexts(frames: Iterable[CallFrame]) -> tuple[Address, ...]:
 
 
 def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
-    """For each frame the outermost one on its way up that no frame of `cluster` lies between, itself included."""
+    """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself. Linear."""
     found: list[int] = []
-    ours: list[bool] = []
     for frame in frames:
-        above = frame.parent
-        found.append(found[above] if above >= 0 and not ours[above] else frame.index)
-        ours.append(frame.context in cluster)
+        if frame.context in cluster:
+            found.append(-1)
+            continue
+        above = found[frame.parent] if frame.parent >= 0 else -1
+        found.append(above if above >= 0 else frame.index)
     return found
 
 

@@ -14,7 +14,7 @@ from gateway.evaluate.corpus import CORPUS, CaseRow, corpus_rows, read_case
 from gateway.evm.simulator import ADMISSION, REPLAY, Limits
 from gateway.inspection import facts as reference
 from gateway.inspection.ledger import BALANCE_OF, stocks
-from gateway.model.facts import Facts, TokenStandard
+from gateway.model.facts import Facts, TokenStandard, Transfer
 from gateway.model.frame import CREATIONS, FrameKind
 from gateway.model.primitive import Address
 from gateway.model.state import StateBatch
@@ -70,21 +70,35 @@ def check(result: SimulationResult) -> Facts:
         assert trace.select(kinds=kinds, selectors=selectors) == plain.select(kinds=kinds, selectors=selectors)
     assert facts.come_back == bool(expected.comebacks)
     assert facts.stocks == stocks(expected, replace(result, trace=plain))
-    check_storage(trace, plain, bool(trace.slots))
+    check_storage(trace, plain)
+    check_ways(trace, plain, expected.transfers)
     return facts
 
 
-def check_storage(trace: Trace, plain: Trace, used: bool) -> None:
-    """What is read out of storage: what contracts kept, and what became of slots while they were entered twice."""
+def check_storage(trace: Trace, plain: Trace) -> None:
+    """What is read out of storage and hashes."""
     sender = plain.frames[0].from_
     assert trace.kept(sender) == plain.kept(sender)
-    if used:
-        but = frozenset((use.address, use.slot) for use in (plain.slots or ())[::2])
-        assert trace.kept(OTHER, but) == plain.kept(OTHER, but)
+    some = frozenset((use.address, use.slot) for use in (plain.slots or ())[::2])
+    assert trace.kept(OTHER, some) == plain.kept(OTHER, some)
+    assert trace.peaks(some) == plain.peaks(some)
+    for most in (3, 4096):
+        assert list(trace.nodes(most).items()) == list(plain.nodes(most).items())
+
+
+def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
+    """What is read out of the call tree, and what became of slots while their contract was entered twice."""
+    sender, last = plain.frames[0].from_, len(plain.frames)
+    for first, end in ((0, last), (last // 2, last + 5), (3, 2)):
+        assert trace.contexts(first, end) == plain.contexts(first, end)
     accounts = sorted({frame.context for frame in plain.frames if frame.context is not None})
     for cluster in (frozenset(accounts[::2]), frozenset(accounts[1::2]), frozenset((sender, accounts[-1]))):
         for most in (2, 256):
             assert trace.returns(cluster, most) == plain.returns(cluster, most)
+        assert trace.visits(cluster) == plain.visits(cluster)
+        for entry in accounts[:3]:
+            assert trace.sole_room(entry, cluster, moves) == plain.sole_room(entry, cluster, moves)
+        assert trace.select(about=cluster) == plain.select(about=cluster)
         pairs = [(back.outer, back.inner) for back in plain.returns(cluster, 64)]
         for most in (1, 64):
             assert list(trace.overlaps(pairs, most)) == list(plain.overlaps(pairs, most))
