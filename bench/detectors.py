@@ -13,43 +13,39 @@ import gc
 import json
 import os
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from gateway.errors import ConfigurationError, Unexecutable
-from gateway.evaluate.benign import BENIGN
+from bench.figure import at, table
+from bench.recollection import memory
+from gateway.errors import Unexecutable
+from gateway.evaluate.benign import BENIGN, RecordedBlock
 from gateway.evaluate.case import Case, find_cases, read_case
 from gateway.evaluate.command import make_simulator
 from gateway.evaluate.corpus import CORPUS
 from gateway.evaluate.run import LIMITS, find_blocks
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Simulator, World
-from gateway.inspection.effects import Effects, Taking
 from gateway.inspection.engine import inspect
-from gateway.inspection.memory import Memory
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import KEYS, Recollection
+from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset, load
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext
-from gateway.model.primitive import Address, Hash32
+from gateway.model.primitive import Address
 from gateway.model.state import StateBatch
 from gateway.model.transaction import Transaction
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.memory_log import START, RedisMemoryLog
 from tests.gateway.evm import scenes
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cases"
 SIZES = (1_000, 2_000, 4_000, 8_000, 16_000)
 FRAMES = (10, 100, 1_000, 10_000)
-LOOKS = 500
 TRANSFER = 0xDDF252AD1BE2C89B69C2B068FC378DAA952BA7F163C4A11628F55A4DF523B3EF
 
 
@@ -83,7 +79,7 @@ class Meter:
             await self.look(group, case.id, world, memory, move.transaction, move.block, REPLAY)
         gc.unfreeze()
 
-    async def block(self, group: str, recorded: Any) -> None:
+    async def block(self, group: str, recorded: RecordedBlock) -> None:
         world, memory = self.simulator.world(complete=True), Recollection()
         world.load(recorded.prestate)
         gc.collect()
@@ -127,10 +123,6 @@ class Meter:
         memory.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)
         self.samples.append(sample)
         return sample
-
-
-def at(values: Sequence[float], share: float) -> float:
-    return round(sorted(values)[min(len(values) - 1, int(share * len(values)))], 3)
 
 
 def summary(name: str, samples: Sequence[Sample]) -> dict[str, Any]:
@@ -178,7 +170,7 @@ def by_detector(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["cpu_p99_ms"])
 
 
-async def growth(meter: Meter, sizes: Sequence[int] = SIZES) -> list[dict[str, Any]]:
+async def growth(meter: Meter, sizes: Sequence[int]) -> list[dict[str, Any]]:
     """One program, ever more frames: each call comes back to the caller, writes a slot and says that tokens moved."""
     said = b"".join(scenes.push(word) for word in (int.from_bytes(scenes.SENDER, "big"), 5, TRANSFER))
     word = scenes.push(1) + scenes.push(0) + b"\x52" + said + scenes.push(32) + scenes.push(0) + b"\xa3"
@@ -186,9 +178,7 @@ async def growth(meter: Meter, sizes: Sequence[int] = SIZES) -> list[dict[str, A
     again = scenes.push(1) + b"\x90\x03\x80" + scenes.push(5) + b"\x57" + b"\x00"
     rows = []
     for size in sizes:
-        loop = b"\x62" + (size // 2).to_bytes(3, "big") + b"\x50\x5b"
         head = b"\x63" + (size // 2).to_bytes(4, "big") + b"\x5b"
-        del loop
         code = head + scenes.call(scenes.OTHER) + b"\x50" + again
         other = count + word + scenes.call(Address(b"\x77" * 20)) + b"\x50\x00"
         world = meter.simulator.world(complete=True)
@@ -202,88 +192,53 @@ async def growth(meter: Meter, sizes: Sequence[int] = SIZES) -> list[dict[str, A
         transaction, block = scenes.transaction(gas=2**40), scenes.block(gas_limit=2**50)
         found = await meter.look("growth", str(size), world, Recollection(), transaction, block, REPLAY)
         rows.append(
-            {"frames": found.frames, "cpu_ms": round(found.cpu, 2), "us_a_frame": round(1000 * found.cpu / found.frames, 2)}
+            {
+                "frames": found.frames,
+                "cpu_ms": round(found.cpu, 2),
+                "us_a_frame": round(1000 * found.cpu / found.frames, 2),
+            }
         )
     return rows
 
 
-async def memory() -> list[dict[str, Any]]:
-    """What the look into memory costs: the shared stream in Valkey, which is read beside the simulation, and ours."""
-    with tempfile.TemporaryDirectory(prefix="stopgate-bench-") as folder:
-        server = EmbeddedValkey.start(Path(folder))
-        log = RedisMemoryLog(server.url)
-        try:
-            await log.append([b"x" * 300] * 1_000)
-            seen = (await log.after(START))[-1][0]
-            quiet = [await _timed(log, seen) for _ in range(LOOKS)]
-            news = []
-            for _ in range(LOOKS):
-                await log.append([b"x" * 300])
-                news.append(await _timed(log, seen))
-                seen = (await log.after(seen))[-1][0]
-        finally:
-            await log.close()
-            server.close()
-    full, senders = Recollection(), [Address(number.to_bytes(20, "big")) for number in range(1, KEYS + 1)]
-    for number, sender in enumerate(senders):
-        kept = Effects(Memory(created=(sender,)), (Taking(sender, sender, 1, 2),))
-        full.keep(Hash32(number.to_bytes(32, "big")), sender, None, kept)
-    own = []
-    for sender in senders[-LOOKS:]:
-        began = time.perf_counter()
-        full.before(scenes.transaction(to=sender))
-        own.append(1000 * (time.perf_counter() - began))
-    named = {"stream, nothing new": quiet, "stream, one new message": news, f"this process, {KEYS} senders": own}
-    return [
-        {"look into": name, "n": len(row), "wall_p50_ms": at(row, 0.5), "wall_p99_ms": at(row, 0.99)}
-        for name, row in named.items()
-    ]
+def sources(
+    console: Console, corpus: Path, benign: Path
+) -> tuple[dict[str, tuple[Path, ...]], Iterator[RecordedBlock]]:
+    """Case files by group, and blocks; what is not there is said."""
+    files = {"fixtures": find_cases([FIXTURES])}
+    if corpus.is_dir():
+        files["attacks"] = find_cases([corpus])
+    else:
+        console.print(f"no attack corpus at {corpus}: none of its attacks is measured")
+    if not benign.exists():
+        console.print(f"no honest blocks at {benign}: none are measured")
+        return files, iter(())
+    return files, find_blocks(benign)
 
 
-async def _timed(log: RedisMemoryLog, seen: str) -> float:
-    began = time.perf_counter()
-    await log.after(seen)
-    return 1000 * (time.perf_counter() - began)
-
-
-async def measure(console: Console, corpus: Path, benign: Path, cases: int | None, blocks: int | None) -> dict[str, Any]:
-    """Everything; `cases` and `blocks` bound how many of each are run."""
+async def measure(
+    files: Mapping[str, Sequence[Path]], blocks: Iterator[RecordedBlock], most: int | None, most_blocks: int | None
+) -> dict[str, Any]:
+    """Everything; `most` bounds the case files of each group, `most_blocks` the blocks."""
     meter = Meter(make_simulator("auto"), load())
     try:
-        for folder, what in ((FIXTURES, "fixtures"), (corpus, "attacks")):
-            if not folder.is_dir():
-                console.print(f"no attack corpus at {folder}: the fixtures are measured alone")
-                continue
-            for file in find_cases([folder])[:cases]:
-                case = read_case(file)
+        for group, paths in files.items():
+            for case in map(read_case, paths[:most]):
                 if case.moves and case.verified:
-                    await meter.case(what, case)
-        if not benign.exists():
-            console.print(f"no honest blocks at {benign}: none are measured")
-        for number, block in enumerate(find_blocks(benign) if benign.exists() else ()):
-            if blocks is not None and number >= blocks:
-                break
+                    await meter.case(group, case)
+        for block in islice(blocks, most_blocks):
             await meter.block("honest blocks", block)
         recorded = list(meter.samples)
         return {
             "engine": meter.simulator.name,
             "inspection": by_group(recorded),
             "by_frames": by_frames(recorded),
-            "growth": await growth(meter),
+            "growth": await growth(meter, SIZES),
             "memory": await memory(),
             "detectors": by_detector(recorded),
         }
     finally:
         await meter.simulator.close()
-
-
-def table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    made = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        made.add_column(name.replace("_", " "), justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in rows:
-        made.add_row(*(str(value) for value in row.values()))
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -297,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(stderr=given.json, width=160)
     report: dict[str, Any] = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "python": sys.version[:6]}
     console.print(f"{report['cpus']} CPUs, load {report['load']} before the run")
-    report |= asyncio.run(measure(console, given.corpus, given.benign, given.cases, given.blocks))
+    report |= asyncio.run(measure(*sources(console, given.corpus, given.benign), given.cases, given.blocks))
     titles = {
         "inspection": f"All detectors and the decision, on {report['engine']}",
         "by_frames": "By the size of the trace",
