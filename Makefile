@@ -75,8 +75,10 @@ check: lint types test
 bench-engine: setup
 	@$(BIN)/python -m bench.engine $(ARGS)
 
+# The edge, then every detector over all that is recorded; ARGS=--json for machines.
 bench: setup
 	@$(BIN)/python -m bench.edge $(ARGS)
+	@$(BIN)/python -m bench.detectors $(ARGS)
 
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact

@@ -77,8 +77,9 @@ class BorrowedVotes(Detector):
         """(call that brought an order, later call that carries it out) of contracts outside the ordering side."""
         cluster = subject.roles.cluster
         trace, calls = subject.simulation.trace, frozenset({FrameKind.CALL})
+        counting = self._counting(subject)
         brought: dict[Address, list[CallFrame]] = {}
-        for frame in trace.select(kinds=calls, from_=cluster):
+        for frame in trace.select(kinds=calls, from_=cluster, to=counting) if counting else ():
             if (
                 not frame.reverted
                 and frame.to is not None
@@ -95,12 +96,19 @@ class BorrowedVotes(Detector):
                         yield order, frame
                         break
 
+    def _counting(self, subject: Inspection) -> set[Address]:
+        """Contracts that asked somebody about a member of the ordering side; no other can have counted its votes."""
+        cluster = subject.roles.cluster
+        asked = subject.simulation.trace.select(kinds=frozenset({FrameKind.STATICCALL}), about=cluster)
+        return {frame.from_ for frame in asked if any(frame.output)}
+
     def _counted(self, subject: Inspection, governor: Address, after: int, before: int) -> Address | None:
         """The token that the governor asked about a member of the ordering side between two moments."""
-        for frame in subject.simulation.trace.frames:
+        asked_here = subject.simulation.trace.select(kinds=frozenset({FrameKind.STATICCALL}), from_={governor})
+        for frame in asked_here:
             if frame.entered >= before:
                 return None
-            if frame.kind is FrameKind.STATICCALL and frame.from_ == governor and frame.entered > after:
+            if frame.entered > after:
                 asked = Address(frame.input[16:36]) if len(frame.input) >= 36 else None
                 if asked in subject.roles.cluster and any(frame.output):
                     return frame.to

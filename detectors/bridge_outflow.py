@@ -76,8 +76,8 @@ class BridgeOutflow(Detector):
     def _committee(self, subject: Inspection, loss: Loss) -> bool:
         """True if the holder checked signatures of several others over one digest and does not know the origin."""
         signers: dict[bytes, set[bytes]] = {}
-        for frame in subject.simulation.trace.frames:
-            if frame.to == _ECRECOVER and frame.from_ == loss.holder and any(frame.output):
+        for frame in subject.simulation.trace.select(from_={loss.holder}, to={_ECRECOVER}):
+            if any(frame.output):
                 signers.setdefault(frame.input[:32], set()).add(frame.output[12:32])
         origin = subject.roles.origin
         if any(origin in found for found in signers.values()):

@@ -89,8 +89,8 @@ class CounterfeitAsset(Detector):
             )
 
     def _asked(self, subject: Inspection, holder: Address, fakes: set[Address]) -> tuple[Address, int] | None:
-        for frame in subject.simulation.trace.frames:
-            asks = frame.kind in (FrameKind.STATICCALL, FrameKind.CALL) and frame.from_ == holder
-            if asks and frame.to in fakes and frame.input[:4] not in _PLAIN and len(frame.output) >= 32:
+        asking = frozenset({FrameKind.STATICCALL, FrameKind.CALL})
+        for frame in subject.simulation.trace.select(kinds=asking, from_={holder}, to=fakes):
+            if frame.to is not None and frame.input[:4] not in _PLAIN and len(frame.output) >= 32:
                 return frame.to, frame.index
         return None

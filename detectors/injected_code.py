@@ -56,8 +56,9 @@ class InjectedCode(Detector):
         if not made:
             return
         told: set[Address] = set()
-        for frame in subject.simulation.trace.frames:
-            lent = frame.kind in (FrameKind.DELEGATECALL, FrameKind.CALLCODE) and frame.code_address in made
+        borrowing = frozenset({FrameKind.DELEGATECALL, FrameKind.CALLCODE})
+        for frame in subject.simulation.trace.select(kinds=borrowing):
+            lent = frame.code_address in made
             holder = frame.from_
             if not lent or frame.reverted or holder in made or holder in told or holder == subject.roles.origin:
                 continue

@@ -39,6 +39,9 @@ class RefusedPayment(Detector):
         own = {subject.roles.origin, *subject.memory.created, *subject.simulation.created}
         if not any(link.to in cluster and link.from_ not in own and link.to != link.from_ for link in trace.links):
             return
+        calls = trace.select(to=cluster)
+        if not any(frame.error is not None and frame.value and frame.code_hash is not None for frame in calls):
+            return
         frames = trace.frames
         paid: dict[int, set[Address]] = defaultdict(set)
         told: set[Address] = set()

@@ -1,12 +1,12 @@
 //! Rust values as Python's, each address and hash made once a trace.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyType};
-use revm::primitives::{Address, B256, U256};
+use revm::primitives::map::B256Map;
+use revm::primitives::{Address, AddressMap, B256, U256};
 
 use crate::net::Sum;
 
@@ -45,8 +45,8 @@ pub struct Names {
 
 #[derive(Default)]
 struct Known {
-    addresses: HashMap<Address, Py<PyAny>>,
-    hashes: HashMap<B256, Py<PyAny>>,
+    addresses: AddressMap<Py<PyAny>>,
+    hashes: B256Map<Py<PyAny>>,
 }
 
 /// Makes Python values for one call.

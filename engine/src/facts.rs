@@ -1,10 +1,11 @@
 //! What happened, counted once: the same rows as the gateway's `inspection/facts.py`, which stays the reference.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
 
-use revm::primitives::{Address, B256, Log, U256};
+use revm::primitives::{Address, AddressMap, B256, HashSet, Log, U256};
 
 use crate::diff::AccountChange;
+use crate::net::{Change, net};
 use crate::recorder::{Event, Frame, Kind, Recorder};
 use crate::topic::{self, Shape};
 
@@ -60,8 +61,7 @@ pub struct Reserves {
 pub struct Facts {
     pub transfers: Vec<Transfer>,
     pub approvals: Vec<Approval>,
-    /// (position in `transfers`, spender).
-    pub spendings: Vec<(usize, Address)>,
+    pub net: Vec<Change>,
     pub reserves: Vec<Reserves>,
 }
 
@@ -72,11 +72,8 @@ impl Facts {
     pub fn derive(trace: &Recorder, changes: &[AccountChange]) -> Self {
         let mut transfers: Vec<Transfer> =
             trace.frames.iter().enumerate().filter_map(|(index, frame)| native(index, frame)).collect();
-        let mut coin = HashSet::new();
-        for moved in &transfers {
-            coin.insert((moved.from, moved.amount));
-            coin.insert((moved.to, moved.amount));
-        }
+        let paid = transfers.len();
+        let coin: OnceCell<HashSet<(Address, U256)>> = OnceCell::new();
         let stood = |event: &&Event| !trace.frames[event.frame as usize].reverted;
         let mut approvals = Vec::new();
         let mut silent = Vec::new();
@@ -84,7 +81,13 @@ impl Facts {
             let Some(shape) = topic::shape(&event.log) else { continue };
             match shape {
                 Shape::Transfer => transfers.extend(transfer(event)),
-                Shape::Wrapping { entered } => transfers.extend(wrapping(event, &coin, entered)),
+                Shape::Wrapping { entered } => {
+                    let coin = coin.get_or_init(|| {
+                        let sides = |moved: &Transfer| [(moved.from, moved.amount), (moved.to, moved.amount)];
+                        transfers[..paid].iter().flat_map(sides).collect()
+                    });
+                    transfers.extend(wrapping(event, coin, entered));
+                }
                 Shape::Single => transfers.extend(single(event)),
                 Shape::Batch => batch(event, &mut transfers),
                 Shape::Approval => approvals.extend(approval(event)),
@@ -93,19 +96,17 @@ impl Facts {
                 Shape::Sync => {}
             }
         }
-        let spoken: HashSet<_> =
-            transfers.iter().filter(|moved| moved.standard == Standard::Erc20).map(identity).collect();
-        // An ERC-777 token that also says Transfer, as most do, moved once.
-        silent.retain(|moved| !spoken.contains(&identity(moved)));
-        transfers.append(&mut silent);
+        if !silent.is_empty() {
+            // An ERC-777 token that also says Transfer, as most do, moved once.
+            let spoken = transfers.iter().filter(|moved| moved.standard == Standard::Erc20);
+            let spoken: HashSet<_> = spoken.map(identity).collect();
+            silent.retain(|moved| !spoken.contains(&identity(moved)));
+            transfers.append(&mut silent);
+        }
         transfers.sort_by_key(|moved| moved.sequence);
-        let spendings = transfers
-            .iter()
-            .enumerate()
-            .filter_map(|(position, moved)| Some((position, spender(&trace.frames, moved)?)))
-            .collect();
+        let net = net(&transfers);
         let reserves = reserves(trace.events.iter().filter(stood), changes);
-        Self { transfers, approvals, spendings, reserves }
+        Self { transfers, approvals, net, reserves }
     }
 }
 
@@ -251,27 +252,10 @@ fn sent(event: &Event, shape: Shape) -> Option<Transfer> {
     Some(token(event, Standard::Erc777, from, to, amount, None))
 }
 
-/// Who called the token to move what is another's; None if the owner did, or the call is no known one.
-fn spender(frames: &[Frame], moved: &Transfer) -> Option<Address> {
-    if moved.standard == Standard::Native {
-        return None;
-    }
-    let mut frame = &frames[moved.frame as usize];
-    while let Some(above) = usize::try_from(frame.parent).ok().map(|parent| &frames[parent]) {
-        if above.context() != Some(moved.token) {
-            break;
-        }
-        frame = above;
-    }
-    let names = frame.input.get(16..36) == Some(moved.from.as_slice());
-    let known = frame.input.get(..4).is_some_and(|selector| topic::SPENDING.iter().any(|known| known == selector));
-    (names && known && frame.from != moved.from).then_some(frame.from)
-}
-
 /// One row for each pool that announced its reserves.
 fn reserves<'a>(events: impl Iterator<Item = &'a Event>, changes: &[AccountChange]) -> Vec<Reserves> {
     let mut rows: Vec<Reserves> = Vec::new();
-    let mut places: HashMap<Address, usize> = HashMap::new();
+    let mut places: AddressMap<usize> = AddressMap::default();
     for event in events.filter(|event| topic::shape(&event.log) == Some(Shape::Sync)) {
         let pool = event.log.address;
         let place = *places.entry(pool).or_insert_with(|| {

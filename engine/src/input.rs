@@ -13,7 +13,8 @@ use revm::context::transaction::{
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::context_interface::block::BlobExcessGasAndPrice;
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, B256, Bytes, HashMap, TxKind, U256};
+use revm::primitives::map::AddressSet;
+use revm::primitives::{Address, B256, Bytes, HashMap, HashSet, TxKind, U256};
 
 use crate::recorder::Limits;
 use crate::spec::spec_by_name;
@@ -154,4 +155,18 @@ fn to_authorization(entry: &Bound<'_, PyAny>) -> PyResult<RecoveredAuthorization
         nonce: entry.getattr(intern!(py, "nonce"))?.extract()?,
     };
     Ok(RecoveredAuthorization::new_unchecked(inner, authority))
+}
+
+/// A set of `Address`, if it is given.
+pub fn to_addresses(given: Option<Bound<'_, PyAny>>) -> PyResult<Option<AddressSet>> {
+    given.map(|given| given.try_iter()?.map(|item| to_address(&item?)).collect()).transpose()
+}
+
+/// A set of (`Address`, slot) pairs.
+pub fn to_slots(given: &Bound<'_, PyAny>) -> PyResult<HashSet<(Address, U256)>> {
+    let pairs = given.try_iter()?.map(|item| {
+        let item = item?;
+        Ok((to_address(&item.get_item(0)?)?, to_word(&item.get_item(1)?)?))
+    });
+    pairs.collect()
 }

@@ -1,9 +1,7 @@
 //! Transfers summed up: who has more and who has less of what, as the gateway's `sum_up`.
 
-use std::collections::HashMap;
-
 use revm::primitives::ruint::Uint;
-use revm::primitives::{Address, U256};
+use revm::primitives::{Address, HashMap, U256};
 
 use crate::facts::Transfer;
 
@@ -26,7 +24,7 @@ pub struct Change {
 /// Every change that is not zero, the zero address's included, in the order of first touch; linear.
 pub fn net(transfers: &[Transfer]) -> Vec<Change> {
     let mut rows: Vec<(Address, Asset, Sum, Sum)> = Vec::new();
-    let mut places: HashMap<(Address, Asset), usize> = HashMap::new();
+    let mut places: HashMap<(Address, Asset), usize> = HashMap::default();
     for moved in transfers {
         if moved.from == moved.to || moved.amount.is_zero() {
             continue;

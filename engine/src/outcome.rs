@@ -1,20 +1,22 @@
 //! The result of a run as Python sees it: each part becomes Python objects when it is asked for, and only then.
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use revm::bytecode::Bytecode;
-use revm::primitives::{Address, B256, U256};
 
-use crate::convert::{Names, Words, bytes, int};
+use revm::primitives::Address;
+
+use crate::convert::{Names, Words, bytes};
 use crate::evm;
 use crate::facts::Facts;
-use crate::input::{to_address, to_hash};
-use crate::recorder::{Access, ENVIRONMENT, Event, Frame};
+use crate::input::{to_address, to_addresses, to_hash, to_slots};
+use crate::kept::kept;
+use crate::record;
+use crate::recorder::{ENVIRONMENT, Frame};
 use crate::row::{self, Rows};
-use crate::slot::SSTORE;
+use crate::stock::stocks;
+use crate::trail::Trail;
 
 /// What a run left behind.
 #[pyclass(frozen, module = "stopgate_engine")]
@@ -23,12 +25,13 @@ pub struct Outcome {
     pub inner: Arc<evm::Outcome>,
     names: Names,
     facts: OnceLock<Facts>,
+    trail: Trail,
 }
 
 impl Outcome {
     /// Nothing is converted yet.
     pub fn new(inner: Arc<evm::Outcome>) -> Self {
-        Self { inner, names: Names::default(), facts: OnceLock::new() }
+        Self { inner, names: Names::default(), facts: OnceLock::new(), trail: Trail::default() }
     }
 
     fn facts(&self) -> &Facts {
@@ -72,7 +75,7 @@ impl Outcome {
         let list = PyList::empty(py);
         let mut maker = self.names.maker(py, words);
         for (index, frame) in self.inner.trace.frames.iter().enumerate().take(end).skip(start) {
-            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+            list.append(record::frame(py, words, &mut maker, index, frame)?)?;
         }
         Ok(list)
     }
@@ -83,21 +86,22 @@ impl Outcome {
         let mut maker = self.names.maker(py, words);
         let frames = &self.inner.trace.frames;
         for (index, frame) in indices.into_iter().filter_map(|index| Some((index, frames.get(index)?))) {
-            list.append(row::frame(py, words, &mut maker, index, frame)?)?;
+            list.append(record::frame(py, words, &mut maker, index, frame)?)?;
         }
         Ok(list)
     }
 
     /// Indices of the frames that fit all that is given; `kinds` has a bit for each kind.
-    #[pyo3(signature = (kinds, from_, to, selectors))]
+    #[pyo3(signature = (kinds, from_, to, selectors, about))]
     fn select(
         &self,
         kinds: Option<u32>,
         from_: Option<Bound<'_, PyAny>>,
         to: Option<Bound<'_, PyAny>>,
         selectors: Option<Bound<'_, PyAny>>,
+        about: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Vec<usize>> {
-        let (from_, to) = (addresses(from_)?, addresses(to)?);
+        let (from_, to, about) = (to_addresses(from_)?, to_addresses(to)?, to_addresses(about)?);
         let selectors = selectors.map(|given| given.try_iter()?.map(|item| item?.extract()).collect());
         let selectors: Option<Vec<Vec<u8>>> = selectors.transpose()?;
         let fits = |frame: &Frame| {
@@ -108,6 +112,9 @@ impl Outcome {
                     let selector = &frame.input[..frame.input.len().min(4)];
                     known.iter().any(|one| one == selector)
                 })
+                && about.as_ref().is_none_or(|set| {
+                    frame.input.get(16..36).is_some_and(|party| set.contains(&Address::from_slice(party)))
+                })
         };
         let frames = self.inner.trace.frames.iter().enumerate();
         Ok(frames.filter(|(_, frame)| fits(frame)).map(|(index, _)| index).collect())
@@ -115,42 +122,14 @@ impl Outcome {
 
     /// One tuple per way of entry in the order of the gateway's `Link`.
     fn links<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for link in self.inner.trace.links() {
-            let frame = &self.inner.trace.frames[link.first as usize];
-            list.append((
-                &words.kinds[frame.kind as usize],
-                maker.address(frame.from)?,
-                maker.maybe_address(frame.to)?,
-                maker.maybe_address(frame.code_address)?,
-                maker.maybe_hash(frame.code_hash)?,
-                maker.address(link.caller)?,
-                link.first,
-                link.times,
-            ))?;
-        }
-        Ok(list)
+        record::links(py, words, &mut self.names.maker(py, words), &self.inner.trace)
     }
 
     /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
     #[pyo3(signature = (words, topics = None))]
     fn logs<'py>(&self, py: Python<'py>, words: &Words, topics: Option<Bound<'_, PyAny>>) -> Rows<'py> {
-        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect());
-        let wanted: Option<Vec<B256>> = wanted.transpose()?;
-        let fits = |event: &&Event| {
-            let first = event.log.data.topics().first();
-            wanted.as_ref().is_none_or(|topics| first.is_some_and(|topic| topics.contains(topic)))
-        };
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for event in self.inner.trace.events.iter().filter(fits) {
-            let reverted = self.inner.trace.frames[event.frame as usize].reverted;
-            let topics = PyTuple::new(py, event.log.data.topics().iter().map(|topic| bytes(py, topic.as_slice())))?;
-            let address = maker.address(event.log.address)?;
-            list.append((event.sequence, event.frame, address, topics, bytes(py, &event.log.data.data), reverted))?;
-        }
-        Ok(list)
+        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect()).transpose()?;
+        record::logs(py, &mut self.names.maker(py, words), &self.inner.trace, wanted)
     }
 
     /// One tuple per storage opcode in the order of the gateway's `StorageAccess`; with `accounts` only SLOAD and
@@ -163,34 +142,13 @@ impl Outcome {
         accounts: Option<Bound<'_, PyAny>>,
         changing: bool,
     ) -> Rows<'py> {
-        let accounts = addresses(accounts)?;
-        let moved = if changing { self.inner.trace.changed_slots() } else { HashSet::default() };
-        let fits = |access: &&Access| {
-            accounts.as_ref().is_none_or(|accounts| access.kind <= SSTORE && accounts.contains(&access.address))
-                && (!changing || moved.contains(&(access.address, access.slot)))
-        };
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for access in self.inner.trace.accesses.iter().filter(fits) {
-            let kind = &words.accesses[usize::from(access.kind)];
-            let (address, slot, value) =
-                (maker.address(access.address)?, int(py, access.slot)?, int(py, access.value)?);
-            let previous = if access.previous == access.value { value.clone() } else { int(py, access.previous)? };
-            list.append((access.sequence, access.frame, kind, address, slot, value, previous))?;
-        }
-        Ok(list)
+        let accounts = to_addresses(accounts)?;
+        record::accesses(py, words, &mut self.names.maker(py, words), &self.inner.trace, accounts, changing)
     }
 
     /// One tuple per touched slot in the order of the gateway's `SlotUse`.
     fn slots<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for slot in self.inner.trace.slots() {
-            let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
-            let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
-            list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
-        }
-        Ok(list)
+        row::slots(py, &mut self.names.maker(py, words), self.trail.slots(&self.inner.trace))
     }
 
     /// (frame, opcode, count) of reads of the block environment.
@@ -206,45 +164,17 @@ impl Outcome {
 
     /// Hash as int -> the 32 or 64 bytes that were hashed.
     fn preimages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let found = PyDict::new(py);
-        for (hash, preimage) in &self.inner.trace.preimages {
-            found.set_item(int(py, U256::from_be_bytes(hash.0))?, bytes(py, preimage))?;
-        }
-        Ok(found)
+        row::preimages(py, self.trail.preimages(&self.inner.trace).rows().iter())
     }
 
     /// Code hash -> code of every frame that ran code.
     fn codes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
-        let found = PyDict::new(py);
-        let mut seen = HashSet::new();
-        let mut maker = self.names.maker(py, words);
-        for frame in &self.inner.trace.frames {
-            let Some(hash) = frame.code_hash else { continue };
-            if seen.insert(hash) {
-                let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
-                found.set_item(maker.maybe_hash(Some(hash))?, bytes(py, code))?;
-            }
-        }
-        Ok(found)
+        record::codes(py, &mut self.names.maker(py, words), &self.inner.trace)
     }
 
     /// One tuple per changed account: address, balance, nonce, code, storage, as in the gateway's `AccountDiff`.
     fn changes<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let list = PyList::empty(py);
-        let mut maker = self.names.maker(py, words);
-        for change in &self.inner.changes {
-            let balance =
-                change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
-            let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
-            let storage = PyDict::new(py);
-            for (slot, before, after) in &change.storage {
-                storage.set_item(int(py, *slot)?, (int(py, *before)?, int(py, *after)?))?;
-            }
-            if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
-                list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;
-            }
-        }
-        Ok(list)
+        record::changes(py, &mut self.names.maker(py, words), &self.inner.changes)
     }
 
     /// One tuple per movement in the order of the gateway's `Transfer`.
@@ -257,14 +187,97 @@ impl Outcome {
         row::approvals(py, &mut self.names.maker(py, words), self.facts())
     }
 
-    /// (position of the transfer, spender) of each approval that was used.
-    fn spendings<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::spendings(py, &mut self.names.maker(py, words), self.facts())
-    }
-
     /// One tuple per return into an open account, in the order of the gateway's `Comeback`.
     fn comebacks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::comebacks(py, &mut self.names.maker(py, words), &self.inner.trace.comebacks())
+        row::comebacks(py, &mut self.names.maker(py, words), self.trail.comebacks(&self.inner.trace))
+    }
+
+    /// Number of returns into an open account.
+    #[getter]
+    fn comeback_count(&self) -> usize {
+        self.trail.comebacks(&self.inner.trace).len()
+    }
+
+    /// (open frame, frame that came back, member between them) of the returns that led through one of `cluster`.
+    fn returns<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        cluster: Bound<'py, PyAny>,
+        most: usize,
+    ) -> PyResult<Vec<(u32, u32, Bound<'py, PyAny>)>> {
+        let (trace, mut maker) = (&self.inner.trace, self.names.maker(py, words));
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        let found = trace.returns(self.trail.comebacks(trace), &cluster, most);
+        found.iter().map(|back| Ok((back.outer, back.inner, maker.address(back.through)?))).collect()
+    }
+
+    /// One tuple in the order of the gateway's `Overlap` for each slot that both frames of a pair used.
+    fn overlaps<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::overlaps(py, &self.inner.trace.overlaps(&pairs, most))
+    }
+
+    /// One tuple in the order of the gateway's `Answer` for each pair whose inner frame read what did not last.
+    fn answers<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::answers(py, &self.inner.trace.answers(&pairs, most))
+    }
+
+    /// The accounts that act in the frames from `start` to before `end`, each once.
+    fn contexts<'py>(&self, py: Python<'py>, words: &Words, start: usize, end: usize) -> PyResult<Bound<'py, PyTuple>> {
+        row::addresses(py, &mut self.names.maker(py, words), &self.inner.trace.contexts(start, end))
+    }
+
+    /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
+    fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<i32>> {
+        Ok(self.inner.trace.visits(&to_addresses(Some(cluster))?.unwrap_or_default()))
+    }
+
+    /// The one contract for which `entry` is but a door.
+    fn sole_room<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        entry: Bound<'py, PyAny>,
+        cluster: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (entry, cluster) = (to_address(&entry)?, to_addresses(Some(cluster))?.unwrap_or_default());
+        let room = self.inner.trace.sole_room(entry, &cluster, &self.facts().transfers);
+        self.names.maker(py, words).maybe_address(room)
+    }
+
+    /// (address, slot, first, highest and last value) of each of these slots that was written.
+    fn peaks<'py>(&self, py: Python<'py>, words: &Words, keys: Bound<'py, PyAny>) -> Rows<'py> {
+        let keys = to_slots(&keys)?;
+        let found = self.inner.trace.peaks(|address, slot| keys.contains(&(address, slot)));
+        row::peaks(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// Hash as int -> the two hashes that were hashed, among the first `most` that was hashed at all.
+    fn nodes<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyDict>> {
+        row::preimages(py, self.trail.preimages(&self.inner.trace).nodes(most))
+    }
+
+    /// The parts of the gateway's `Kept`, without the slots in `but`.
+    fn kept<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        sender: Bound<'py, PyAny>,
+        but: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let (trace, but) = (&self.inner.trace, to_slots(&but)?);
+        let (slots, preimages) = (self.trail.slots(trace), self.trail.preimages(trace));
+        let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
+        let found = kept(trace, slots, preimages, to_address(&sender)?, skip);
+        row::kept(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// (holder, token, item, amount) of what holders of changed assets had before.
+    fn stocks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let (run, facts) = (&*self.inner, self.facts());
+        let (slots, preimages) = (self.trail.slots(&run.trace), self.trail.preimages(&run.trace));
+        let found = stocks(&run.trace, slots, preimages, &run.changes, &facts.transfers, &facts.net);
+        row::stocks(py, &mut self.names.maker(py, words), &found)
     }
 
     /// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.
@@ -276,8 +289,4 @@ impl Outcome {
     fn net<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
         row::net(py, &mut self.names.maker(py, words), self.facts())
     }
-}
-
-fn addresses(given: Option<Bound<'_, PyAny>>) -> PyResult<Option<HashSet<Address>>> {
-    given.map(|given| given.try_iter()?.map(|item| to_address(&item?)).collect()).transpose()
 }

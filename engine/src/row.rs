@@ -1,47 +1,20 @@
 //! Rows for Python, in the order of the gateway's named tuples.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
-use revm::primitives::{Address, U256};
+use pyo3::types::{PyDict, PyList, PySet, PyTuple};
+use revm::primitives::{Address, Bytes, U256};
 
-use crate::convert::{Maker, Words, bytes, int, revert_reason, signed};
+use crate::convert::{Maker, Words, bytes, int, signed};
 use crate::facts::Facts;
-use crate::recorder::Frame;
+use crate::kept::Kept;
+use crate::overlap::{Answer, Overlap};
+use crate::slot::SlotUse;
+use crate::stock::Stocks;
 use crate::survey::Comeback;
+use crate::walk::Peak;
 
 /// A list of tuples.
 pub type Rows<'py> = PyResult<Bound<'py, PyList>>;
-
-/// `CallFrame`.
-pub fn frame<'py>(
-    py: Python<'py>,
-    words: &Words,
-    maker: &mut Maker<'_, 'py>,
-    index: usize,
-    frame: &Frame,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let fields: [Bound<'py, PyAny>; 18] = [
-        index.into_pyobject(py)?.into_any(),
-        frame.parent.into_pyobject(py)?.into_any(),
-        frame.depth.into_pyobject(py)?.into_any(),
-        words.kinds[frame.kind as usize].bind(py).clone(),
-        maker.address(frame.from)?,
-        maker.maybe_address(frame.to)?.into_pyobject(py)?,
-        maker.maybe_address(frame.code_address)?.into_pyobject(py)?,
-        maker.maybe_hash(frame.code_hash)?.into_pyobject(py)?,
-        int(py, frame.value)?,
-        frame.gas.into_pyobject(py)?.into_any(),
-        frame.gas_used.into_pyobject(py)?.into_any(),
-        bytes(py, &frame.input).into_any(),
-        bytes(py, &frame.output).into_any(),
-        frame.error.as_deref().into_pyobject(py)?.into_any(),
-        revert_reason(&frame.output, frame.error.as_deref()).into_pyobject(py)?.into_any(),
-        frame.entered.into_pyobject(py)?.into_any(),
-        frame.left.into_pyobject(py)?.into_any(),
-        frame.reverted.into_pyobject(py)?.to_owned().into_any(),
-    ];
-    PyTuple::new(py, fields)
-}
 
 /// A tuple of `Address`.
 pub fn addresses<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, given: &[Address]) -> PyResult<Bound<'py, PyTuple>> {
@@ -79,15 +52,6 @@ pub fn approvals<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts
     Ok(list)
 }
 
-/// (position of the transfer, spender) of each approval that was used.
-pub fn spendings<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
-    let list = PyList::empty(py);
-    for (position, spender) in &facts.spendings {
-        list.append((*position, maker.address(*spender)?))?;
-    }
-    Ok(list)
-}
-
 /// One tuple per return into an open account, in the order of the gateway's `Comeback`.
 pub fn comebacks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, comebacks: &[Comeback]) -> Rows<'py> {
     let list = PyList::empty(py);
@@ -111,11 +75,105 @@ pub fn reserves<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts)
 /// (holder, token, item, signed amount) of each holding that changed, the zero address's included.
 pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
     let list = PyList::empty(py);
-    for change in crate::net::net(&facts.transfers) {
+    for change in &facts.net {
         let (token, item) = change.asset;
         let item = item.map(|item| int(py, item)).transpose()?;
         let amount = signed(py, change.lost, change.amount)?;
         list.append((maker.address(change.holder)?, maker.address(token)?, item, amount))?;
+    }
+    Ok(list)
+}
+
+/// (holder, token, item, amount) of what was there before.
+pub fn stocks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, stocks: &Stocks) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for ((holder, (token, item)), amount) in stocks.rows() {
+        let item = item.map(|item| int(py, item)).transpose()?;
+        list.append((maker.address(*holder)?, maker.address(*token)?, item, signed(py, false, *amount)?))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per touched slot in the order of the gateway's `SlotUse`.
+pub fn slots<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, slots: &[SlotUse]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for slot in slots {
+        let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+        let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
+        list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
+    }
+    Ok(list)
+}
+
+/// The three parts of the gateway's `Kept`.
+pub fn kept<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, kept: &Kept) -> PyResult<Bound<'py, PyTuple>> {
+    let allowances = PySet::empty(py)?;
+    for (token, owner, spender) in &kept.allowances {
+        allowances.add((maker.address(*token)?, maker.address(*owner)?, maker.address(*spender)?))?;
+    }
+    let (stored, entries) = (sets(py, maker, &kept.stored)?, sets(py, maker, &kept.entries)?);
+    let terms = sets(py, maker, &kept.terms)?;
+    PyTuple::new(py, [stored.into_any(), entries.into_any(), allowances.into_any(), terms.into_any()])
+}
+
+/// Contract -> set of accounts.
+fn sets<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    pairs: &[(Address, Address)],
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (contract, party) in pairs {
+        let contract = maker.address(*contract)?;
+        let known = match found.get_item(&contract)? {
+            Some(known) => known.cast_into::<PySet>()?,
+            None => {
+                let known = PySet::empty(py)?;
+                found.set_item(contract, &known)?;
+                known
+            }
+        };
+        known.add(maker.address(*party)?)?;
+    }
+    Ok(found)
+}
+
+/// Hash as int -> what was hashed.
+pub fn preimages<'py, 'a>(
+    py: Python<'py>,
+    rows: impl Iterator<Item = &'a (U256, Bytes)>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (hash, preimage) in rows {
+        found.set_item(int(py, *hash)?, bytes(py, preimage))?;
+    }
+    Ok(found)
+}
+
+/// (address, slot, first, highest and last value) of slots that were written.
+pub fn peaks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, peaks: &[Peak]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for row in peaks {
+        let values = (int(py, row.before)?, int(py, row.peak)?, int(py, row.after)?);
+        list.append((maker.address(row.address)?, int(py, row.slot)?, values.0, values.1, values.2))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per overlap in the order of the gateway's `Overlap`.
+pub fn overlaps<'py>(py: Python<'py>, overlaps: &[Overlap]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for found in overlaps {
+        list.append((found.pair, int(py, found.slot)?, found.read_before, found.written_after, found.stale))?;
+    }
+    Ok(list)
+}
+
+/// One tuple per answer in the order of the gateway's `Answer`.
+pub fn answers<'py>(py: Python<'py>, answers: &[Answer]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for found in answers {
+        list.append((found.pair, int(py, found.slot)?, int(py, found.seen)?, int(py, found.last)?))?;
     }
     Ok(list)
 }

@@ -1,9 +1,6 @@
 //! Storage accesses folded to one row a slot: what detectors ask of storage without a Python object for each opcode.
 
-use std::collections::HashSet;
-use std::collections::hash_map::Entry;
-
-use revm::primitives::{Address, HashMap, U256};
+use revm::primitives::{Address, HashMap, HashSet, U256};
 
 use crate::recorder::Recorder;
 
@@ -36,10 +33,12 @@ impl Recorder {
     pub fn slots(&self) -> Vec<SlotUse> {
         let mut rows: Vec<SlotUse> = Vec::new();
         let mut places: HashMap<(Address, U256), usize> = HashMap::default();
+        let mut last = 0;
         for access in self.accesses.iter().filter(|access| access.kind <= SSTORE) {
-            let place = match places.entry((access.address, access.slot)) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(unknown) => {
+            // a slot is often read and written several times in a row
+            let again = rows.get(last).is_some_and(|row| row.slot == access.slot && row.address == access.address);
+            if !again {
+                last = *places.entry((access.address, access.slot)).or_insert_with(|| {
                     rows.push(SlotUse {
                         address: access.address,
                         slot: access.slot,
@@ -47,11 +46,11 @@ impl Recorder {
                         written: false,
                         changed: None,
                     });
-                    *unknown.insert(rows.len() - 1)
-                }
-            };
+                    rows.len() - 1
+                });
+            }
             if access.kind == SSTORE {
-                let row = &mut rows[place];
+                let row = &mut rows[last];
                 row.written = true;
                 if access.value != access.previous && !self.frames[access.frame as usize].reverted {
                     row.changed = Some((access.frame, access.sequence));

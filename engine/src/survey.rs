@@ -1,8 +1,6 @@
 //! The call tree seen from above: how accounts entered each other, and who came back while it was still open.
 
-use std::collections::HashMap;
-
-use revm::primitives::{Address, B256};
+use revm::primitives::{Address, AddressMap, B256, HashMap};
 
 use crate::recorder::{Frame, Kind, Recorder};
 
@@ -42,7 +40,7 @@ impl Recorder {
     /// Each way of entry once, in the order of the first frame; one pass.
     pub fn links(&self) -> Vec<Link> {
         let mut rows: Vec<Link> = Vec::new();
-        let mut places: HashMap<Way, usize> = HashMap::new();
+        let mut places: HashMap<Way, usize> = HashMap::default();
         let mut callers: Vec<Address> = Vec::with_capacity(self.frames.len());
         for (index, frame) in self.frames.iter().enumerate() {
             let above = usize::try_from(frame.parent).ok().filter(|_| frame.is_borrowing());
@@ -63,7 +61,7 @@ impl Recorder {
         let mut found = Vec::new();
         // (frame, account, position where its unbroken run of frames begins)
         let mut stack: Vec<(usize, Option<Address>, usize)> = Vec::new();
-        let mut open: HashMap<Address, Vec<usize>> = HashMap::new();
+        let mut open: AddressMap<Vec<usize>> = AddressMap::default();
         for (index, frame) in self.frames.iter().enumerate() {
             while let Some(&(top, account, _)) = stack.last()
                 && i64::from(frame.parent) != top as i64

@@ -1,4 +1,4 @@
-//! The events and calls that facts are read from.
+//! The events that facts are read from.
 
 use revm::primitives::{B256, Log, b256};
 
@@ -24,18 +24,6 @@ const MINTED: B256 = b256!("2fe5be0146f74c5bce36c0b80911af6c7d86ff27e89d5cfa61fc
 const BURNED: B256 = b256!("a78a9be3a7b862d26933ad85fb11d80ef66b8f972d7cbba06621d583943a4098");
 /// `Sync(uint112,uint112)`
 const SYNC: B256 = b256!("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1");
-
-/// Calls that move what belongs to their first argument.
-pub const SPENDING: [[u8; 4]; 8] = [
-    [0x23, 0xb8, 0x72, 0xdd], // transferFrom(address,address,uint256)
-    [0x42, 0x84, 0x2e, 0x0e], // safeTransferFrom(address,address,uint256)
-    [0xb8, 0x8d, 0x4f, 0xde], // safeTransferFrom(address,address,uint256,bytes)
-    [0xf2, 0x42, 0x43, 0x2a], // safeTransferFrom(address,address,uint256,uint256,bytes)
-    [0x2e, 0xb2, 0xc2, 0xd6], // safeBatchTransferFrom(address,address,uint256[],uint256[],bytes)
-    [0x62, 0xad, 0x1b, 0x83], // operatorSend(address,address,uint256,bytes,bytes)
-    [0x79, 0xcc, 0x67, 0x90], // burnFrom(address,uint256)
-    [0xfc, 0x67, 0x3c, 0x4f], // operatorBurn(address,uint256,bytes,bytes)
-];
 
 /// What an event may mean, by its first topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

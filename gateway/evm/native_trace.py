@@ -6,21 +6,12 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, Se
 from functools import partial
 from typing import Any, overload
 
-from gateway.model.facts import (
-    NATIVE,
-    Approval,
-    Asset,
-    Changes,
-    Comeback,
-    Facts,
-    Reserves,
-    Spending,
-    Transfer,
-    spending,
-)
+from gateway.model.comeback import Answer, Overlap, Pair, Return
+from gateway.model.facts import Transfer
+from gateway.model.fold import Kept, Peak
 from gateway.model.frame import CallFrame, EnvironmentRead, FrameKind, Link, Log, SlotUse, StorageAccess
 from gateway.model.lazy import cached_property
-from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
+from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import AccountDiff, Trace
 
 KINDS = (
@@ -42,10 +33,10 @@ _log = partial(tuple.__new__, Log)
 _access = partial(tuple.__new__, StorageAccess)
 _slot = partial(tuple.__new__, SlotUse)
 _link = partial(tuple.__new__, Link)
-_transfer = partial(tuple.__new__, Transfer)
-_approval = partial(tuple.__new__, Approval)
-_comeback = partial(tuple.__new__, Comeback)
-_reserves = partial(tuple.__new__, Reserves)
+_return = partial(tuple.__new__, Return)
+_overlap = partial(tuple.__new__, Overlap)
+_answer = partial(tuple.__new__, Answer)
+_peak = partial(tuple.__new__, Peak)
 
 
 class NativeTrace(Trace):
@@ -90,10 +81,11 @@ class NativeTrace(Trace):
         from_: Set[Address] | None = None,
         to: Set[Address] | None = None,
         selectors: Set[bytes] | None = None,
+        about: Set[Address] | None = None,
     ) -> tuple[CallFrame, ...]:
         """The frames that fit all that is given, in order; the others are never made."""
         bits = None if kinds is None else sum(_BITS[kind] for kind in kinds)
-        found = self._outcome.select(bits, from_, to, selectors)
+        found = self._outcome.select(bits, from_, to, selectors, about)
         return self._lazy.pick(found) if found else ()
 
     def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
@@ -103,6 +95,46 @@ class NativeTrace(Trace):
     def accesses_of(self, accounts: Set[Address], *, changing: bool = False) -> tuple[StorageAccess, ...]:
         """SLOAD and SSTORE on the storage of these accounts, in order; the others are never made."""
         return tuple(map(_access, self._outcome.accesses(self._words, accounts, changing)))
+
+    def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
+        """What contracts had kept about `sender` and whoever takes part."""
+        return Kept(*self._outcome.kept(self._words, sender, but))
+
+    def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
+        """The first `most` returns into open accounts that led through one of `cluster`."""
+        return tuple(map(_return, self._outcome.returns(self._words, cluster, most)))
+
+    def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
+        """For each pair of frames the first `most` slots that the inner one changed, if both used them."""
+        return tuple(map(_overlap, self._outcome.overlaps(pairs, most)))
+
+    def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
+        """For each pair of frames the first of `most` reads in the inner one that the open one made untrue."""
+        return tuple(map(_answer, self._outcome.answers(pairs, most)))
+
+    def contexts(self, first: int, end: int) -> Sequence[Address]:
+        """The accounts that act in the frames from `first` to before `end`, each once, in order."""
+        made: tuple[Address, ...] = self._outcome.contexts(self._words, first, end)
+        return made
+
+    def visits(self, cluster: Set[Address]) -> Sequence[int]:
+        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
+        found: list[int] = self._outcome.visits(cluster)
+        return found
+
+    def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
+        """The one contract for which `entry` is but a door; the engine knows the movements."""
+        room: Address | None = self._outcome.sole_room(self._words, entry, cluster)
+        return room
+
+    def peaks(self, keys: Set[tuple[Address, int]]) -> Sequence[Peak]:
+        """What became of each (contract, slot) of `keys` that was written in frames that stood."""
+        return tuple(map(_peak, self._outcome.peaks(self._words, keys)))
+
+    def nodes(self, most: int) -> Mapping[int, bytes]:
+        """Hash -> the two hashes that were hashed side by side, among the first `most` that was hashed at all."""
+        found: Mapping[int, bytes] = self._outcome.nodes(most)
+        return found
 
     @cached_property
     def environment(self) -> tuple[EnvironmentRead, ...]:
@@ -178,51 +210,6 @@ class _Frames(Sequence[CallFrame]):
 
     def __repr__(self) -> str:
         return repr(self._whole())
-
-
-class NativeFacts(Facts):
-    """Facts that the engine derived, as `gateway.inspection.facts` would have."""
-
-    def __init__(self, outcome: Any, words: Any) -> None:
-        self._outcome, self._words = outcome, words
-
-    @cached_property
-    def transfers(self) -> tuple[Transfer, ...]:
-        """Movements of assets, in order."""
-        return tuple(map(_transfer, self._outcome.transfers(self._words)))
-
-    @cached_property
-    def approvals(self) -> tuple[Approval, ...]:
-        """Approvals given, in order."""
-        return tuple(map(_approval, self._outcome.approvals(self._words)))
-
-    @cached_property
-    def spendings(self) -> tuple[Spending, ...]:
-        """Approvals used, in the order of the transfers."""
-        moves, used = self.transfers, self._outcome.spendings(self._words)
-        return tuple([spending(moves[position], spender) for position, spender in used])
-
-    @cached_property
-    def comebacks(self) -> tuple[Comeback, ...]:
-        """Edges of re-entrancy, in the order of entry, undone ones included."""
-        return tuple(map(_comeback, self._outcome.comebacks(self._words)))
-
-    @cached_property
-    def reserves(self) -> tuple[Reserves, ...]:
-        """What happened to the reserves of each pair, in the order of the first announcement."""
-        return tuple(map(_reserves, self._outcome.reserves(self._words)))
-
-    @cached_property
-    def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:
-        net: dict[Address, dict[Asset, int]] = {}
-        minted: dict[Asset, int] = {}
-        for holder, token, item, amount in self._outcome.net(self._words):
-            asset = Asset(token, item)
-            if holder != ZERO_ADDRESS:
-                net.setdefault(holder, {})[asset] = amount
-            elif asset != NATIVE:
-                minted[asset] = -amount
-        return net, minted
 
 
 class NativeDiff(Mapping[Address, AccountDiff]):

@@ -10,7 +10,8 @@ from typing import Any
 import stopgate_engine
 
 from gateway.errors import SimulationError, StateMissing, Unexecutable
-from gateway.evm.native_trace import KINDS, NativeDiff, NativeFacts, NativeTrace
+from gateway.evm.native_facts import NativeFacts
+from gateway.evm.native_trace import KINDS, NativeDiff, NativeTrace
 from gateway.evm.simulator import ADMISSION, Checks, Limits, World
 from gateway.model.block import BlockContext
 from gateway.model.facts import TokenStandard

@@ -8,8 +8,9 @@ from dataclasses import replace
 from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import Ledger
 from gateway.inspection.memory import Memory, remember
-from gateway.inspection.notes import STRUCT_SPAN, holds_party, keeps_account
+from gateway.inspection.notes import holds_party, keeps_account
 from gateway.inspection.roles import Roles
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction

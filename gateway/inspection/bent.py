@@ -6,11 +6,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
 from gateway.inspection.roles import Roles
-from gateway.inspection.visit import visit
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import CallFrame, Log, SimulationResult
@@ -18,7 +18,9 @@ from gateway.model.trace import CallFrame, Log, SimulationResult
 BENT = 1.5
 """times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
 VIEWS_EXAMINED = 512
-_QUESTIONS = frozenset({BALANCE_OF, GET_RESERVES, SLOT_ZERO})
+_BALANCES = frozenset({BALANCE_OF})
+_PRICES = frozenset({GET_RESERVES, SLOT_ZERO})
+_INDEX = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +74,19 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
 
 
 def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
-    frames = simulation.trace.frames
+    visits: Sequence[int] = ()
     views: dict[tuple[Address, int], int] = {}
-    for frame in simulation.trace.select(selectors=_QUESTIONS):
-        if frame.input[:4] == BALANCE_OF:
-            pool = Address(frame.input[16:36])
-            if pool not in market.pairs or frame.from_ == pool:
-                continue
-        else:
-            if frame.to is None or (frame.to not in market.pairs and frame.to not in market.roots):
-                continue
-            pool = frame.to
+    trace, pools = simulation.trace, market.pairs.keys() | market.roots.keys()
+    asked = [*trace.select(selectors=_BALANCES, about=market.pairs.keys()), *trace.select(selectors=_PRICES, to=pools)]
+    for frame in sorted(asked, key=_INDEX):
+        pool = Address(frame.input[16:36]) if frame.input[:4] == BALANCE_OF else frame.to
+        if pool is None or (frame.input[:4] == BALANCE_OF and frame.from_ == pool):
+            continue
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
             continue
-        views.setdefault((pool, visit(frames, frame.index, roles.cluster)), frame.index)
+        visits = visits or trace.visits(roles.cluster)
+        visit = visits[frame.index]
+        views.setdefault((pool, visit if visit >= 0 else frame.index), frame.index)
         if len(views) >= VIEWS_EXAMINED:
             break
     return views

@@ -36,7 +36,10 @@ def conjured(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> tupl
     own: dict[tuple[Address, Address], list[int]] = defaultdict(list)
     sent: dict[tuple[Address, Address], int] = defaultdict(int)
     frames: dict[tuple[Address, Address], int] = {}
+    enough = sum([move.amount for move in facts.transfers]) >= ABSURD_AMOUNT
     for move in facts.transfers:
+        if move.from_ != move.to and not enough:
+            continue
         if move.standard is not TokenStandard.ERC20 or move.from_ == ZERO_ADDRESS or not move.amount:
             continue
         key = (move.token, move.from_)

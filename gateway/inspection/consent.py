@@ -10,11 +10,12 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import Notes, holds_party, matched, parties, read_notes
+from gateway.inspection.notes import holds_party, matched
 from gateway.inspection.proof import proven
+from gateway.model.fold import Kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult, Trace
+from gateway.model.trace import CREATIONS, CallFrame, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -56,28 +57,28 @@ class Consent:
     """(contract, slot) of records that do not count, for the ordering side had them written lately"""
 
     @cached_property
-    def _notes(self) -> Notes:
-        return read_notes(self.simulation.trace, parties(self.transaction, self.simulation.trace), self.but)
+    def _kept(self) -> Kept:
+        return self.simulation.trace.kept(self.transaction.sender, self.but)
 
-    @property
+    @cached_property
     def stored(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that it read from its own storage."""
-        return self._notes.stored
+        return self._kept.stored
 
-    @property
+    @cached_property
     def entries(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses whose mapping entry there was not zero when read."""
-        return self._notes.entries
+        return self._kept.entries
 
-    @property
+    @cached_property
     def allowances(self) -> Set[tuple[Address, Address, Address]]:
         """(token, owner, spender) whose nested entry was not zero when read."""
-        return self._notes.allowances
+        return self._kept.allowances
 
-    @property
+    @cached_property
     def terms(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that are named by what it keeps only as a hash, and was shown whole here."""
-        return self._notes.terms
+        return self._kept.terms
 
     @cached_property
     def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
@@ -119,9 +120,7 @@ class Consent:
     def makers(self) -> Mapping[Address, Address]:
         """Contract that this transaction created -> who created it."""
         return {
-            frame.to: frame.from_
-            for frame in self.simulation.trace.frames
-            if frame.kind in (FrameKind.CREATE, FrameKind.CREATE2) and frame.to is not None
+            frame.to: frame.from_ for frame in self.simulation.trace.select(kinds=CREATIONS) if frame.to is not None
         }
 
     @cached_property
@@ -130,10 +129,17 @@ class Consent:
         return _ordered(self.simulation, self.codes)
 
     def knows(self, contract: Address, other: Address) -> bool:
-        """True if `contract` read the address of `other` from its storage, or has it in its code, or in its terms."""
-        if other in self.stored.get(contract, ()) or other in self.terms.get(contract, ()):
-            return True
-        return any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+        """True if `contract` read the address of `other` from its storage, or has it in its code or in its terms."""
+        known = self._known.get((contract, other))
+        if known is None:
+            noted = other in self.stored.get(contract, ()) or other in self.terms.get(contract, ())
+            known = noted or any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+            self._known[contract, other] = known
+        return known
+
+    @cached_property
+    def _known(self) -> dict[tuple[Address, Address], bool]:
+        return {}
 
     def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
         """Whose signatures were found good under `contract` between two sequence numbers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from gateway.inspection.bent import BentPrice, bent_prices
@@ -16,9 +16,10 @@ from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey, wrappers
-from gateway.inspection.reentry import HalfPaid, Reentry, Return, StaleView, half_paid, reentries, returns, stale_views
+from gateway.inspection.reentry import HalfPaid, Reentry, StaleView, half_paid, reentries, returns, stale_views
 from gateway.inspection.roles import Roles, assign
 from gateway.inspection.swap import Trades, trades
+from gateway.model.comeback import Return
 from gateway.model.facts import Facts
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
@@ -107,8 +108,8 @@ class Derived:
         return conjured(self.facts, self.ledger, self.simulation)
 
     @cached_property
-    def _returns(self) -> tuple[Return, ...]:
-        return tuple(returns(self.simulation.trace.frames, self.facts.comebacks, self.roles.cluster))
+    def _returns(self) -> Sequence[Return]:
+        return returns(self.simulation.trace, self.roles.cluster) if self.facts.come_back else ()
 
     @cached_property
     def reentries(self) -> tuple[Reentry, ...]:

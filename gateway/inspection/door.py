@@ -9,7 +9,7 @@ from gateway.inspection.ledger import BURN_ADDRESSES, Ledger
 from gateway.inspection.notes import holds_party
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import SimulationResult
 
 PAYING = 10
 """who loses at least one part in so many of what another gains is who pays it; less was lying about"""
@@ -25,28 +25,8 @@ def behind(
     """
     if any(amount > 0 for amount in ledger.net.get(entry, {}).values()):
         return None
-    rooms: list[Address | None] = []
-    visited: set[Address] = set()
-    for frame in simulation.trace.frames:
-        room = rooms[frame.parent] if frame.parent >= 0 else None
-        if room is None:
-            calls = frame.from_ == entry and frame.kind is FrameKind.CALL and frame.code_hash is not None
-            room = frame.to if calls and frame.to not in cluster else None
-            if room is not None:
-                visited.add(room)
-        elif _comes_back(frame, cluster):
-            visited.discard(room)
-        rooms.append(room)
-    moving = {
-        rooms[move.frame]
-        for move in facts.transfers
-        if move.from_ != entry and rooms[move.frame] != move.token  # of a token it asked itself
-    }
-    found = {room for room in moving if room is not None} if moving else visited
-    if len(found) != 1 or None in moving:
-        return None
-    (room,) = found
-    return room if room in visited and not _feeds_accounts(room, simulation, ledger) else None
+    room = simulation.trace.sole_room(entry, cluster, facts.transfers)
+    return None if room is None or _feeds_accounts(room, simulation, ledger) else room
 
 
 def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger) -> bool:
@@ -62,13 +42,6 @@ def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger)
         if holder not in active and holder not in BURN_ADDRESSES
         for asset in lost
     )
-
-
-def _comes_back(frame: CallFrame, cluster: Set[Address]) -> bool:
-    """True if a frame below a room is a call of, or by, the side in front of the door; a plain payment to it is not."""
-    if frame.from_ in cluster:
-        return True
-    return frame.context in cluster and frame.code_hash is not None and bool(frame.input or not frame.value)
 
 
 def is_unknown(

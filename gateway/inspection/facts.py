@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from gateway.inspection.comeback import comebacks
-from gateway.model.facts import Approval, Facts, Reserves, Spending, TokenStandard, Transfer, spending
+from gateway.model.comeback import comebacks
+from gateway.model.facts import Approval, Facts, Reserves, TokenStandard, Transfer
+from gateway.model.fold import TRANSFER as TRANSFER
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, StateDiff
 
-TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
 APPROVAL_FOR_ALL = bytes.fromhex("17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c31")
 TRANSFER_SINGLE = bytes.fromhex("c3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62")
@@ -20,15 +20,6 @@ SENT = bytes.fromhex("06b541ddaa720db2b10a4d0cdac39b8d360425fc073085fac19bc82614
 MINTED = bytes.fromhex("2fe5be0146f74c5bce36c0b80911af6c7d86ff27e89d5cfa61fc681327954e5d")
 BURNED = bytes.fromhex("a78a9be3a7b862d26933ad85fb11d80ef66b8f972d7cbba06621d583943a4098")
 SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
-
-SPENDING = frozenset(
-    map(
-        bytes.fromhex,
-        ("23b872dd", "42842e0e", "b88d4fde", "f242432a", "2eb2c2d6", "62ad1b83", "79cc6790", "fc673c4f"),
-    )
-)
-"""calls that move what belongs to their first argument: transferFrom, safeTransferFrom (three kinds),
-safeBatchTransferFrom, operatorSend, burnFrom, operatorBurn"""
 
 _VALUE_KINDS = (FrameKind.CALL, FrameKind.CALLCODE, FrameKind.CREATE, FrameKind.CREATE2, FrameKind.SELFDESTRUCT)
 _MASK = (1 << 112) - 1
@@ -59,12 +50,10 @@ def derive(simulation: SimulationResult) -> Facts:
     spoken = {_identity(move) for move in transfers if move.standard is TokenStandard.ERC20}
     transfers += [move for move in silent if _identity(move) not in spoken]
     transfers.sort(key=lambda transfer: transfer.sequence)
-    frames = simulation.trace.frames
     return Facts(
         transfers=transfers,
         approvals=approvals,
-        spendings=list(_spendings(transfers, frames)),
-        comebacks=list(comebacks(frames)),
+        comebacks=list(comebacks(simulation.trace.frames)),
         reserves=_reserves(simulation.trace.logs, simulation.state_diff),
     )
 
@@ -167,16 +156,6 @@ def _transfer(log: Log) -> list[Transfer]:
 
 def _address(word: bytes) -> Address:
     return Address(word[-20:])
-
-
-def _spendings(transfers: Sequence[Transfer], frames: Sequence[CallFrame]) -> Iterator[Spending]:
-    """The transfers that the token's caller ordered with what is another's, by a call that says so."""
-    for move in transfers:
-        if move.standard is TokenStandard.NATIVE:
-            continue
-        frame = ordering(frames, move)
-        if frame.input[:4] in SPENDING and frame.input[16:36] == move.from_ and frame.from_ != move.from_:
-            yield spending(move, frame.from_)
 
 
 def ordering(frames: Sequence[CallFrame], move: Transfer) -> CallFrame:

@@ -6,7 +6,6 @@ from collections.abc import Set
 
 from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BALANCE_OF, Asset, Ledger
-from gateway.inspection.visit import visits
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import SimulationResult
@@ -59,7 +58,7 @@ def unrelated(
     in a call during which an outsider paid, or pays itself. Linear in frames and transfers.
     """
     frames = simulation.trace.frames
-    found = visits(frames, cluster)
+    found = simulation.trace.visits(cluster)
     payers = {
         holder
         for holder, changes in ledger.net.items()

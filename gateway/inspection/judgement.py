@@ -217,10 +217,9 @@ class Judgement(Derived):
         if self.consent.bonds(contract, parties, before=before):
             return None
         first = chain[position][1]
-        tokens = {move.token for move in self.facts.transfers}
-        for asked in frames[first : min(frame, first + HELPER_FRAMES) + 1]:
-            helper = asked.context
-            if helper is None or helper in self.roles.cluster or not self.consent.knows(contract, helper):
+        tokens = self.facts.tokens
+        for helper in self.simulation.trace.contexts(first, min(frame, first + HELPER_FRAMES) + 1):
+            if helper in self.roles.cluster or not self.consent.knows(contract, helper):
                 continue
             if self.consent.bonds(helper, parties, before=before, entries=helper not in tokens):
                 return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.model.facts import NATIVE as NATIVE
@@ -11,11 +11,10 @@ from gateway.model.facts import Asset as Asset
 from gateway.model.facts import Changes, Facts, Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import SimulationResult
+from gateway.model.trace import CallFrame, SimulationResult
 
 BALANCE_OF = bytes.fromhex("70a08231")
 _QUERIES = frozenset({BALANCE_OF})
-_NOTHING: Mapping[Asset, int] = {}
 
 BURN_ADDRESSES = frozenset({ZERO_ADDRESS, Address(b"\0" * 18 + b"\xde\xad"), Address(b"\0" * 19 + b"\x01")})
 
@@ -29,12 +28,12 @@ class Ledger:
     facts: Facts
     simulation: SimulationResult
 
-    @property
+    @cached_property
     def net(self) -> Changes:
         """Holder -> asset -> what it gained (negative: lost); zero entries are left out, so is the zero address."""
         return self.facts.net
 
-    @property
+    @cached_property
     def minted(self) -> Mapping[Asset, int]:
         """Asset -> net amount that came out of the zero address (negative: burnt)."""
         return self.facts.minted
@@ -42,7 +41,8 @@ class Ledger:
     @cached_property
     def before(self) -> Mapping[Holding, int]:
         """What a holder of a changed asset had before the transaction, where storage or a balance query shows it."""
-        return _stocks(self.facts, self.simulation)
+        known = self.facts.stocks
+        return stocks(self.facts, self.simulation) if known is None else known
 
     def balance_places(self, token: Address) -> frozenset[bytes]:
         """Where the mapping of the token's balances lies, as the second half of the preimage of its entries."""
@@ -58,13 +58,14 @@ class Ledger:
     @cached_property
     def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
         """The transfers that took from each holder that lost on balance, in order."""
-        net = self.net
+        lost = {
+            (holder, asset) for holder, changes in self.net.items() for asset, amount in changes.items() if amount < 0
+        }
         taken: dict[Holding, list[Transfer]] = defaultdict(list)
-        for move in self.facts.transfers:
-            if move.from_ != move.to and move.amount:
-                asset = Asset(move.token, move.token_id)
-                if net.get(move.from_, _NOTHING).get(asset, 0) < 0:
-                    taken[move.from_, asset].append(move)
+        for move in self.facts.transfers if lost else ():
+            holding = (move.from_, Asset(move.token, move.token_id))
+            if holding in lost and move.from_ != move.to and move.amount:
+                taken[holding].append(move)
         return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:
@@ -81,39 +82,59 @@ def keep(facts: Facts, simulation: SimulationResult) -> Ledger:
     return Ledger(facts, simulation)
 
 
-def _stocks(facts: Facts, simulation: SimulationResult) -> dict[Holding, int]:
+def stocks(facts: Facts, simulation: SimulationResult) -> dict[Holding, int]:
+    """What holders of changed assets had before; the reference for engines that find it themselves. Linear."""
     net = facts.net
-    stocks = _from_storage(net, simulation)
+    found = _from_storage(net, simulation)
     for holder, changes in net.items():
         account = simulation.state_diff.get(holder)
         if NATIVE in changes and account is not None and account.balance is not None:
-            stocks[holder, NATIVE] = account.balance[0]
-    queries = simulation.trace.select(selectors=_QUERIES)
-    series = _series(facts, {(frame.to, frame.input[16:36]) for frame in queries}) if queries else {}
-    for frame in queries:
-        if len(frame.input) < 36 or len(frame.output) < 32 or frame.error or frame.to is None:
-            continue
-        holding = (Address(frame.input[16:36]), Asset(frame.to))
-        if holding in stocks or holding[1] not in net.get(holding[0], {}):
-            continue
-        stock = int.from_bytes(frame.output[:32], "big")
-        for move in series.get(holding, ()):
-            if move.sequence > frame.entered:
-                break
-            stock += move.amount if move.from_ == holding[0] else -move.amount
-        if stock >= 0:
-            stocks[holding] = stock
-    return stocks
-
-
-def _series(facts: Facts, asked: Set[tuple[Address | None, bytes]]) -> Mapping[Holding, list[Transfer]]:
-    """The movements of each holding that a balance query was about, in order."""
-    series: dict[Holding, list[Transfer]] = defaultdict(list)
+            found[holder, NATIVE] = account.balance[0]
+    asked = {
+        holding: _Movements()
+        for frame in simulation.trace.select(selectors=_QUERIES)
+        if (holding := _asked(frame)) is not None and holding not in found
+        if holding[1] in net.get(holding[0], {})
+    }
+    if not asked:
+        return found
     for move in facts.transfers:
         for holder in (move.from_, move.to) if move.from_ != move.to and move.amount else ():
-            if (move.token, holder) in asked:
-                series[holder, Asset(move.token, move.token_id)].append(move)
-    return series
+            movements = asked.get((holder, Asset(move.token, move.token_id)))
+            if movements is not None:
+                movements.add(move.sequence, move.amount if move.to == holder else -move.amount)
+    for frame in simulation.trace.select(selectors=_QUERIES):
+        holding = _asked(frame)
+        if holding is not None and holding in asked and holding not in found:
+            stock = int.from_bytes(frame.output[:32], "big") - asked[holding].until(frame.entered)
+            if stock >= 0:  # else the token contradicts its own transfers
+                found[holding] = stock
+    return found
+
+
+def _asked(frame: CallFrame) -> Holding | None:
+    """Whose balance a frame asked of whom; None if it was not answered."""
+    if len(frame.input) < 36 or len(frame.output) < 32 or frame.error or frame.to is None:
+        return None
+    return Address(frame.input[16:36]), Asset(frame.to)
+
+
+class _Movements:
+    """The movements of one holding, added up as far as the queries, which come in order, have got."""
+
+    def __init__(self) -> None:
+        self._moves: list[tuple[int, int]] = []
+        self._next, self._sum = 0, 0
+
+    def add(self, sequence: int, amount: int) -> None:
+        self._moves.append((sequence, amount))
+
+    def until(self, sequence: int) -> int:
+        """What came in on balance up to `sequence`."""
+        while self._next < len(self._moves) and self._moves[self._next][0] <= sequence:
+            self._sum += self._moves[self._next][1]
+            self._next += 1
+        return self._sum
 
 
 def _from_storage(net: Changes, simulation: SimulationResult) -> dict[Holding, int]:

@@ -13,7 +13,7 @@ from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, SimulationResult
+from gateway.model.trace import CallFrame, SimulationResult, Trace
 
 TRANSFERS_EXAMINED = 8
 """the largest outflows of each holder and asset are traced back to who ordered them"""
@@ -72,7 +72,7 @@ def losses(
     wrapped: Set[Asset] = frozenset(),
 ) -> tuple[Loss, ...]:
     """Losses outside the cluster, the largest share first; plain swap pools that kept their promise are left out."""
-    tokens = {move.token for move in facts.transfers}
+    tokens = facts.tokens
     gifts = unseen(facts, ledger, roles.cluster, simulation)
     found = []
     for holder, changes in ledger.net.items():
@@ -89,7 +89,8 @@ def losses(
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
     permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
-    tracer = _Tracer(simulation.trace.frames, consent, roles, frozenset(tokens), ledger, permitted)
+    trace = simulation.trace
+    tracer = _Tracer(trace, trace.frames, consent, roles, tokens, ledger, permitted)
     return tuple(
         tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
@@ -115,8 +116,8 @@ def issues(
 
     `share` is the part that the new units add to the supply before; it may be far above 1.
     """
-    tokens = frozenset(move.token for move in facts.transfers)
-    tracer = _Tracer(simulation.trace.frames, consent, roles, tokens, ledger)
+    tokens = facts.tokens
+    tracer = _Tracer(simulation.trace, simulation.trace.frames, consent, roles, tokens, ledger)
     found = []
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
@@ -137,6 +138,7 @@ def issues(
 
 @dataclass(frozen=True, slots=True)
 class _Tracer:
+    trace: Trace
     frames: Sequence[CallFrame]
     consent: Consent
     roles: Roles
@@ -267,13 +269,10 @@ class _Tracer:
         self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
-        asked: set[Address] = set()
         known = [account]
-        for frame in self.frames[first : min(move.frame, first + HELPER_FRAMES) + 1]:
-            helper = frame.context
-            if helper is None or helper in outer or helper == account or helper in asked:
+        for helper in self.trace.contexts(first, min(move.frame, first + HELPER_FRAMES) + 1):
+            if helper in outer or helper == account:
                 continue
-            asked.add(helper)
             if not any(self.consent.knows(knower, helper) for knower in known):
                 continue
             known.append(helper)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gateway.inspection.facts import DEPOSIT, WITHDRAWAL
 from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset, Ledger
 from gateway.model.facts import Facts, TokenStandard
-from gateway.model.primitive import Address, Hash32
+from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import SimulationResult
 
 V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
@@ -205,15 +205,15 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
     Either this transaction shows it, by a token that is minted against, or burnt for, the same amount of coin in the
     same contract; or the code that ran says it: it has the two doors and the two events of a wrapped coin.
     """
-    coin = {(move.from_, move.to, move.amount) for move in facts.transfers if move.standard is TokenStandard.NATIVE}
+    spoken = [move for move in facts.transfers if move.standard is TokenStandard.ERC20]
+    tokens = {move.token for move in spoken}
+    made = [move for move in spoken if ZERO_ADDRESS in (move.from_, move.to)]
+    paid = facts.transfers if made else ()
+    coin = {(move.from_, move.to, move.amount) for move in paid if move.standard is TokenStandard.NATIVE}
     found = set()
-    tokens = set()
-    for move in facts.transfers:
-        if move.standard is not TokenStandard.ERC20:
-            continue
-        tokens.add(move.token)
-        entered = not any(move.from_) and (move.to, move.token, move.amount) in coin
-        left = not any(move.to) and (move.token, move.from_, move.amount) in coin
+    for move in made:
+        entered = move.from_ == ZERO_ADDRESS and (move.to, move.token, move.amount) in coin
+        left = move.to == ZERO_ADDRESS and (move.token, move.from_, move.amount) in coin
         if entered or left:
             found.add(Asset(move.token))
     codes = {key for key, code in (simulation.trace.codes or {}).items() if _wraps(key, code)}

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from itertools import islice
 
 from gateway.model.primitive import Address
 from gateway.model.trace import Trace
 
-NODE = 64
-"""bytes hashed in an inner node of a Merkle tree: two hashes side by side"""
-PREFIX = 200
-"""bits; a word below that is no hash"""
 HASHES_EXAMINED = 4096
 TOPS_EXAMINED = 8
 
@@ -22,11 +17,7 @@ def proven(trace: Trace, but: Set[tuple[Address, int]]) -> frozenset[Address]:
     Whoever published the root agreed to what its leaves say. `but`: (contract, slot) of records that the ordering side
     had written lately, which bind nobody. Linear in hashes, storage accesses and frames.
     """
-    nodes = {
-        key: preimage
-        for key, preimage in islice((trace.preimages or {}).items(), HASHES_EXAMINED)
-        if len(preimage) == NODE and _is_hash(preimage[:32]) and _is_hash(preimage[32:])
-    }
+    nodes = dict(trace.nodes(HASHES_EXAMINED))
     if not nodes:
         return frozenset()
     uses = trace.slots or ()
@@ -40,7 +31,3 @@ def proven(trace: Trace, but: Set[tuple[Address, int]]) -> frozenset[Address]:
         if link.code_hash in named and link.context is not None:
             found.add(link.context)
     return frozenset(found)
-
-
-def _is_hash(word: bytes) -> bool:
-    return any(word[: 32 - PREFIX // 8])

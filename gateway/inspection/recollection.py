@@ -237,4 +237,4 @@ def _staged(effects: Effects) -> bool:
 
 def _touched(simulation: SimulationResult) -> Iterable[Address]:
     """Every account that acted: what was taken without the holder's own code is no taking."""
-    return dict.fromkeys(frame.context for frame in simulation.trace.frames if frame.context is not None)
+    return dict.fromkeys(link.context for link in simulation.trace.links if link.context is not None)

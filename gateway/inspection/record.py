@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gateway.inspection.notes import STRUCT_SPAN
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
-from gateway.model.trace import AccessKind, SimulationResult
+from gateway.model.trace import SimulationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,8 @@ def records(simulation: SimulationResult, contracts: Set[Address], accounts: Set
     kept = _candidates(simulation, contracts, accounts)
     if not kept:
         return {}
-    frames = simulation.trace.frames
-    written: dict[tuple[Address, int], list[int]] = {}
-    for access in simulation.trace.accesses_of({contract for contract, _ in kept}):
-        if access.kind is not AccessKind.SSTORE or (access.address, access.slot) not in kept:
-            continue
-        if frames[access.frame].reverted:
-            continue
-        row = written.setdefault((access.address, access.slot), [access.previous, access.previous, 0])
-        row[1], row[2] = max(row[1], access.value), access.value
     found: dict[tuple[Address, Address], list[Record]] = defaultdict(list)
-    for (contract, slot), (before, peak, after) in written.items():
+    for contract, slot, before, peak, after in simulation.trace.peaks(kept.keys()):
         found[contract, kept[contract, slot]].append(Record(slot, before, peak, after))
     return {key: tuple(rows) for key, rows in found.items()}
 

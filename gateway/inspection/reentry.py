@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from gateway.inspection.ledger import BALANCE_OF
-from gateway.model.facts import Comeback, Transfer
+from gateway.model.comeback import Return
+from gateway.model.facts import Transfer
 from gateway.model.primitive import Address
-from gateway.model.trace import AccessKind, CallFrame, StorageAccess, Trace
+from gateway.model.trace import CallFrame, Trace
 
 REENTRIES_EXAMINED = 256
 """returns looked at; beyond it a transaction shows the same thing again and again"""
 WRITES_EXAMINED = 64
 """slots compared for each return"""
 
-_SEQUENCE = attrgetter("sequence")
+_SEQUENCE = itemgetter(0)
 _ENTERED = attrgetter("entered")
 
 
@@ -74,65 +75,44 @@ class HalfPaid:
     """what left, or came, after the answer and before the open call was done"""
 
 
-Return = tuple[CallFrame, CallFrame, Address]
-"""(outermost open frame, returning frame, member of the ordering side between them)"""
+def returns(trace: Trace, cluster: Set[Address]) -> Sequence[Return]:
+    """The comebacks that led through the ordering side."""
+    return trace.returns(cluster, REENTRIES_EXAMINED)
 
 
 def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
     """Returns that changed a slot which the open call also used; needs storage accesses."""
     if not returns:
         return
-    accesses = trace.accesses_of(
-        {account for _, inner, _ in returns if (account := inner.context) is not None}, changing=True
-    )
-    slots, changes, writes = _by_slot(accesses), _by_slot(_changing(accesses)), _writes(accesses)
-    for outer, inner, through in returns:
-        account = inner.context
-        if account is None:
-            continue
-        made = writes.get(account, [])
-        first = bisect_left(made, inner.entered, key=_SEQUENCE)
-        last = bisect_right(made, inner.left, key=_SEQUENCE)
-        for slot in list(dict.fromkeys(write.slot for write in made[first:last]))[:WRITES_EXAMINED]:
-            found = _compare(slots[account, slot], changes[account, slot], outer, inner)
-            if found is not None:
-                yield Reentry(account, outer.index, inner.index, through, slot, *found)
+    for found in trace.overlaps([(back.outer, back.inner) for back in returns], WRITES_EXAMINED):
+        outer, inner, through = returns[found.pair]
+        account = trace.frames[inner].context
+        if account is not None:
+            yield Reentry(
+                account, outer, inner, through, found.slot, found.read_before, found.written_after, found.stale
+            )
 
 
 def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) -> Iterator[StaleView]:
     """Answers to outsiders that rest on a slot which the open call then changed; needs storage accesses."""
-    views = [(outer, view) for outer, view, _ in returns if view.from_ not in cluster and view.from_ != view.context]
+    views = list(_views(trace, returns, cluster))
     if not views:
         return
-    accesses = trace.accesses_of({account for _, view in views if (account := view.context) is not None}, changing=True)
-    changes = _by_slot(_changing(accesses))
-    reads: dict[Address, list[StorageAccess]] = defaultdict(list)
-    for access in accesses:
-        if access.kind is AccessKind.SLOAD:
-            reads[access.address].append(access)  # also by code that it borrows: proxies answer that way
-    for outer, view in views:
-        account = view.context
-        if account is None:
-            continue
-        made = reads.get(account, [])
-        first = bisect_left(made, view.entered, key=_SEQUENCE)
-        for read in made[first : min(first + WRITES_EXAMINED, bisect_right(made, view.left, key=_SEQUENCE))]:
-            made_here = changes[account, read.slot]
-            last = bisect_right(made_here, outer.left, key=_SEQUENCE) - 1
-            if last >= 0 and made_here[last].sequence > view.left and made_here[last].value != read.value:
-                after = made_here[last].value
-                yield StaleView(account, outer.index, view.index, view.from_, read.slot, read.value, after)
-                break
+    pairs = [(outer, view.index) for outer, view, _ in views]
+    for found in trace.answers(pairs, WRITES_EXAMINED):
+        outer, view, account = views[found.pair]
+        yield StaleView(account, outer, view.index, view.from_, found.slot, found.seen, found.final)
 
 
 def half_paid(
     trace: Trace, transfers: Sequence[Transfer], returns: Sequence[Return], cluster: Set[Address]
 ) -> Iterator[HalfPaid]:
-    """Answers to outsiders that asked a token for a balance which the open call then changed."""
-    for outer, view, _ in returns:
-        account = view.context
-        if view.from_ in cluster or view.from_ == account or account is None:
-            continue
+    """Answers to outsiders that asked a token for a balance which the open call then changed.
+
+    Linear in transfers and in the returns examined.
+    """
+    paid: _Payments | None = None
+    for outer, view, account in _views(trace, returns, cluster):
         inner = bisect_right(trace.frames, view.entered, key=_ENTERED)
         for frame in trace.frames[inner : inner + WRITES_EXAMINED]:
             if frame.entered > view.left:
@@ -140,79 +120,39 @@ def half_paid(
             token = frame.to
             if token is None or frame.input[:4] != BALANCE_OF or frame.input[16:36] != account:
                 continue
-            later = sum(
-                move.amount if move.from_ == account else -move.amount
-                for move in transfers
-                if move.token == token
-                and view.left < move.sequence < outer.left
-                and account in (move.from_, move.to)
-                and trace.frames[move.frame].from_ == account
-            )
+            paid = paid or _Payments(trace, transfers)
+            later = paid.between(token, account, view.left, trace.frames[outer].left)
             if later > 0:
-                yield HalfPaid(account, outer.index, view.index, view.from_, token, later)
+                yield HalfPaid(account, outer, view.index, view.from_, token, later)
                 break
 
 
-def returns(frames: Sequence[CallFrame], edges: Sequence[Comeback], cluster: Set[Address]) -> Iterator[Return]:
-    """The comebacks that led through the ordering side; linear in edges and in the frames on their way."""
-    nearest: dict[int, int] = {}
-    found = 0
-    for edge in edges:
-        if edge.account in cluster:
-            continue
-        member = _member(frames, frames[edge.inner].parent, cluster, nearest)
-        if member <= edge.outer:
-            continue
-        found += 1
-        if found > REENTRIES_EXAMINED:
-            return
-        through = frames[member].context
-        if through is not None:
-            yield frames[edge.outer], frames[edge.inner], through
+def _views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) -> Iterator[tuple[int, CallFrame, Address]]:
+    """(open frame, frame that came back, its account) of returns by which somebody outside the cluster asked."""
+    for outer, inner, _ in returns:
+        view = trace.frames[inner]
+        account = view.context
+        if account is not None and view.from_ not in cluster and view.from_ != account:
+            yield outer, view, account
 
 
-def _member(frames: Sequence[CallFrame], index: int, cluster: Set[Address], known: dict[int, int]) -> int:
-    """The innermost frame of the cluster on the way up from `index`, itself included; -1 if there is none."""
-    way = []
-    while index >= 0 and index not in known:
-        way.append(index)
-        if frames[index].context in cluster:
-            known[index] = index
-            break
-        index = frames[index].parent
-    answer = known.get(index, -1)
-    for passed in way:
-        known[passed] = answer
-    return answer
+class _Payments:
+    """What accounts paid of each token by calls of their own, summed up so that any stretch is two bisections."""
 
+    def __init__(self, trace: Trace, transfers: Sequence[Transfer]) -> None:
+        self._sums: dict[tuple[Address, Address], list[tuple[int, int]]] = defaultdict(list)
+        for move in transfers:
+            payer = trace.frames[move.frame].from_
+            if payer in (move.from_, move.to):
+                made = self._sums[move.token, payer]
+                amount = move.amount if move.from_ == payer else -move.amount
+                made.append((move.sequence, (made[-1][1] if made else 0) + amount))
 
-def _by_slot(accesses: Iterable[StorageAccess]) -> dict[tuple[Address, int], list[StorageAccess]]:
-    slots: dict[tuple[Address, int], list[StorageAccess]] = defaultdict(list)
-    for access in accesses:
-        slots[access.address, access.slot].append(access)
-    return slots
-
-
-def _changing(accesses: Iterable[StorageAccess]) -> Iterator[StorageAccess]:
-    return (access for access in accesses if access.kind is AccessKind.SSTORE and access.value != access.previous)
-
-
-def _writes(accesses: Iterable[StorageAccess]) -> dict[Address, list[StorageAccess]]:
-    writes: dict[Address, list[StorageAccess]] = defaultdict(list)
-    for access in _changing(accesses):
-        writes[access.address].append(access)
-    return writes
-
-
-def _compare(
-    history: Sequence[StorageAccess], changes: Sequence[StorageAccess], outer: CallFrame, inner: CallFrame
-) -> tuple[bool, bool, bool] | None:
-    """(read before, written after, stale) for one slot; None if the open call never used it. Logarithmic."""
-    began = bisect_left(history, outer.entered, key=_SEQUENCE)
-    went = bisect_left(history, inner.entered, key=_SEQUENCE)
-    came = bisect_right(history, inner.left, key=_SEQUENCE)
-    last = bisect_right(changes, outer.left, key=_SEQUENCE) - 1
-    changed = last >= 0 and changes[last].sequence > inner.left
-    if began == went and not changed:
-        return None
-    return began < went, changed, changed and history[came].kind is AccessKind.SSTORE
+    def between(self, token: Address, account: Address, after: int, before: int) -> int:
+        """What left `account` on balance between two sequence numbers, both excluded."""
+        made = self._sums.get((token, account), [])
+        first = bisect_right(made, after, key=_SEQUENCE)
+        last = bisect_left(made, before, key=_SEQUENCE)
+        if last <= first:
+            return 0
+        return made[last - 1][1] - (made[first - 1][1] if first else 0)

@@ -76,13 +76,14 @@ def assign(
         for asset, amount in ledger.net.get(member, {}).items():
             sums[NATIVE if asset in wrapped else asset] += amount
     inflow: dict[Asset, int] = defaultdict(int)
-    for transfer in facts.transfers:
-        if transfer.to in cluster:
-            asset = Asset(transfer.token, transfer.token_id)
-            inflow[NATIVE if asset in wrapped else asset] += transfer.amount
-    sums[NATIVE] += sum(
-        move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster
-    )  # coin sent to the zero address is thrown away, and pays nobody
+    thrown = 0
+    for _, _, _, token, from_, to, amount, item in facts.transfers:
+        if to in cluster:
+            asset = Asset(token, item)
+            inflow[NATIVE if asset in wrapped else asset] += amount
+        if token == to == ZERO_ADDRESS and from_ in cluster:
+            thrown += amount
+    sums[NATIVE] += thrown  # coin sent to the zero address is thrown away, and pays nobody
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
@@ -105,7 +106,7 @@ def _adopt_entry(
     cluster: set[Address],
 ) -> None:
     """Take in the contract that is called, what it creates, and what lies behind it if it is but a door."""
-    tokens = {move.token for move in facts.transfers}
+    tokens = facts.tokens
     lately = {contract for contract, _ in memory.acquainted}
     entry = transaction.to or simulation.trace.frames[0].to
     for _ in range(DOORS):
@@ -125,7 +126,7 @@ def _adopt_entry(
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
     """Accounts without code that ended with more and stand in the data the transaction brings."""
     frames = simulation.trace.frames
-    active = {frame.to for frame in frames if frame.code_hash is not None}
+    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
     return {
         holder
         for holder, changes in ledger.net.items()
@@ -150,13 +151,12 @@ def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, f
 
     Whoever holds allowances of outsiders is a servant of many, not the origin's own tool.
     """
-    for move in facts.transfers:
-        asset = Asset(move.token, move.token_id)
+    kept = {asset for member in cluster for asset, amount in ledger.net.get(member, {}).items() if amount > 0}
+    for move in facts.transfers if kept else ():
         if move.token == ZERO_ADDRESS or move.from_ in cluster or move.from_ in (entry, ZERO_ADDRESS):
             continue
-        if not any(ledger.net.get(member, {}).get(asset, 0) > 0 for member in cluster):
-            continue
-        if (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
+        asset = Asset(move.token, move.token_id)
+        if asset not in kept or (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
             continue
         frame = frames[move.frame]
         while frame.parent >= 0 and frames[frame.parent].context == move.token:
@@ -177,7 +177,7 @@ def _adopt_servants(
 ) -> None:
     """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
     payers = {move.from_ for move in facts.transfers if move.to in cluster}
-    payers -= cluster
+    payers = {payer for payer in payers - cluster if not ledger.net.get(payer)}
     for frame in simulation.trace.select(kinds=_CALLS, to=payers) if payers else ():
         servant = frame.to
         if servant is None or frame.from_ not in cluster or servant in cluster or ledger.net.get(servant):
@@ -199,7 +199,7 @@ def _adopt_keepers(
     for move in facts.transfers:
         if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
             payers[move.to].add(move.from_)
-    tokens = {move.token for move in facts.transfers}
+    tokens = facts.tokens
     callers: dict[Address, set[Address]] = defaultdict(set)
     called: dict[Address, int] = {}
     for link in simulation.trace.links:

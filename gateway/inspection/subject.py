@@ -47,7 +47,7 @@ class Inspection(Judgement):
             case Need.CALLS:
                 return len(self.simulation.trace.frames) > 1
             case Need.COMEBACK:
-                return bool(self.facts.comebacks)
+                return self.facts.come_back
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:

@@ -14,15 +14,3 @@ def visit(frames: Sequence[CallFrame], index: int, cluster: Set[Address]) -> int
     while index >= 0 and frames[index].context not in cluster:
         found, index = index, frames[index].parent
     return found
-
-
-def visits(frames: Sequence[CallFrame], cluster: Set[Address]) -> list[int]:
-    """The same for every frame; -1 for frames of the ordering side itself. Linear in frames."""
-    found: list[int] = []
-    for frame in frames:
-        if frame.context in cluster:
-            found.append(-1)
-            continue
-        above = found[frame.parent] if frame.parent >= 0 else -1
-        found.append(above if above >= 0 else frame.index)
-    return found

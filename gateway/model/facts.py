@@ -47,23 +47,6 @@ class Approval(NamedTuple):
     amount: int | None
 
 
-class Spending(NamedTuple):
-    """A movement that the token's caller ordered with tokens of another: an approval was used."""
-
-    sequence: int
-    frame: int
-    token: Address
-    owner: Address
-    spender: Address
-    amount: int
-    token_id: int | None = None
-
-
-def spending(move: Transfer, spender: Address) -> Spending:
-    """`move` as ordered by `spender`."""
-    return Spending(move.sequence, move.frame, move.token, move.from_, spender, move.amount, move.token_id)
-
-
 class Comeback(NamedTuple):
     """A frame on an account that was open already, with another account's frame in between."""
 
@@ -105,11 +88,10 @@ class Facts:
         self,
         transfers: Sequence[Transfer] = (),
         approvals: Sequence[Approval] = (),
-        spendings: Sequence[Spending] = (),
         comebacks: Sequence[Comeback] = (),
         reserves: Sequence[Reserves] = (),
     ) -> None:
-        self._transfers, self._approvals, self._spendings = tuple(transfers), tuple(approvals), tuple(spendings)
+        self._transfers, self._approvals = tuple(transfers), tuple(approvals)
         self._comebacks, self._reserves = tuple(comebacks), tuple(reserves)
 
     @property
@@ -117,15 +99,15 @@ class Facts:
         """Movements of assets, in order."""
         return self._transfers
 
+    @cached_property
+    def tokens(self) -> frozenset[Address]:
+        """The tokens that moved; the zero address stands for the chain's own coin."""
+        return frozenset([move.token for move in self.transfers])
+
     @property
     def approvals(self) -> tuple[Approval, ...]:
         """Approvals given, in order."""
         return self._approvals
-
-    @property
-    def spendings(self) -> tuple[Spending, ...]:
-        """Approvals used, in the order of the transfers."""
-        return self._spendings
 
     @property
     def comebacks(self) -> tuple[Comeback, ...]:
@@ -133,9 +115,19 @@ class Facts:
         return self._comebacks
 
     @property
+    def come_back(self) -> bool:
+        """True if there is such an edge."""
+        return bool(self._comebacks)
+
+    @property
     def reserves(self) -> tuple[Reserves, ...]:
         """What happened to the reserves of each pair, in the order of the first announcement."""
         return self._reserves
+
+    @property
+    def stocks(self) -> Mapping[tuple[Address, Asset], int] | None:
+        """(holder, asset) -> what was there before, as far as it is seen; None: the ledger finds it."""
+        return None
 
     @cached_property
     def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:
@@ -161,7 +153,7 @@ class Facts:
         return f"Facts{self._parts()!r}"
 
     def _parts(self) -> tuple[object, ...]:
-        return self.transfers, self.approvals, self.spendings, self.comebacks, self.reserves
+        return self.transfers, self.approvals, self.comebacks, self.reserves
 
 
 def sum_up(transfers: Sequence[Transfer]) -> tuple[Changes, dict[Asset, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
+from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
+from gateway.model.fold import Kept, Peak, fold_kept, fold_links, fold_nodes, fold_peaks, parties, slot_uses
 from gateway.model.frame import (
     BORROWED,
     CREATIONS,
@@ -21,9 +23,10 @@ from gateway.model.frame import (
     StorageAccess,
 )
 from gateway.model.primitive import Address, Hash32
+from gateway.model.walk import contexts, sole_room, visits
 
 if TYPE_CHECKING:
-    from gateway.model.facts import Facts
+    from gateway.model.facts import Facts, Transfer
 
 __all__ = [
     "BORROWED",
@@ -94,8 +97,12 @@ class Trace:
         from_: Set[Address] | None = None,
         to: Set[Address] | None = None,
         selectors: Set[bytes] | None = None,
+        about: Set[Address] | None = None,
     ) -> tuple[CallFrame, ...]:
-        """The frames that fit all that is given, in order; `selectors` are the first four bytes of the input."""
+        """The frames that fit all that is given, in order.
+
+        `selectors` are the first four bytes of the input, `about` whom its first word names.
+        """
         return tuple(
             [
                 frame
@@ -104,6 +111,7 @@ class Trace:
                 and (from_ is None or frame.from_ in from_)
                 and (to is None or frame.to in to)
                 and (selectors is None or frame.input[:4] in selectors)
+                and (about is None or frame.input[16:36] in about)
             ]
         )
 
@@ -130,6 +138,62 @@ class Trace:
         }
         return tuple([access for access in found if (access.address, access.slot) in changed])
 
+    def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
+        """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) left out."""
+        return fold_kept(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
+
+    def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
+        """The first `most` returns into open accounts that led through one of `cluster`, in the order of entry."""
+        return tuple(returns(self.frames, comebacks(self.frames), cluster, most))
+
+    def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
+        """For each open and inner frame, the first `most` slots that the inner one changed, if the open one used them.
+
+        None if this engine cannot supply accesses.
+        """
+        history, frames = self._history(pairs), self.frames
+        return [
+            found
+            for position, (outer, inner) in enumerate(pairs)
+            for found in history.overlaps(position, frames[outer], frames[inner], most)
+        ]
+
+    def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
+        """For each open and inner frame, the first of `most` reads in the inner one that the open one made untrue.
+
+        None if this engine cannot supply accesses.
+        """
+        history, frames = self._history(pairs), self.frames
+        found = (
+            history.answer(position, frames[outer], frames[view], most) for position, (outer, view) in enumerate(pairs)
+        )
+        return [answer for answer in found if answer is not None]
+
+    def contexts(self, first: int, end: int) -> Sequence[Address]:
+        """The accounts that act in the frames from `first` to before `end`, each once, in order."""
+        return contexts(self.frames[first:end])
+
+    def visits(self, cluster: Set[Address]) -> Sequence[int]:
+        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
+        return visits(self.frames, cluster)
+
+    def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
+        """The one contract for which `entry` is but a door: it makes all of `moves` and never calls back."""
+        return sole_room(self.frames, entry, cluster, moves)
+
+    def peaks(self, keys: Set[tuple[Address, int]]) -> Sequence[Peak]:
+        """What became of each (contract, slot) of `keys` that was written in frames that stood, in order."""
+        return fold_peaks(self.accesses_of({address for address, _ in keys}), self.frames, keys)
+
+    def nodes(self, most: int) -> Mapping[int, bytes]:
+        """Hash -> the two hashes that were hashed side by side, among the first `most` that was hashed at all."""
+        return fold_nodes(self.preimages or {}, most)
+
+    def _history(self, pairs: Sequence[Pair]) -> SlotHistory:
+        contexts = (self.frames[inner].context for _, inner in pairs)
+        accounts = {account for account in contexts if account is not None}
+        return SlotHistory(self.accesses_of(accounts, changing=True))
+
     @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:
         """Reads of the block environment; None if this engine cannot supply them."""
@@ -144,36 +208,6 @@ class Trace:
     def codes(self) -> Mapping[Hash32, bytes] | None:
         """Code hash -> code, for at least every frame that ran deployed code; None if not supplied."""
         return self._codes
-
-
-def slot_uses(accesses: Iterable[StorageAccess], frames: Sequence[CallFrame]) -> tuple[SlotUse, ...]:
-    """Fold accesses to one row a slot; engines that do it themselves give the same rows."""
-    rows: dict[tuple[Address, int], SlotUse] = {}
-    for access in accesses:
-        if access.kind not in (AccessKind.SLOAD, AccessKind.SSTORE):
-            continue
-        key = (access.address, access.slot)
-        row = rows.get(key)
-        if row is None:
-            row = rows[key] = SlotUse(access.address, access.slot, access.previous, False, -1, -1)
-        if access.kind is AccessKind.SSTORE:
-            changed = access.value != access.previous and not frames[access.frame].reverted
-            place = (access.frame, access.sequence) if changed else (row.frame, row.sequence)
-            rows[key] = SlotUse(row.address, row.slot, row.before, True, *place)
-    return tuple(rows.values())
-
-
-def fold_links(frames: Iterable[CallFrame]) -> tuple[Link, ...]:
-    """Fold frames to one row for each way of entry; engines that do it themselves give the same rows."""
-    callers: list[Address] = []
-    rows: dict[tuple[object, ...], Link] = {}
-    for frame in frames:
-        caller = callers[frame.parent] if frame.kind in BORROWED and frame.parent >= 0 else frame.from_
-        callers.append(caller)
-        key = (frame.kind, frame.from_, frame.to, frame.code_address, frame.code_hash, caller)
-        row = rows.get(key)
-        rows[key] = Link(*key, frame.index, 1) if row is None else row._replace(times=row.times + 1)
-    return tuple(rows.values())
 
 
 @dataclass(frozen=True, slots=True)

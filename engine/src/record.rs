@@ -1,0 +1,140 @@
+//! What was recorded, as rows for Python in the order of the gateway's named tuples.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use revm::bytecode::Bytecode;
+use revm::primitives::map::AddressSet;
+use revm::primitives::{B256, HashSet};
+
+use crate::convert::{Maker, Words, bytes, int, revert_reason};
+use crate::diff::AccountChange;
+use crate::recorder::{Access, Event, Frame, Recorder};
+use crate::row::Rows;
+use crate::slot::SSTORE;
+
+/// `CallFrame`.
+pub fn frame<'py>(
+    py: Python<'py>,
+    words: &Words,
+    maker: &mut Maker<'_, 'py>,
+    index: usize,
+    frame: &Frame,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let fields: [Bound<'py, PyAny>; 18] = [
+        index.into_pyobject(py)?.into_any(),
+        frame.parent.into_pyobject(py)?.into_any(),
+        frame.depth.into_pyobject(py)?.into_any(),
+        words.kinds[frame.kind as usize].bind(py).clone(),
+        maker.address(frame.from)?,
+        maker.maybe_address(frame.to)?.into_pyobject(py)?,
+        maker.maybe_address(frame.code_address)?.into_pyobject(py)?,
+        maker.maybe_hash(frame.code_hash)?.into_pyobject(py)?,
+        int(py, frame.value)?,
+        frame.gas.into_pyobject(py)?.into_any(),
+        frame.gas_used.into_pyobject(py)?.into_any(),
+        bytes(py, &frame.input).into_any(),
+        bytes(py, &frame.output).into_any(),
+        frame.error.as_deref().into_pyobject(py)?.into_any(),
+        revert_reason(&frame.output, frame.error.as_deref()).into_pyobject(py)?.into_any(),
+        frame.entered.into_pyobject(py)?.into_any(),
+        frame.left.into_pyobject(py)?.into_any(),
+        frame.reverted.into_pyobject(py)?.to_owned().into_any(),
+    ];
+    PyTuple::new(py, fields)
+}
+
+/// One tuple per way of entry in the order of the gateway's `Link`.
+pub fn links<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for link in trace.links() {
+        let frame = &trace.frames[link.first as usize];
+        list.append((
+            &words.kinds[frame.kind as usize],
+            maker.address(frame.from)?,
+            maker.maybe_address(frame.to)?,
+            maker.maybe_address(frame.code_address)?,
+            maker.maybe_hash(frame.code_hash)?,
+            maker.address(link.caller)?,
+            link.first,
+            link.times,
+        ))?;
+    }
+    Ok(list)
+}
+
+/// `Log`, of the events with one of the topics `wanted` if these are given.
+pub fn logs<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    trace: &Recorder,
+    wanted: Option<Vec<B256>>,
+) -> Rows<'py> {
+    let fits = |event: &&Event| {
+        let first = event.log.data.topics().first();
+        wanted.as_ref().is_none_or(|topics| first.is_some_and(|topic| topics.contains(topic)))
+    };
+    let list = PyList::empty(py);
+    for event in trace.events.iter().filter(fits) {
+        let reverted = trace.frames[event.frame as usize].reverted;
+        let topics = PyTuple::new(py, event.log.data.topics().iter().map(|topic| bytes(py, topic.as_slice())))?;
+        let address = maker.address(event.log.address)?;
+        list.append((event.sequence, event.frame, address, topics, bytes(py, &event.log.data.data), reverted))?;
+    }
+    Ok(list)
+}
+
+/// `StorageAccess`; the arguments are those of the gateway's `accesses_of`.
+pub fn accesses<'py>(
+    py: Python<'py>,
+    words: &Words,
+    maker: &mut Maker<'_, 'py>,
+    trace: &Recorder,
+    accounts: Option<AddressSet>,
+    changing: bool,
+) -> Rows<'py> {
+    let moved = if changing { trace.changed_slots() } else { HashSet::default() };
+    let fits = |access: &&Access| {
+        accounts.as_ref().is_none_or(|accounts| access.kind <= SSTORE && accounts.contains(&access.address))
+            && (!changing || moved.contains(&(access.address, access.slot)))
+    };
+    let list = PyList::empty(py);
+    for access in trace.accesses.iter().filter(fits) {
+        let kind = &words.accesses[usize::from(access.kind)];
+        let (address, slot, value) = (maker.address(access.address)?, int(py, access.slot)?, int(py, access.value)?);
+        let previous = if access.previous == access.value { value.clone() } else { int(py, access.previous)? };
+        list.append((access.sequence, access.frame, kind, address, slot, value, previous))?;
+    }
+    Ok(list)
+}
+
+/// Code hash -> code of every frame that ran code.
+pub fn codes<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    let mut seen: HashSet<B256> = HashSet::default();
+    for frame in &trace.frames {
+        let Some(hash) = frame.code_hash else { continue };
+        if seen.insert(hash) {
+            let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
+            found.set_item(maker.maybe_hash(Some(hash))?, bytes(py, code))?;
+        }
+    }
+    Ok(found)
+}
+
+/// (address, balance, nonce, code, storage), as in `AccountDiff`.
+pub fn changes<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, changes: &[AccountChange]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for change in changes {
+        let balance =
+            change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
+        let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
+        let storage = PyDict::new(py);
+        for (slot, before, after) in &change.storage {
+            storage.set_item(int(py, *slot)?, (int(py, *before)?, int(py, *after)?))?;
+        }
+        if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
+            list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,108 @@
+//! Ways through the call tree: who acts in a stretch of it, out of which call of a side it grew, what lies behind a door.
+
+use revm::primitives::map::AddressSet;
+use revm::primitives::{Address, HashMap, U256};
+
+use crate::facts::Transfer;
+use crate::recorder::{Frame, Kind, Recorder};
+use crate::slot::SSTORE;
+
+/// One slot that was written: what it held first, its highest value, and its last.
+#[derive(Clone, Copy, Debug)]
+pub struct Peak {
+    /// Whose storage.
+    pub address: Address,
+    /// Which slot.
+    pub slot: U256,
+    /// Before the first write.
+    pub before: U256,
+    /// The highest value on the way, the first one included.
+    pub peak: U256,
+    /// After the last write.
+    pub after: U256,
+}
+
+impl Recorder {
+    /// The accounts that act in the frames from `first` to before `end`, each once, in order.
+    pub fn contexts(&self, first: usize, end: usize) -> Vec<Address> {
+        let (mut seen, mut found) = (AddressSet::default(), Vec::new());
+        for frame in self.frames.iter().take(end).skip(first) {
+            if let Some(account) = frame.context()
+                && seen.insert(account)
+            {
+                found.push(account);
+            }
+        }
+        found
+    }
+
+    /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
+    pub fn visits(&self, cluster: &AddressSet) -> Vec<i32> {
+        let mut found: Vec<i32> = Vec::with_capacity(self.frames.len());
+        for (index, frame) in self.frames.iter().enumerate() {
+            let above = usize::try_from(frame.parent).map_or(-1, |parent| found[parent]);
+            found.push(match frame.context() {
+                Some(account) if cluster.contains(&account) => -1,
+                _ if above >= 0 => above,
+                _ => index as i32,
+            });
+        }
+        found
+    }
+
+    /// The one contract for which `entry` is but a door: it does all that moves value and never calls back.
+    pub fn sole_room(&self, entry: Address, cluster: &AddressSet, transfers: &[Transfer]) -> Option<Address> {
+        let mut rooms: Vec<Option<Address>> = Vec::with_capacity(self.frames.len());
+        let mut visited = AddressSet::default();
+        for frame in &self.frames {
+            let mut room = usize::try_from(frame.parent).ok().and_then(|parent| rooms[parent]);
+            if let Some(room) = room {
+                if comes_back(frame, cluster) {
+                    visited.remove(&room);
+                }
+            } else if frame.from == entry && frame.kind == Kind::Call && frame.code_hash.is_some() {
+                room = frame.to.filter(|to| !cluster.contains(to));
+                visited.extend(room);
+            }
+            rooms.push(room);
+        }
+        let moving = transfers.iter().filter(|moved| moved.from != entry);
+        let moving = moving.map(|moved| (rooms[moved.frame as usize], moved.token));
+        // what `entry` asks of a token itself is no part of what it leaves to others
+        let mut rest = moving.filter(|(room, token)| *room != Some(*token)).map(|(room, _)| room).peekable();
+        let first = match rest.peek() {
+            Some(first) => (*first)?,
+            None if visited.len() == 1 => *visited.iter().next()?,
+            None => return None,
+        };
+        (rest.all(|room| room == Some(first)) && visited.contains(&first)).then_some(first)
+    }
+
+    /// What became of each slot of `keys` that was written in frames that stood, in the order of the first write.
+    pub fn peaks(&self, wanted: impl Fn(Address, U256) -> bool) -> Vec<Peak> {
+        let mut rows: Vec<Peak> = Vec::new();
+        let mut places: HashMap<(Address, U256), usize> = HashMap::default();
+        for access in self.accesses.iter().filter(|access| access.kind == SSTORE) {
+            if !wanted(access.address, access.slot) || self.frames[access.frame as usize].reverted {
+                continue;
+            }
+            let place = *places.entry((access.address, access.slot)).or_insert_with(|| {
+                let before = access.previous;
+                rows.push(Peak { address: access.address, slot: access.slot, before, peak: before, after: before });
+                rows.len() - 1
+            });
+            let row = &mut rows[place];
+            (row.peak, row.after) = (row.peak.max(access.value), access.value);
+        }
+        rows
+    }
+}
+
+/// True if a frame below a room is a call of, or by, the side in front of the door; a plain payment to it is not.
+fn comes_back(frame: &Frame, cluster: &AddressSet) -> bool {
+    if cluster.contains(&frame.from) {
+        return true;
+    }
+    let inside = frame.context().is_some_and(|account| cluster.contains(&account));
+    inside && frame.code_hash.is_some() && !(frame.input.is_empty() && !frame.value.is_zero())
+}

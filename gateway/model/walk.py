@@ -1,0 +1,67 @@
+"""Ways through the call tree: who acts in a stretch of it, out of which call of a side it grew, what a door hides.
+
+The functions are the reference for engines that answer these questions themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+
+from gateway.model.facts import Transfer
+from gateway.model.frame import CallFrame, FrameKind
+from gateway.model.primitive import Address
+
+
+def contexts(frames: Iterable[CallFrame]) -> tuple[Address, ...]:
+    """The accounts that act in `frames`, each once, in order."""
+    return tuple(dict.fromkeys(frame.context for frame in frames if frame.context is not None))
+
+
+def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
+    """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself. Linear."""
+    found: list[int] = []
+    for frame in frames:
+        if frame.context in cluster:
+            found.append(-1)
+            continue
+        above = found[frame.parent] if frame.parent >= 0 else -1
+        found.append(above if above >= 0 else frame.index)
+    return found
+
+
+def sole_room(
+    frames: Iterable[CallFrame], entry: Address, cluster: Set[Address], moves: Sequence[Transfer]
+) -> Address | None:
+    """The one contract for which `entry` is but a door: it does all that moves value and never calls back.
+
+    What `entry` itself gives away or asks of a token on the way is no part of it.
+    """
+    rooms: list[Address | None] = []
+    visited: set[Address] = set()
+    for frame in frames:
+        room = rooms[frame.parent] if frame.parent >= 0 else None
+        if room is None:
+            calls = frame.from_ == entry and frame.kind is FrameKind.CALL and frame.code_hash is not None
+            room = frame.to if calls and frame.to not in cluster else None
+            if room is not None:
+                visited.add(room)
+        elif _comes_back(frame, cluster):
+            visited.discard(room)
+        rooms.append(room)
+    moving = {
+        rooms[move.frame]
+        for move in moves
+        if move.from_ != entry and rooms[move.frame] != move.token  # of a token it asked itself
+    }
+    found = {room for room in moving if room is not None} if moving else visited
+    if len(found) != 1 or None in moving:
+        return None
+    (room,) = found
+    return room if room in visited else None
+
+
+def _comes_back(frame: CallFrame, cluster: Set[Address]) -> bool:
+    """True if a frame below a room is a call of, or by, the side in front of the door; a plain payment to it is not."""
+    if frame.from_ in cluster:
+        return True
+    return frame.context in cluster and frame.code_hash is not None and bool(frame.input or not frame.value)
