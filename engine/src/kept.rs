@@ -129,48 +129,6 @@ pub fn kept(
     found
 }
 
-/// Reads it from the slots that were touched, leaving out those of which `skip` is true; linear.
-pub fn kept(
-    trace: &Recorder,
-    slots: &[SlotUse],
-    preimages: &Preimages,
-    sender: Address,
-    skip: impl Fn(Address, U256) -> bool,
-) -> Kept {
-    let parties = parties(trace, sender);
-    let mut found = Kept::default();
-    for slot in slots.iter().filter(|slot| !slot.before.is_zero() && !skip(slot.address, slot.slot)) {
-        let word = slot.before.to_be_bytes::<32>();
-        // An address may lie anywhere in a word that is longer than one; else only at its end.
-        let offsets = if word[..12].iter().any(|byte| *byte != 0) { 0..=12 } else { 12..=12 };
-        if word[..22].iter().any(|byte| *byte != 0) {
-            let candidates = offsets.map(|at| Address::from_slice(&word[at..at + 20]));
-            let known = candidates.filter(|candidate| parties.contains(candidate));
-            found.stored.extend(known.map(|party| (slot.address, party)));
-        }
-        if is_hash(&word)
-            && let Some(terms) = preimages.get(slot.before)
-        {
-            found.promise(slot.address, terms, &parties);
-        }
-        let mut bases = (0..STRUCT_SPAN).filter_map(|back| slot.slot.checked_sub(U256::from(back)));
-        let Some(preimage) = bases.find_map(|base| preimages.get(base)) else { continue };
-        for word in preimage.chunks_exact(32).filter(|word| is_address(word)) {
-            let party = Address::from_slice(&word[12..]);
-            if parties.contains(&party) {
-                found.entries.push((slot.address, party));
-            }
-        }
-        if let Some((key, outer)) = halves(preimage)
-            && let Some((owner, _)) = preimages.get(U256::from_be_slice(outer)).and_then(halves)
-        {
-            let (owner, spender) = (Address::from_slice(&owner[12..]), Address::from_slice(&key[12..]));
-            found.allowances.push((slot.address, owner, spender));
-        }
-    }
-    found
-}
-
 /// The parties whose address stands in `data`, at any place.
 fn named<'a>(data: &'a [u8], parties: &'a AddressSet) -> impl Iterator<Item = Address> + 'a {
     data.windows(20).map(Address::from_slice).filter(|candidate| parties.contains(candidate))
