@@ -34,8 +34,8 @@ class ShortAcquaintance(Detector):
     Some attacks take two steps: the first makes the contract keep an entry for the attacker, or name it as owner,
     by a stake of nothing, a forged deposit, an unguarded setter; the second, minutes later, withdraws on the strength
     of that entry. Records that the sender had written lately are therefore weighed against what it gave since then:
-    who deposited a thousand may withdraw a thousand and some reward, but not the savings of everybody. Memory reaches back
-    half an hour, and a day for an account that was written down while nothing was paid.
+    who deposited a thousand may withdraw a thousand and some reward, but not the savings of everybody. Memory reaches
+    back half an hour, and a day for an account that was written down while nothing was paid.
     """
 
     id = "short-acquaintance"
