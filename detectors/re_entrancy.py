@@ -47,6 +47,8 @@ class ReEntrancy(Detector):
             severity = self._severity(subject, reentry)
             if severity < Severity.HIGH and self._repeats(subject, reentry):
                 severity = Severity.HIGH
+            if severity >= Severity.HIGH and subject.is_settled(reentry):
+                continue
             if severity > worst.get(reentry.account, (Severity.INFO, reentry))[0]:
                 worst[reentry.account] = (severity, reentry)
         for severity, reentry in worst.values():

@@ -40,7 +40,7 @@ class ReadOnlyReEntrancy(Detector):
         grave = subject.gained_for_little
         told = set()
         for view in subject.stale_views:
-            if view.account in told:
+            if view.account in told or subject.is_own_balance(view.account, view.slot):
                 continue
             told.add(view.account)
             yield self.finding(

@@ -64,7 +64,7 @@ class UnauthorisedOutflow(Detector):
         for loss in subject.losses:
             grave = self._is_grave(loss) or self._shook_the_market(subject, loss)
             if loss.acted and not loss.compensated and grave and subject.unexplained(loss):
-                if self._is_won(subject, loss):
+                if self._is_won(subject, loss) or subject.paid_by_house(loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
                 yield self.finding(

@@ -67,4 +67,5 @@ class UnfairExchange(Detector):
             unfair = subject.gained_for_little and short > UNFAIR and (share >= GRAVE_SHARE or not loss.acted)
             absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
             return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
-        return "got tokens without a known price for it" if subject.gained_for_little and share > DRAINED else ""
+        worthless = subject.gained_for_little and share > DRAINED and not subject.bought_items(loss.holder)
+        return "got tokens without a known price for it" if worthless else ""
