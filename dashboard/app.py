@@ -23,7 +23,7 @@ from dashboard.api.routes import routes as api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
 from dashboard.live import News
-from dashboard.pages import MessagePage
+from dashboard.pages.public import MessagePage
 from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
 from dashboard.templating import make_environment, page

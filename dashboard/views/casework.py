@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from dashboard.cases import find_case
 from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field
 from dashboard.evidence import FileRefused, checked_file
-from dashboard.pages import RunPage
+from dashboard.pages.case import RunPage
 from dashboard.render.difference import balance_rows, finding_difference
 from dashboard.templating import page
 from gateway.model.account import Permission

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from dashboard.dependencies import Auditor, Overseer, TheRoom
 from dashboard.live import TheNews
-from dashboard.pages import AuditPage, Check, DetectorsPage, GatewayPanel, HealthPage, OverviewPage
+from dashboard.pages.oversight import AuditPage, Check, DetectorsPage, GatewayPanel, HealthPage, OverviewPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.errors import QueueUnavailable, RecordUnavailable

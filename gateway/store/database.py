@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,11 @@ def synchronous_url(text: str) -> URL:
     return url.set(drivername="sqlite" if url.drivername == "sqlite" else "postgresql+psycopg")
 
 
+_shared: ContextVar[tuple[Database, AsyncSession] | None] = ContextVar("shared read", default=None)
+
+
 class Database:
-    """One pool of connections. `read` and `write` are the only ways in."""
+    """One pool of connections. `read` and `write` are the only ways in; `together` makes several reads one."""
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         parsed = parse_url(url)
@@ -77,8 +81,26 @@ class Database:
         Raises:
             RecordUnavailable: the database did not answer.
         """
+        shared = _shared.get()
+        if shared is not None and shared[0] is self:
+            yield shared[1]
+            return
         async with self._session(immediate=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Every `read` of this task inside answers from one session: one moment, and one begin and end for all.
+
+        Raises:
+            RecordUnavailable: the database did not answer.
+        """
+        async with self.read() as session:
+            token = _shared.set((self, session))
+            try:
+                yield
+            finally:
+                _shared.reset(token)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
