@@ -122,7 +122,7 @@ async def read_case(room: TheRoom, token: Reader, case_id: CaseId) -> CaseBody:
 async def read_history(room: TheRoom, token: Reader, case_id: CaseId) -> list[StepBody]:
     """Every step of a case, the oldest first."""
     entry = await find_case(room, token.account, case_id)
-    return [StepBody.of(step) for step in await room.record.history(entry.case_id)]
+    return [StepBody.model_validate(step) for step in await room.record.history(entry.case_id)]
 
 
 @routes.get("/cases/{case_id}/trace", response_class=Response, responses={200: {"content": {"application/json": {}}}})

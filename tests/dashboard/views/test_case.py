@@ -25,7 +25,7 @@ async def test_the_page_answers_the_five_questions(desk: Desk) -> None:
         "failed: execution reverted",
         "implementation behind the proxy (ERC-1967)",
         "11 minutes ago",
-        "a release needs two people",
+        "A release needs two people",
     ):
         assert words in text, words
 
