@@ -19,7 +19,13 @@ _SILENT_AFTER = timedelta(seconds=10)
 
 async def health_of(room: Room, *, live: bool) -> HealthPage:
     """Every check, and what the gateways last told. `live`: open pages hear of new cases."""
-    checks = (await record_check(room), await _queue_check(room), _news_check(live), await _lag_check(room))
+    checks = (
+        await record_check(room),
+        await _queue_check(room),
+        _news_check(live),
+        await _lag_check(room),
+        _seal_check(room),
+    )
     return HealthPage(checks, await _gateways(room))
 
 
@@ -79,6 +85,13 @@ async def _queue_check(room: Room) -> Check:
     except QueueUnavailable as error:
         return Check("Live queue (Redis)", False, f"{error}. Lists come from the record meanwhile.")
     return Check("Live queue (Redis)", True, "answers")
+
+
+def _seal_check(room: Room) -> Check:
+    if room.database.seal.is_plain:
+        says = "second factors and channels are plain in SQL: set STOPGATE_STORE__SECRET_KEYS for gateway and dashboard"
+        return Check("Secrets at rest", False, says)
+    return Check("Secrets at rest", True, "sealed with a key that is not in SQL")
 
 
 def _news_check(alive: bool) -> Check:

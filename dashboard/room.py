@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,11 +34,15 @@ from gateway.store.published import count_days
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
+from gateway.store.reseal import reseal
 from gateway.store.runs import Runs
+from gateway.store.seal import load_seal
 from gateway.store.sign_in import SignIn
 from gateway.store.signatures import Signatures
 from gateway.store.tokens import Tokens
 from gateway.store.trust import TrustBook
+
+log = logging.getLogger(__name__)
 
 
 def _utc_now() -> datetime:
@@ -92,8 +97,10 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
     async with AsyncExitStack() as stack:
         url = settings.store.database_url.get_secret_value() or sqlite_url(settings.data_dir)
         await asyncio.to_thread(migrate, url)
-        database = Database(url)
+        database = Database(url, seal=load_seal(settings.store, settings.data_dir))
         stack.push_async_callback(database.close)
+        if resealed := await reseal(database):
+            log.warning("secrets.sealed number=%d", resealed)
         redis_url = settings.store.redis_url.get_secret_value()
         if not redis_url:
             embedded = await asyncio.to_thread(EmbeddedValkey.start, settings.data_dir)

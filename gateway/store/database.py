@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from gateway.errors import ConfigurationError, RecordUnavailable
+from gateway.store.seal import Seal
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
 
@@ -60,7 +61,8 @@ _shared: ContextVar[tuple[Database, AsyncSession] | None] = ContextVar("shared r
 class Database:
     """One pool of connections. `read` and `write` are the only ways in; `together` makes several reads one."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, seal: Seal | None = None) -> None:
+        """`seal`: what secrets are kept under; without one they are plain."""
         parsed = parse_url(url)
         self.is_sqlite = parsed.drivername == "sqlite"
         self.where = parsed.render_as_string(hide_password=True)
@@ -69,6 +71,7 @@ class Database:
         self._engine = create_async_engine(
             parsed.set(drivername=driver), pool_size=pool_size, pool_timeout=5.0, **options
         )
+        self.seal = seal or Seal()
         self._turn = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
