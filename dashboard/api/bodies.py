@@ -144,7 +144,7 @@ class DecisionBody(Body):
 class ExtensionBody(Body):
     """More time."""
 
-    hours: int = Field(ge=1, le=168)
+    hours: int = Field(strict=True, ge=1, le=168)
     reason: str = Field(min_length=1, max_length=2000)
 
 

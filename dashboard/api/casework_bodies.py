@@ -16,8 +16,8 @@ from gateway.model.primitive import Address, Hash32
 class BlockChangesBody(Body):
     """What is different in the block's environment; what is left out stays as in the next block."""
 
-    timestamp: int | None = Field(default=None, ge=0, le=2**40, description="seconds since 1970")
-    number: int | None = Field(default=None, ge=0, le=2**40)
+    timestamp: int | None = Field(default=None, strict=True, ge=0, le=2**40, description="seconds since 1970")
+    number: int | None = Field(default=None, strict=True, ge=0, le=2**40)
     base_fee: str | None = Field(default=None, pattern="^[0-9]{1,38}$", description="wei, decimal")
     coinbase: str | None = Field(default=None, pattern="^0x[0-9a-fA-F]{40}$")
     prev_randao: str | None = Field(default=None, pattern="^0x[0-9a-fA-F]{64}$")

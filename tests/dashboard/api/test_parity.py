@@ -40,7 +40,7 @@ SAME = {
     "GET /audit": ["GET /api/v1/audit"],
     "GET /audit.jsonl": ["GET /api/v1/audit/export"],
     "GET /audit/verify": ["GET /api/v1/audit/verification"],
-    "GET /notifications": ["GET /api/v1/channels", "GET /api/v1/channels/deliveries"],
+    "GET /notifications": ["GET /api/v1/channels", "GET /api/v1/deliveries"],
     "POST /notifications": ["POST /api/v1/channels"],
     "POST /notifications/{channel_id}": [
         "PUT /api/v1/channels/{channel_id}/rule", "PUT /api/v1/channels/{channel_id}/enabled",
