@@ -58,8 +58,18 @@ READINGS = {
     "stopgate_client_refusals": _Kind("Calls refused for want of allowance, by what ran out", "limit", counter=True),
     "stopgate_inspections_waiting": _Kind("Submissions that wait for their turn to be inspected"),
     "stopgate_websockets": _Kind("Open WebSocket connections"),
+    "stopgate_rules": _Kind("Rules of protocols in force, by mode", "mode"),
+    "stopgate_rules_refused": _Kind("1 while the rule files as they are now are wrong, and older ones in force"),
+    "stopgate_rule_findings": _Kind("Transactions that a rule spoke of, by rule", "rule", counter=True),
+    "stopgate_audit_lag_seconds": _Kind("Age of the oldest audit note that is not durable yet"),
+    "stopgate_ready": _Kind("1 if the part works, 0 if not", "part"),
 }
 """Values that parts count for themselves; `Metrics.read_from` names who tells them."""
+
+VERIFICATION_OUTCOMES = ("agreed", "explained", "disagreed", "failed", "dropped")
+FAILURE_PARTS = ("audit", "order", "queue", "record")
+ROUTES = ("inspect", "pass through", "overlay", "local", "refuse")
+"""as `gateway.jsonrpc.methods.Route` has them; a call that stays without one is refused"""
 
 
 class Metrics:
@@ -110,7 +120,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.pending_turned = Counter(
-            "stopgate_pending_turned_total", "Forwarded transactions that would not be forwarded now", ["clause"],
+            "stopgate_pending_turned_total", "Forwarded transactions that would not be forwarded now",
             registry=self.registry,
         )  # fmt: skip
         self.verifications = Counter(
@@ -121,11 +131,17 @@ class Metrics:
             "stopgate_task_failures_total", "Background tasks that failed and were started again", ["task"],
             registry=self.registry,
         )  # fmt: skip
-        self.audit_lag = Gauge(
-            "stopgate_audit_lag_seconds", "Age of the oldest audit note that is not durable yet", registry=self.registry
-        )
         self.cases = Gauge("stopgate_cases", "Cases in the record by state", ["state"], registry=self.registry)
-        self.ready = Gauge("stopgate_ready", "1 if submissions are accepted, by part", ["part"], registry=self.registry)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Show what alerts wait for before it happens: a series that begins at 1 has no increase."""
+        for outcome in VERIFICATION_OUTCOMES:
+            self.verifications.labels(outcome)
+        for part in FAILURE_PARTS:
+            self.failure_answers.labels(part)
+        for route in ROUTES:
+            self.requests.labels(route, "defect")
 
     def read_from(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Ask `source` for its readings at every scrape; it must neither wait nor raise."""

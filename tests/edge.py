@@ -214,7 +214,13 @@ async def running_edge(
         metrics=metrics,
     )
     pages = FastAPI(openapi_url=None)
-    add_pages(pages, status=status, metrics=metrics, readiness=lambda: dict.fromkeys(missing, "missing"))
+    add_pages(
+        pages,
+        status=status,
+        metrics=metrics,
+        readiness=lambda: dict.fromkeys(missing, "missing"),
+        operators=("127.0.0.0/8", "::1"),
+    )
     endpoint = Endpoint(service, limits, metrics, pages, clients)
     transport = httpx.ASGITransport(endpoint)
     client = httpx.AsyncClient(transport=transport, base_url="http://edge")

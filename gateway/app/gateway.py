@@ -32,7 +32,7 @@ from gateway.inspection.registry import Ruleset
 from gateway.jsonrpc.message import MessageLimits
 from gateway.jsonrpc.methods import unknown_extras
 from gateway.model.primitive import Hash32
-from gateway.model.quarantine import QuarantineEntry
+from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.notify.notifier import Notifier
@@ -66,6 +66,7 @@ from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
+from gateway.tasks.rules import RuleKeeper
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics, Reading
 from gateway.upstream.client import Upstream
@@ -133,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
     """
     _check(settings.rpc)
     check_engine(settings.inspection.engine)
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules)
     policy = policy_of(settings.policy)
     upstream = open_upstream(settings.upstream)
     async with AsyncExitStack() as stack:
@@ -147,6 +148,11 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         writer = AuditWriter(stores.record)
         observation = Observation(upstream, readiness.parts)
         metrics.read_from(observation.readings)
+        keeper = RuleKeeper(ruleset.shelf)
+        metrics.read_from(keeper.readings)
+        metrics.read_from(
+            lambda: [Reading("stopgate_audit_lag_seconds", writer.lag(datetime.now(UTC)).total_seconds())]
+        )
         base = _Base(
             settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation,
             fairness.allowances(settings.limits),
@@ -155,11 +161,18 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         readiness.set("rules", None)
         endpoint = _edge(base)
         supervisor.start("audit", writer.run)
+        supervisor.start("rules", keeper.run)
         supervisor.start("chain", lambda: _serve_chain(base, endpoint, stack))
         _watch(base)
         for line in stores.descriptions:
             log.info("store.open", store=line)
-        log.info("gateway.started", listen=settings.rpc.listen, detectors=len(ruleset.detectors), ruleset=ruleset.hash)
+        log.info(
+            "gateway.started",
+            listen=settings.rpc.listen,
+            detectors=len(ruleset.detectors),
+            rules=len(ruleset.shelf.book.rules),
+            ruleset=ruleset.hash,
+        )
         try:
             yield endpoint
         finally:
@@ -193,7 +206,7 @@ def _edge(base: _Base) -> Endpoint:
         return isinstance(service, RpcService) and service.is_in_flight(hash)
 
     status = StatusDesk(record=base.stores.record, upstream=base.upstream, terms=base.terms, is_in_flight=is_in_flight)
-    add_pages(pages, status=status, metrics=base.metrics, readiness=base.readiness.parts)
+    add_pages(pages, status=status, metrics=base.metrics, readiness=base.readiness.parts, operators=rpc.operator_ips)
     return endpoint
 
 
@@ -340,9 +353,9 @@ def _watch(base: _Base) -> None:
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 
     async def look() -> None:
-        for state, count in (await stores.record.counts()).items():
-            base.metrics.cases.labels(state).set(count)
-        base.metrics.audit_lag.set(base.writer.lag(datetime.now(UTC)).total_seconds())
+        counts = await stores.record.counts()
+        for state in CaseState:
+            base.metrics.cases.labels(state).set(counts.get(state, 0))
 
     base.supervisor.start("record-ping", lambda: readiness.watch("record", look))
     if isinstance(base.upstream, UpstreamPool):
@@ -367,7 +380,7 @@ async def _judge_again(transaction: Transaction, pipeline: Pipeline, metrics: Me
     except Unexecutable:
         return  # it will not be mined at all
     if verdict.action is not Action.FORWARD or verdict.observed:
-        metrics.pending_turned.labels(verdict.clause).inc()
+        metrics.pending_turned.inc()
         log.critical("pending.turned", hash=str(transaction.hash), clause=verdict.clause, reason=verdict.reason)
 
 

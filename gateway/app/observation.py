@@ -60,6 +60,8 @@ class Observation:
 
     def readings(self) -> Iterator[Reading]:
         """For `Metrics.read_from`."""
+        for part, problem in self._missing().items():
+            yield Reading("stopgate_ready", problem is None, part)
         if isinstance(self._upstream, UpstreamPool):
             yield from _upstream_readings(self._upstream)
         if self.watched is not None:

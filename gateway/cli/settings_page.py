@@ -7,7 +7,7 @@ import importlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -97,7 +97,7 @@ def _kind(annotation: Any) -> str:
         return "list"
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return " or ".join(f"`{choice.value}`" for choice in annotation)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return "JSON object"
     names = {bool: "true or false", int: "number", float: "number", Path: "path", SecretStr: "secret"}
     return names.get(annotation, "text")

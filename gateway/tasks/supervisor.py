@@ -27,6 +27,7 @@ class Supervisor:
 
     def start(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
         """Run `run()` for ever under `name`; a normal return ends it."""
+        self._metrics.task_failures.labels(name)  # at zero from the start, so that the first failure is an increase
         self._tasks.append(self._group.create_task(self._keep(name, run), name=name))
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -150,6 +151,28 @@ async def test_preflight_and_pages(edge: Edge) -> None:
     assert b"stopgate_requests_total" in (await edge.client.get("/metrics")).content
     assert (await edge.client.get("/nowhere")).status_code == 404
     assert (await edge.client.put("/")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("peer", "sees"),
+    [
+        (("127.0.0.1", 5), True),
+        (("::ffff:127.0.0.1", 5), True),
+        (("203.0.113.9", 5), False),
+        (("2001:db8::1", 5), False),
+        (("unknown", 0), False),
+    ],
+)
+async def test_only_operators_see_counters_and_what_is_wrong(edge: Edge, peer: tuple[str, int], sees: bool) -> None:
+    transport = httpx.ASGITransport(edge.endpoint, client=peer)
+    edge.missing.append("head")
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
+        metrics, ready = await client.get("/metrics"), await client.get("/readyz")
+        assert (metrics.status_code == 200) is sees
+        assert (b"stopgate_" in metrics.content) is sees
+        assert ready.status_code == 503
+        assert ("parts" in ready.json()) is sees
+        assert (await client.get("/healthz")).status_code == 200
 
 
 json_values = st.recursive(

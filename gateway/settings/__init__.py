@@ -1,0 +1,91 @@
+"""The settings tree: read once at start from the environment, then handed down and never changed.
+
+Every value has a name STOPGATE_<GROUP>__<NAME>; with _FILE appended it is read from a file, for secrets. `REDIS_URL` is
+the one bare name accepted. Times are in seconds unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import ConfigurationError
+from gateway.settings.edge import LimitSettings, RpcSettings, parse_api_key, split_listen
+from gateway.settings.judgement import Engine, InspectionSettings, PolicySettings, ValueSettings
+from gateway.settings.outside import LogSettings, NotifySettings, StoreSettings, UpstreamSettings
+from gateway.settings.source import FileSource, PlainSource
+
+__all__ = [
+    "Engine",
+    "FileSource",
+    "InspectionSettings",
+    "LimitSettings",
+    "LogSettings",
+    "NotifySettings",
+    "PlainSource",
+    "PolicySettings",
+    "RpcSettings",
+    "Settings",
+    "StoreSettings",
+    "UpstreamSettings",
+    "ValueSettings",
+    "load_settings",
+    "parse_api_key",
+    "split_listen",
+]
+
+
+class Settings(BaseSettings):
+    """Everything a gateway process is configured with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STOPGATE_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = Path(".stopgate")
+    """embedded stores live here"""
+    rpc: RpcSettings = RpcSettings()
+    limits: LimitSettings = LimitSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    inspection: InspectionSettings = InspectionSettings()
+    policy: PolicySettings = PolicySettings()
+    value: ValueSettings = ValueSettings()
+    store: StoreSettings = StoreSettings()
+    notify: NotifySettings = NotifySettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then files named by the environment."""
+        return init_settings, PlainSource(settings_cls), FileSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment; `overrides` are nested dictionaries that win over it (command-line options).
+
+    Raises:
+        ConfigurationError: a value is unusable; names the setting and what it takes.
+    """
+    bare = os.environ.get("REDIS_URL", "")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"STOPGATE_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise ConfigurationError(problems) from error
+    if bare and not settings.store.redis_url.get_secret_value():
+        store = settings.store.model_copy(update={"redis_url": SecretStr(bare)})
+        settings = settings.model_copy(update={"store": store})
+    return settings
