@@ -90,15 +90,28 @@ _RELAY_FAILURE: tuple[bytes | str, ...] = (
 _RELAY_ANSWER = ops("RETURNDATASIZE 0 0 RETURNDATACOPY RETURNDATASIZE 0 RETURN")
 
 
-def forwarder(target: Address, before: bytes = b"") -> bytes:
-    """Does `before`, then calls `target` with whatever it was called with, and answers what it is answered."""
-    call = _TAKE_INPUT + ops("0 0 CALLDATASIZE 0 CALLVALUE") + push(target) + ops("GAS CALL")
+def forwarder(target: Address, before: bytes = b"", value: int | None = None) -> bytes:
+    """Does `before`, then calls `target` with whatever it was called with, and answers what it is answered.
+
+    `value`: wei of its own that it sends along; None sends what it was sent.
+    """
+    sent = ops("CALLVALUE") if value is None else push(value)
+    call = _TAKE_INPUT + ops("0 0 CALLDATASIZE 0") + sent + push(target) + ops("GAS CALL")
     return assemble(before + call, *_RELAY_FAILURE, _RELAY_ANSWER)
 
 
 def only(owner: Address) -> bytes:
     """Code that fails for every caller but `owner`; it must stand first."""
     return assemble(ops("CALLER") + push(owner) + ops("EQ"), ">go", ops("JUMPI 0 0 REVERT"), "go:")
+
+
+def signed(digest: bytes, v: int, r: bytes, s: bytes, owner: Address) -> bytes:
+    """Code that takes coin without data, and else fails unless the signature is the owner's; it must stand first."""
+    words = b"".join(push(word) + push(32 * at) + ops("MSTORE") for at, word in enumerate((digest, bytes((v,)), r, s)))
+    check = words + ops("32 0 128 0 1 GAS STATICCALL POP 0 MLOAD") + push(owner) + ops("EQ")
+    return assemble(
+        ops("CALLDATASIZE"), ">asked", ops("JUMPI 0 0 RETURN"), "asked:", check, ">go", ops("JUMPI 0 0 REVERT"), "go:"
+    )
 
 
 def borrower(library: Address, pulls: bytes = b"") -> bytes:
@@ -193,6 +206,11 @@ def call_plain(target: Address, data: bytes = b"") -> bytes:
     for at in range(0, len(data), 32):
         made += push(data[at : at + 32].ljust(32, b"\0")) + push(at) + ops("MSTORE")
     return made + ops("0 0") + push(len(data)) + ops("0 0") + push(target) + ops("GAS CALL POP")
+
+
+def pay(receiver: Address, amount: int) -> bytes:
+    """Code that sends coin and does not care for the answer."""
+    return ops("0 0 0 0") + push(amount) + push(receiver) + ops("GAS CALL POP")
 
 
 def transfer_data(receiver: Address, amount: int) -> bytes:

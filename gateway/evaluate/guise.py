@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.evaluate.page import markdown, table
-from gateway.evaluate.variation import HONEST, STRIKES, Variation
+from gateway.evaluate.repertoire import HONEST, STRIKES
+from gateway.evaluate.variation import Variation
 from gateway.evaluate.vary import Comparison
 
 

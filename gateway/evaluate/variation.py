@@ -20,7 +20,6 @@ from gateway.evaluate.bytecode import (
     creation_of,
     forwarder,
     notebook,
-    only,
     ops,
     pull,
     push,
@@ -83,12 +82,12 @@ Variation = Callable[[Recording], Variant]
 def other_sender(act: Recording) -> Variant:
     """Every sender has another address and nonce, and owns there what it owned."""
     names = {move.transaction.sender: stand_in(move.transaction.sender, "sender") for move in act.moves}
-    return _renamed(act, names)
+    return renamed(act, names)
 
 
 def other_address(act: Recording) -> Variant:
     """The striking contracts lie at other addresses, and own there what they owned."""
-    return _renamed(act, {striker: stand_in(striker, "striker") for striker in _strikers(act)})
+    return renamed(act, {striker: stand_in(striker, "striker") for striker in _strikers(act)})
 
 
 def other_code(act: Recording) -> Variant:
@@ -97,7 +96,7 @@ def other_code(act: Recording) -> Variant:
     for striker in _strikers(act):
         state = act.accounts[striker]
         filling = keccak256(b"filling" + striker) * (1 + striker[0] % 16)
-        accounts[striker] = _with_code(state, state.code[:-32] + filling + state.code[-32:])
+        accounts[striker] = with_code(state, state.code[:-32] + filling + state.code[-32:])
     return Variant(StateBatch(accounts), act.moves)
 
 
@@ -106,8 +105,8 @@ def borrowed_code(act: Recording) -> Variant:
     accounts = {}
     for target in _targets(act):
         library, state = stand_in(target, "library"), act.accounts[target]
-        accounts[library] = _with_code(AccountState(nonce=1), state.code)
-        accounts[target] = _with_code(state, borrower(library))
+        accounts[library] = with_code(AccountState(nonce=1), state.code)
+        accounts[target] = with_code(state, borrower(library))
     return Variant(StateBatch(accounts), act.moves)
 
 
@@ -129,8 +128,8 @@ def fresh_wrapper(act: Recording) -> Variant:
             if (sent.sender, sent.to) not in made:
                 made[sent.sender, sent.to] = create_address(sent.sender, nonce)
                 nonce += 1
-                moves.append(_sent(move, to=None, input=creation_of(forwarder(sent.to)), value=0))
-            move = _sent(move, to=made[sent.sender, sent.to])
+                moves.append(resent(move, to=None, input=creation_of(forwarder(sent.to)), value=0))
+            move = resent(move, to=made[sent.sender, sent.to])
         nonces[sent.sender] = nonce + 1
         moves.append(move)
     return Variant(StateBatch(), tuple(moves))
@@ -142,7 +141,7 @@ def in_constructor(act: Recording) -> Variant:
     return Variant(
         StateBatch(),
         tuple(
-            _sent(
+            resent(
                 move,
                 to=None,
                 input=creation_calling(move.transaction.to, move.transaction.input, move.transaction.value),
@@ -164,16 +163,16 @@ def created_and_struck(act: Recording) -> Variant:
     sender = act.moves[at].transaction.sender
     nonce = act.accounts[sender].nonce + sum(move.transaction.sender == sender for move in act.moves[:at])
     home = create_address(create_address(sender, nonce), 1)
-    renamed = _renamed(act, {striker: home}, nonces={striker: 1 - act.accounts[striker].nonce})
-    state = renamed.overlay.accounts[home]
+    moved = renamed(act, {striker: home}, nonces={striker: 1 - act.accounts[striker].nonce})
+    state = moved.overlay.accounts[home]
     if len(state.code) > CODE_LIMIT:
         raise Unfit("the contract is too large to be created")
-    accounts = {**renamed.overlay.accounts, home: AccountState(balance=state.balance)}
-    move = renamed.moves[at]
+    accounts = {**moved.overlay.accounts, home: AccountState(balance=state.balance)}
+    move = moved.moves[at]
     sent = move.transaction
     create = creation_creating(state.code, sent.input, sent.value)
-    moves = (*renamed.moves[:at], _sent(move, to=None, input=create), *renamed.moves[at + 1 :])
-    return Variant(StateBatch(accounts, renamed.overlay.slots), moves, renamed.renamed)
+    moves = (*moved.moves[:at], resent(move, to=None, input=create), *moved.moves[at + 1 :])
+    return Variant(StateBatch(accounts, moved.overlay.slots), moves, moved.renamed)
 
 
 def passed_on(act: Recording) -> Variant:
@@ -190,7 +189,7 @@ def after_a_visit(act: Recording) -> Variant:
     """A wrapper first makes an unrelated call that writes an entry for it."""
     place = stand_in(Address(), "notebook")
     variant = _wrapped(act, call_plain(place))
-    return replace(variant, overlay=_with(variant.overlay, {place: _with_code(AccountState(nonce=1), notebook())}))
+    return replace(variant, overlay=_with(variant.overlay, {place: with_code(AccountState(nonce=1), notebook())}))
 
 
 def after_a_gift(act: Recording) -> Variant:
@@ -202,7 +201,7 @@ def after_a_gift(act: Recording) -> Variant:
         key = stand_in(target, "wrapper").rjust(32, b"\0") + bytes(32)
         slots[place, int.from_bytes(keccak256(key), "big")] = COINS
     planted = {place: coin(), friend: notebook()}
-    accounts = {address: _with_code(AccountState(nonce=1), code) for address, code in planted.items()}
+    accounts = {address: with_code(AccountState(nonce=1), code) for address, code in planted.items()}
     return replace(variant, overlay=_with(variant.overlay, accounts, slots))
 
 
@@ -226,55 +225,6 @@ def other_block(act: Recording) -> Variant:
     )
 
 
-def from_wallet(act: Recording) -> Variant:
-    """What senders own belongs to contract wallets instead, which fresh accounts order to make the call."""
-    names = {move.transaction.sender: stand_in(move.transaction.sender, "wallet") for move in act.moves}
-    renamed = _renamed(act, names)
-    accounts = dict(renamed.overlay.accounts)
-    moves = []
-    for move, old in zip(renamed.moves, act.moves, strict=True):
-        sent, wallet = move.transaction, names[old.transaction.sender]
-        if sent.to is None:
-            raise Unfit("a creation")
-        if len({other.transaction.to for other in act.moves}) > 1:
-            raise Unfit("several targets")
-        owner = stand_in(wallet, "owner")
-        code = forwarder(sent.to, only(owner))
-        accounts[wallet] = _with_code(replace(accounts.get(wallet, AccountState()), nonce=1), code)
-        accounts[owner] = AccountState(balance=sent.value + 10**18)
-        moves.append(_sent(move, to=wallet, sender=owner))
-    return Variant(StateBatch(accounts, renamed.overlay.slots), tuple(moves), renamed.renamed)
-
-
-STRIKES: Mapping[str, Variation] = {
-    "other sender": other_sender,
-    "other address": other_address,
-    "other code": other_code,
-    "borrowed code": borrowed_code,
-    "wrapped": wrapped,
-    "fresh wrapper": fresh_wrapper,
-    "in a constructor": in_constructor,
-    "created and struck": created_and_struck,
-    "gains passed on": passed_on,
-    "gains sent home": sent_home,
-    "after a visit": after_a_visit,
-    "after a gift": after_a_gift,
-    "other block": other_block,
-}
-"""of exploits; the verdict must not change"""
-HONEST: Mapping[str, Variation] = {
-    "other sender": other_sender,
-    "borrowed code": borrowed_code,
-    "wrapped": wrapped,
-    "fresh wrapper": fresh_wrapper,
-    "in a constructor": in_constructor,
-    "from a wallet": from_wallet,
-    "after a visit": after_a_visit,
-    "other block": other_block,
-}
-"""of honest acts; none may be held"""
-
-
 def _strikers(act: Recording) -> Iterable[Address]:
     """The striking contracts that have code now."""
     found = sorted(striker for striker in act.strikers if striker in act.accounts and act.accounts[striker].code)
@@ -296,7 +246,11 @@ def _targets(act: Recording) -> dict[Address, AccountState]:
     return found
 
 
-def _renamed(act: Recording, names: Mapping[Address, Address], nonces: Mapping[Address, int] | None = None) -> Variant:
+def renamed(act: Recording, names: Mapping[Address, Address], nonces: Mapping[Address, int] | None = None) -> Variant:
+    """The act with accounts at other addresses, owning there what they owned; old address -> new one.
+
+    `nonces`: what is added to the nonce of an account before the addresses of its creations are derived.
+    """
     names = with_children(names, act.results, nonces or {})
     answered = [
         frame.input
@@ -325,9 +279,9 @@ def _patch(patch: StateBatch, renaming: Renaming) -> StateBatch:
 def _wrapped(act: Recording, before: bytes) -> Variant:
     targets = _targets(act)
     places = {target: stand_in(target, "wrapper") for target in targets}
-    accounts = {place: _with_code(AccountState(nonce=1), forwarder(target, before)) for target, place in places.items()}
+    accounts = {place: with_code(AccountState(nonce=1), forwarder(target, before)) for target, place in places.items()}
     moves = tuple(
-        _sent(move, to=places[move.transaction.to]) if move.transaction.to in places else move for move in act.moves
+        resent(move, to=places[move.transaction.to]) if move.transaction.to in places else move for move in act.moves
     )
     return Variant(StateBatch(accounts), moves)
 
@@ -342,14 +296,15 @@ def _pulling(act: Recording, receiver: Callable[[Address], bytes]) -> Variant:
     library, state = stand_in(striker, "library"), act.accounts[striker]
     tokens = [token for token in act.spoils[striker] if any(token)]
     accounts = {
-        library: _with_code(AccountState(nonce=1), state.code),
-        striker: _with_code(state, borrower(library, pull(tokens, receiver(striker)))),
+        library: with_code(AccountState(nonce=1), state.code),
+        striker: with_code(state, borrower(library, pull(tokens, receiver(striker)))),
     }
-    moves = tuple(_sent(move) if move.transaction.to == striker else move for move in act.moves)
+    moves = tuple(resent(move) if move.transaction.to == striker else move for move in act.moves)
     return Variant(StateBatch(accounts), moves)
 
 
-def _with_code(state: AccountState, code: bytes) -> AccountState:
+def with_code(state: AccountState, code: bytes) -> AccountState:
+    """The account with that code."""
     return replace(state, code=code, code_hash=keccak256(code))
 
 
@@ -361,7 +316,7 @@ def _with(
     return StateBatch({**batch.accounts, **accounts}, {**batch.slots, **(slots or {})})
 
 
-def _sent(move: Move, **fields: object) -> Move:
+def resent(move: Move, **fields: object) -> Move:
     """The move with other fields, and gas for what is added."""
     sent: Transaction = replace(move.transaction, **fields)  # type: ignore[arg-type]  # replace checks the names
     gas = sent.gas_limit + sent.gas_limit // 32 + MORE_GAS

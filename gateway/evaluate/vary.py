@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from gateway.errors import Unexecutable
 from gateway.evaluate.benign import RecordedBlock
 from gateway.evaluate.case import Case, Move
+from gateway.evaluate.repertoire import HONEST, STRIKES
 from gateway.evaluate.run import Judge, Judged
-from gateway.evaluate.variation import HONEST, STRIKES, Recording, Unfit, Variant, Variation
+from gateway.evaluate.variation import Recording, Unfit, Variant, Variation
 from gateway.evm.simulator import REPLAY, Simulator, World
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection

@@ -20,12 +20,15 @@ from gateway.evaluate.bytecode import (
     notebook,
     only,
     ops,
+    pay,
     pull,
     push,
+    signed,
     transfer_data,
 )
 from gateway.evaluate.command import make_simulator
 from gateway.evaluate.renaming import create_address
+from gateway.evaluate.wallet import OWNER, SIGNATURE
 from gateway.evm.simulator import REPLAY
 from gateway.inspection.facts import derive
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -83,6 +86,23 @@ def test_a_forwarder_passes_a_failure_on() -> None:
 def test_a_wallet_obeys_its_owner_alone() -> None:
     assert run({ENTRY: forwarder(TARGET, only(SENDER)), TARGET: ECHO}, b"hello").output == b"hello"
     assert not run({ENTRY: forwarder(TARGET, only(FRIEND)), TARGET: ECHO}, b"hello").succeeded
+
+
+def test_a_signed_wallet_obeys_the_signature_of_its_owner_and_takes_coin() -> None:
+    obedient = {ENTRY: forwarder(TARGET, signed(*SIGNATURE, OWNER)), TARGET: ECHO}
+    assert run(obedient, b"hello").output == b"hello"
+    assert not run({ENTRY: forwarder(TARGET, signed(*SIGNATURE, FRIEND)), TARGET: ECHO}, b"hello").succeeded
+    paid = run(obedient, b"", value=5)
+    assert paid.succeeded
+    assert len(paid.trace.frames) == 1, "nothing is forwarded"
+
+
+def test_a_forwarder_sends_its_own_coin_and_pays_a_fee() -> None:
+    codes = {ENTRY: forwarder(TARGET, pay(FRIEND, 3), value=2), TARGET: ECHO}
+    result = run(codes, b"hello", value=9)
+    assert result.state_diff[TARGET].storage == {0: (0, 2)}
+    assert result.state_diff[FRIEND].balance == (0, 3)
+    assert result.state_diff[ENTRY].balance == (0, 4)
 
 
 def test_a_borrower_runs_the_library_on_its_own_storage() -> None:

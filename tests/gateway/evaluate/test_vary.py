@@ -15,7 +15,7 @@ import gateway
 from gateway.evaluate.benign import BenignSet
 from gateway.evaluate.case import find_cases, read_case
 from gateway.evaluate.command import make_simulator
-from gateway.evaluate.variation import HONEST, STRIKES
+from gateway.evaluate.repertoire import HONEST, STRIKES
 from gateway.evaluate.vary import Comparison, vary_block, vary_case
 from gateway.inspection.registry import load
 from tests.detectors.acts import FOLDER
@@ -79,6 +79,9 @@ def test_an_attack_in_another_guise_is_judged_the_same(path: Path) -> None:
         "rewards.claim",
         "airdrop.airdrop-of-hundreds",
         "takeover.multisig-payment",
+        "everyday-savings.proved-claim",
+        "everyday-wagers.old-option-exercised",
+        "everyday-traders.fees-bought-by-burning",
     ],
 )
 def test_an_honest_act_in_another_guise_passes(name: str) -> None:
