@@ -10,7 +10,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import Entries, holds_party, matched, parties, read_notes
+from gateway.inspection.notes import Accounts, Entries, holds_party, matched, parties, read_accounts, read_notes
 from gateway.inspection.proof import proven
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
@@ -69,6 +69,19 @@ class Consent:
     def allowances(self) -> Set[tuple[Address, Address, Address]]:
         """(token, owner, spender) whose nested entry was not zero when read."""
         return self._records[2]
+
+    @cached_property
+    def _accounts(self) -> Accounts:
+        trace = self.simulation.trace
+        return read_accounts(trace, parties(self.transaction, trace), self.but)
+
+    def keeps_account(self, token: Address, known: Set[Address], balances: Set[bytes]) -> bool:
+        """True if `token` had an entry for one of `known` that is neither its balance nor an allowance.
+
+        `balances`: where the token's mapping of balances lies, as the second half of the preimage. A token that keeps
+        stakes or rewards of its holders beside their balances knows them as a farm does.
+        """
+        return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
 
     @cached_property
     def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from gateway.inspection.conjured import overspent
@@ -12,7 +12,7 @@ from gateway.inspection.derived import Derived
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
-from gateway.inspection.visit import visit
+from gateway.inspection.visit import visit, visits
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
 
@@ -22,6 +22,8 @@ CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
+BURNS_EXAMINED = 64
+"""kinds of burns that are looked at for each call out of the ordering side"""
 MOSTLY = 0.5
 """a part of the loot that must be followed where it was sold"""
 SOLD_OUT = 0.3
@@ -103,21 +105,39 @@ class Judgement(Derived):
                     return True
         return False
 
+    @cached_property
+    def _came(self) -> Mapping[tuple[Address, Asset], int]:
+        """What each account sent to the ordering side."""
+        came: dict[tuple[Address, Asset], int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.to in self.roles.cluster:
+                came[move.from_, Asset(move.token, move.token_id)] += move.amount
+        return came
+
+    @cached_property
+    def _burns(self) -> Mapping[int, Set[tuple[Asset, Address]]]:
+        """Visit -> (token, whose units) of burns there, of tokens that there are fewer of in the end."""
+        shrunk = {asset for asset, amount in self.ledger.minted.items() if amount < 0} - self.wrapped
+        found: dict[int, set[tuple[Asset, Address]]] = defaultdict(set)
+        if shrunk:
+            calls = visits(self.simulation.trace.frames, self.roles.cluster)
+            for move in self.facts.transfers:
+                burnt = found[calls[move.frame]] if move.to == ZERO_ADDRESS and Asset(move.token) in shrunk else None
+                if burnt is not None and len(burnt) < BURNS_EXAMINED:
+                    burnt.add((Asset(move.token), move.from_))
+        return found
+
     def sale_shook(self, asset: Asset, source: Address) -> float:
         """The greatest part of a stock that somebody gave for `asset` when it was sold here; 0.0 if it was not sold.
 
         `source`: who lost it, or its token if it was made. What was given must have come to the ordering side.
         """
-        came: dict[tuple[Address, Asset], int] = defaultdict(int)
-        for move in self.facts.transfers:
-            if move.to in self.roles.cluster:
-                came[move.from_, Asset(move.token, move.token_id)] += move.amount
         shares = [0.0]
         for holder, changes in self.ledger.net.items():
             if holder == source or holder in self.roles.cluster or changes.get(asset, 0) <= 0:
                 continue
             for other, amount in changes.items():
-                if amount < 0 and 2 * came[holder, other] >= -amount:
+                if amount < 0 and 2 * self._came.get((holder, other), 0) >= -amount:
                     shares.append(self.ledger.share_lost(holder, other) or 0.0)
         return max(shares)
 
@@ -132,18 +152,15 @@ class Judgement(Derived):
 
         As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
         """
-        frames, cluster = self.simulation.trace.frames, self.roles.cluster
-        if loss.asset.item is not None or not any(amount < 0 for amount in self.ledger.minted.values()):
+        if loss.asset.item is not None or not self._burns:
             return False
-        visits = {visit(frames, at, cluster) for at in loss.frames}
-        for move in self.facts.transfers:
-            share = Asset(move.token)
-            burnt = -self.ledger.minted.get(share, 0)
-            if move.to != ZERO_ADDRESS or burnt <= 0 or share in self.wrapped or share == loss.asset:
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        calls = {visit(frames, at, cluster) for at in loss.frames}
+        lost, priced = self.market.value({loss.asset: loss.amount})
+        for share, owner in {pair for call in calls for pair in self._burns.get(call, ())}:
+            if share == loss.asset or (owner != loss.holder and owner not in cluster):
                 continue
-            if move.from_ not in (*cluster, loss.holder) or visit(frames, move.frame, cluster) not in visits:
-                continue
-            lost, priced = self.market.value({loss.asset: loss.amount})
+            burnt = -self.ledger.minted[share]
             worth, known = self.market.value({share: burnt})
             supply = self.ledger.supply.get(share)
             if priced and known and worth >= CHEAP * lost:

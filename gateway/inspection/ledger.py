@@ -44,11 +44,13 @@ class Ledger:
         """What a holder of a changed asset had before the transaction, where storage or a balance query shows it."""
         return _stocks(self.facts, self.simulation)
 
-    def balance_places(self, token: Address) -> frozenset[bytes]:
-        """Where the mapping of the token's balances lies, as the second half of the preimage of its entries."""
-        return frozenset(
-            place for holding, _, place in _balances(self.net, self.simulation) if holding[1].token == token
-        )
+    @cached_property
+    def balance_places(self) -> Mapping[Address, Set[bytes]]:
+        """Token -> where its mapping of balances lies, as the second half of the preimage of its entries."""
+        places: dict[Address, set[bytes]] = defaultdict(set)
+        for (_, asset), _, place in _balances(self.net, self.simulation):
+            places[asset.token].add(place)
+        return dict(places)
 
     @cached_property
     def supply(self) -> Mapping[Asset, int]:
