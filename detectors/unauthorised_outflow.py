@@ -62,8 +62,9 @@ class UnauthorisedOutflow(Detector):
         if not subject.gained_for_little and not self._emptied(subject):
             return
         for loss in subject.losses:
-            grave = self._is_grave(loss) or self._shook_the_market(subject, loss)
-            if loss.acted and not loss.compensated and grave and subject.unexplained(loss):
+            if not loss.acted or loss.compensated:
+                continue
+            if (self._is_grave(loss) or self._shook_the_market(subject, loss)) and subject.unexplained(loss):
                 if self._is_won(subject, loss) or subject.paid_by_house(loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM

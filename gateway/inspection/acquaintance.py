@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.inspection.consent import Consent
 from gateway.inspection.ledger import Ledger
 from gateway.inspection.memory import Memory, remember
-from gateway.inspection.notes import holds_party, keeps_account
+from gateway.inspection.notes import holds_party
 from gateway.inspection.roles import Roles
 from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
@@ -85,9 +85,9 @@ def _is_old(contract: Address, roles: Roles, consent: Consent, ledger: Ledger | 
         return True
     if roles.cluster.isdisjoint(consent.entries.get(contract, ())):
         return False
-    if ledger is None or not (places := ledger.balance_places(contract)):
+    if ledger is None or not (places := ledger.balance_places.get(contract)):
         return True
-    return keeps_account(consent.simulation.trace, contract, roles.cluster, places, consent.but)
+    return consent.keeps_account(contract, roles.cluster, places)
 
 
 def _is_keyed(slot: int, preimages: Mapping[int, bytes], parties: Set[Address]) -> bool:

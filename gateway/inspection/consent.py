@@ -10,9 +10,9 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import holds_party, matched
+from gateway.inspection.notes import Accounts, holds_party, matched, read_accounts
 from gateway.inspection.proof import proven
-from gateway.model.fold import Kept
+from gateway.model.fold import Kept, parties
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CREATIONS, CallFrame, SimulationResult, Trace
@@ -79,6 +79,19 @@ class Consent:
     def terms(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that are named by what it keeps only as a hash, and was shown whole here."""
         return self._kept.terms
+
+    @cached_property
+    def _accounts(self) -> Accounts:
+        trace = self.simulation.trace
+        return read_accounts(trace, parties(self.transaction.sender, trace.links, trace.logs), self.but)
+
+    def keeps_account(self, token: Address, known: Set[Address], balances: Set[bytes]) -> bool:
+        """True if `token` had an entry for one of `known` that is neither its balance nor an allowance.
+
+        `balances`: where the token's mapping of balances lies, as the second half of the preimage. A token that keeps
+        stakes or rewards of its holders beside their balances knows them as a farm does.
+        """
+        return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
 
     @cached_property
     def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:

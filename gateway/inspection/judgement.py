@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -18,6 +18,7 @@ from gateway.inspection.reentry import Reentry
 from gateway.inspection.visit import visit
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.trace import StorageAccess
 
 CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
@@ -25,6 +26,8 @@ CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
+BURNS_EXAMINED = 64
+"""kinds of burns that are looked at for each call out of the ordering side"""
 MOSTLY = 0.5
 """a part of the loot that must be followed where it was sold"""
 SOLD_OUT = 0.3
@@ -126,21 +129,39 @@ class Judgement(Derived):
                     return True
         return False
 
+    @cached_property
+    def _came(self) -> Mapping[tuple[Address, Asset], int]:
+        """What each account sent to the ordering side."""
+        came: dict[tuple[Address, Asset], int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.to in self.roles.cluster:
+                came[move.from_, Asset(move.token, move.token_id)] += move.amount
+        return came
+
+    @cached_property
+    def _burns(self) -> Mapping[int, Set[tuple[Asset, Address]]]:
+        """Visit -> (token, whose units) of burns there, of tokens that there are fewer of in the end."""
+        shrunk = {asset for asset, amount in self.ledger.minted.items() if amount < 0} - self.wrapped
+        found: dict[int, set[tuple[Asset, Address]]] = defaultdict(set)
+        if shrunk:
+            calls = self.simulation.trace.visits(self.roles.cluster)
+            for move in self.facts.transfers:
+                burnt = found[calls[move.frame]] if move.to == ZERO_ADDRESS and Asset(move.token) in shrunk else None
+                if burnt is not None and len(burnt) < BURNS_EXAMINED:
+                    burnt.add((Asset(move.token), move.from_))
+        return found
+
     def sale_shook(self, asset: Asset, source: Address) -> float:
         """The greatest part of a stock that somebody gave for `asset` when it was sold here; 0.0 if it was not sold.
 
         `source`: who lost it, or its token if it was made. What was given must have come to the ordering side.
         """
-        came: dict[tuple[Address, Asset], int] = defaultdict(int)
-        for move in self.facts.transfers:
-            if move.to in self.roles.cluster:
-                came[move.from_, Asset(move.token, move.token_id)] += move.amount
         shares = [0.0]
         for holder, changes in self.ledger.net.items():
             if holder == source or holder in self.roles.cluster or changes.get(asset, 0) <= 0:
                 continue
             for other, amount in changes.items():
-                if amount < 0 and 2 * came[holder, other] >= -amount:
+                if amount < 0 and 2 * self._came.get((holder, other), 0) >= -amount:
                     shares.append(self.ledger.share_lost(holder, other) or 0.0)
         return max(shares)
 
@@ -155,18 +176,15 @@ class Judgement(Derived):
 
         As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
         """
-        frames, cluster = self.simulation.trace.frames, self.roles.cluster
-        if loss.asset.item is not None or not any(amount < 0 for amount in self.ledger.minted.values()):
+        if loss.asset.item is not None or not self._burns:
             return False
-        visits = {visit(frames, at, cluster) for at in loss.frames}
-        for move in self.facts.transfers:
-            share = Asset(move.token)
-            burnt = -self.ledger.minted.get(share, 0)
-            if move.to != ZERO_ADDRESS or burnt <= 0 or share in self.wrapped or share == loss.asset:
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        calls = {visit(frames, at, cluster) for at in loss.frames}
+        lost, priced = self.market.value({loss.asset: loss.amount})
+        for share, owner in {pair for call in calls for pair in self._burns.get(call, ())}:
+            if share == loss.asset or (owner != loss.holder and owner not in cluster):
                 continue
-            if move.from_ not in (*cluster, loss.holder) or visit(frames, move.frame, cluster) not in visits:
-                continue
-            lost, priced = self.market.value({loss.asset: loss.amount})
+            burnt = -self.ledger.minted[share]
             worth, known = self.market.value({share: burnt})
             supply = self.ledger.supply.get(share)
             if priced and known and worth >= CHEAP * lost:
@@ -270,14 +288,27 @@ class Judgement(Derived):
             return False
         halves = ((key[:32], key[32:]), (key[32:], key[:32]))
         members = [place for word, place in halves if not any(word[:12]) and word[12:] in self.roles.cluster]
-        return any(place in self.ledger.balance_places(token) for place in members)
+        return any(place in self.ledger.balance_places.get(token, ()) for place in members)
 
     def _is_restored(self, found: Reentry) -> bool:
         frames = self.simulation.trace.frames
-        uses = [one for one in self.simulation.trace.accesses_of(frozenset((found.account,))) if one.slot == found.slot]
+        uses = self._history(found.account).get(found.slot, ())
         first = bisect_left(uses, frames[found.outer].entered, key=_SEQUENCE)
         end = bisect_right(uses, frames[found.outer].left, key=_SEQUENCE)
         return first < end and uses[first].previous == uses[end - 1].value
+
+    def _history(self, account: Address) -> Mapping[int, Sequence[StorageAccess]]:
+        """The uses of each slot of `account` that changed, sorted out once."""
+        known = self._histories.get(account)
+        if known is None:
+            known = self._histories[account] = defaultdict(list)
+            for access in self.simulation.trace.accesses_of(frozenset((account,)), changing=True):
+                known[access.slot].append(access)
+        return known
+
+    @cached_property
+    def _histories(self) -> dict[Address, dict[int, list[StorageAccess]]]:
+        return {}
 
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from gateway.model.facts import NATIVE as NATIVE
@@ -44,11 +44,13 @@ class Ledger:
         known = self.facts.stocks
         return stocks(self.facts, self.simulation) if known is None else known
 
-    def balance_places(self, token: Address) -> frozenset[bytes]:
-        """Where the mapping of the token's balances lies, as the second half of the preimage of its entries."""
-        return frozenset(
-            place for holding, _, place in _balances(self.net, self.simulation) if holding[1].token == token
-        )
+    @cached_property
+    def balance_places(self) -> Mapping[Address, Set[bytes]]:
+        """Token -> where its mapping of balances lies, as the second half of the preimage of its entries."""
+        places: dict[Address, set[bytes]] = defaultdict(set)
+        for (_, asset), _, place in _balances(self.net, self.simulation):
+            places[asset.token].add(place)
+        return dict(places)
 
     @cached_property
     def supply(self) -> Mapping[Asset, int]:

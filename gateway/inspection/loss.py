@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from gateway.inspection.consent import Bond, Consent, path
 from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
-from gateway.inspection.notes import keeps_account
 from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
@@ -238,9 +237,7 @@ class _Tracer:
 
         An account that the ordering side opened lately does not count where such records are left out.
         """
-        known = keeps_account(
-            self.consent.simulation.trace, token, parties, self.ledger.balance_places(token), self.consent.but
-        )
+        known = self.consent.keeps_account(token, parties, self.ledger.balance_places.get(token, frozenset()))
         return (Bond.ENTRY,) if known else ()
 
     def _without_own_words(

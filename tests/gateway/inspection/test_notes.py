@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.inspection.notes import holds_party, keeps_account, matched
-from tests.makers import ENTRY, SENDER, Tape, account, word
+from gateway.inspection.consent import gather
+from gateway.inspection.notes import holds_party, matched
+from tests.makers import ENTRY, SENDER, TRANSACTION, Tape, account, word
 
 TOKEN, OTHER = account(30), account(31)
 BALANCES = frozenset({word(0)})
@@ -14,10 +15,10 @@ def test_an_account_is_an_entry_beside_the_balance(position: int, kept: bool) ->
     tape = Tape()
     with tape.call(ENTRY), tape.call(TOKEN):
         tape.read(TOKEN, tape.entry(ENTRY, position), 7)
-    trace = tape.result().trace
-    assert keeps_account(trace, TOKEN, {ENTRY}, BALANCES, frozenset()) is kept
-    assert not keeps_account(trace, TOKEN, {OTHER}, BALANCES, frozenset())
-    assert not keeps_account(trace, OTHER, {ENTRY}, BALANCES, frozenset())
+    consent = gather(TRANSACTION, tape.result())
+    assert consent.keeps_account(TOKEN, {ENTRY}, BALANCES) is kept
+    assert not consent.keeps_account(TOKEN, {OTHER}, BALANCES)
+    assert not consent.keeps_account(OTHER, {ENTRY}, BALANCES)
 
 
 def test_neither_an_allowance_nor_an_empty_entry_nor_one_written_lately_is_an_account() -> None:
@@ -26,8 +27,8 @@ def test_neither_an_allowance_nor_an_empty_entry_nor_one_written_lately_is_an_ac
         tape.read(TOKEN, tape.allowance(OTHER, ENTRY), 7)
         tape.read(TOKEN, tape.entry(ENTRY, 4), 0)
         tape.read(TOKEN, tape.entry(ENTRY, 5), 9)
-    trace = tape.result().trace
-    assert not keeps_account(trace, TOKEN, {ENTRY}, BALANCES, {(TOKEN, tape.entry(ENTRY, 5))})
+    consent = gather(TRANSACTION, tape.result(), frozenset({(TOKEN, tape.entry(ENTRY, 5))}))
+    assert not consent.keeps_account(TOKEN, {ENTRY}, BALANCES)
 
 
 def test_a_word_may_hold_an_address_beside_other_fields() -> None:
