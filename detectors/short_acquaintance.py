@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
+from gateway.plugin import (
+    NATIVE,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Loss,
+    Need,
+    Severity,
+    describe_loss,
+)
 
 GRAVE_SHARE = 0.05
 """part of the holder's stock from which on a loss is no ordinary payment"""
@@ -23,7 +34,8 @@ class ShortAcquaintance(Detector):
     Some attacks take two steps: the first makes the contract keep an entry for the attacker, or name it as owner,
     by a stake of nothing, a forged deposit, an unguarded setter; the second, minutes later, withdraws on the strength
     of that entry. Records that the sender had written lately are therefore weighed against what it gave since then:
-    who deposited a thousand may withdraw a thousand and some reward, but not the savings of everybody.
+    who deposited a thousand may withdraw a thousand and some reward, but not the savings of everybody. Memory reaches
+    back half an hour, and a day for an account that was written down while nothing was paid.
     """
 
     id = "short-acquaintance"
@@ -66,7 +78,20 @@ class ShortAcquaintance(Detector):
             return True
         brought, _ = subject.market.value(gained)
         lost, complete = subject.market.value({loss.asset: loss.amount})
-        return complete and lost > 0.0 and brought >= SOLD * lost
+        return (complete and lost > 0.0 and brought >= SOLD * lost) or self._is_sold(subject, loss)
+
+    def _is_sold(self, subject: Inspection, loss: Loss) -> bool:
+        """True if the loot went to a buyer, at whatever price, and the sender keeps a good part of what he paid."""
+        return any(
+            2 * changes.get(loss.asset, 0) >= loss.amount
+            and any(
+                subject.gained_since_met.get(NATIVE if asset in subject.wrapped else asset, 0) >= SOLD * -amount
+                for asset, amount in changes.items()
+                if amount < 0
+            )
+            for holder, changes in subject.ledger.net.items()
+            if holder not in subject.roles.cluster
+        )
 
     def _is_gift(self, subject: Inspection) -> bool:
         if not subject.gave_since_met:

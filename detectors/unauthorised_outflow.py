@@ -20,6 +20,8 @@ from gateway.plugin import (
 
 GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
+SMALL_SHARE = 0.002
+"""the same where the loot was sold at once, and took a grave part of what the buying pool held"""
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 RUINED_SHARE = 0.2
@@ -36,7 +38,8 @@ class UnauthorisedOutflow(Detector):
     ordering side to the payment no contract had the caller as owner, kept an entry for it, checked a signature or
     names it in its code; the receiver is not one that was fixed beforehand; the ordering side ends with more and
     gave nothing worth mentioning. That is the shape of missing access control, of forged proofs, of broken
-    accounting and of re-entrancy alike: whoever asked was paid.
+    accounting and of re-entrancy alike: whoever asked was paid. A smaller part counts if its sale, in the same
+    transaction, took a good part of what the buying pool held.
     """
 
     id = "unauthorised-outflow"
@@ -59,7 +62,8 @@ class UnauthorisedOutflow(Detector):
         if not subject.gained_for_little and not self._emptied(subject):
             return
         for loss in subject.losses:
-            if loss.acted and not loss.compensated and self._is_grave(loss) and subject.unexplained(loss):
+            grave = self._is_grave(loss) or self._shook_the_market(subject, loss)
+            if loss.acted and not loss.compensated and grave and subject.unexplained(loss):
                 if self._is_won(subject, loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
@@ -76,6 +80,12 @@ class UnauthorisedOutflow(Detector):
     def _is_won(self, subject: Inspection, loss: Loss) -> bool:
         """A house that paid a bet at once, and can pay many more, lost what it put at stake."""
         return loss.asset == NATIVE and (loss.share or 0.0) < RUINED_SHARE and loss.holder in subject.wagers
+
+    def _shook_the_market(self, subject: Inspection, loss: Loss) -> bool:
+        """A small part of a large stock was enough to move the pool that it was sold into, and nothing was paid."""
+        if loss.asset.item is not None or loss.asset == NATIVE or (loss.share or 0.0) < SMALL_SHARE:
+            return False
+        return subject.consideration == 0.0 and subject.sale_shook(loss.asset, loss.holder) >= GRAVE_SHARE
 
     def _emptied(self, subject: Inspection) -> bool:
         """Several contracts that did not know the caller are left with nothing: no price explains that."""

@@ -9,7 +9,12 @@ from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspe
 
 GRAVE_SHARE = 0.02
 """part of the supply before; honest claims that we measured add at most 0.6 %"""
+SMALL_SHARE = 0.002
+"""the same where new units were sold at once, for a good part of what the buying pool held"""
+SOLD_SHARE = 0.1
 ABSURD_SHARE = 100.0
+STRANGE_SHARE = 20.0
+"""the same where somebody ordered it whom the token or one that mints for it had not known"""
 ALIKE = 0.5
 CRUMBS = 1000
 """units; what holds less backs nothing yet"""
@@ -23,7 +28,8 @@ class UnbackedMint(Detector):
     A mint function without a guard, an overflow, a reward formula that was fed a borrowed balance, a bridge that
     believed a forged message: the supply grows by a good part, no contract on the way takes anything in for it,
     none of them knew the caller, and the new units end with the ordering side or are sold at once. A mint that
-    multiplies an established supply a hundredfold is grave whoever ordered it, for it robs every holder.
+    multiplies an established supply a hundredfold is grave whoever ordered it, for it robs every holder; twentyfold
+    is enough where a stranger ordered it. A smaller one is grave if its sale took a good part of what a pool held.
     """
 
     id = "unbacked-mint"
@@ -63,14 +69,20 @@ class UnbackedMint(Detector):
                 )
 
     def _is_unbacked(self, subject: Inspection, issue: Loss) -> bool:
-        grave = issue.share is not None and issue.share >= GRAVE_SHARE
-        return grave and subject.gained_for_little and not (issue.compensated or issue.agreed or issue.signed)
+        share = issue.share or 0.0
+        sold = share >= SMALL_SHARE and subject.sale_shook(issue.asset, issue.asset.token) >= SOLD_SHARE
+        return (
+            (share >= GRAVE_SHARE or sold)
+            and subject.gained_for_little
+            and not (issue.compensated or issue.agreed or issue.signed)
+        )
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
-        if not established or issue.share is None or issue.share < ABSURD_SHARE:
+        strange = not (issue.agreed or issue.signed)
+        if not established or (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
             return False
-        return not (issue.compensated and self._in_proportion(subject, issue.share, issue.asset.token))
+        return not (issue.compensated and self._in_proportion(subject, issue.share or 0.0, issue.asset.token))
 
     def _in_proportion(self, subject: Inspection, share: float, token: Address) -> bool:
         """True if what backs the token grew about as much as its supply: a young vault took a large deposit."""

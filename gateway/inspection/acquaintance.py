@@ -38,7 +38,8 @@ def learn(
     memory = remember(memory, transaction, simulation)
     if not simulation.succeeded:
         return memory
-    met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted})
+    own = {transaction.sender, transaction.to, *memory.created}
+    met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted}, own)
     acquainted = memory.acquainted
     if len(acquainted) + len(met) <= SLOTS_LIMIT:
         acquainted |= met
@@ -52,13 +53,18 @@ def learn(
 
 
 def _met(
-    simulation: SimulationResult, roles: Roles, consent: Consent, ledger: Ledger | None, lately: Set[Address]
+    simulation: SimulationResult,
+    roles: Roles,
+    consent: Consent,
+    ledger: Ledger | None,
+    lately: Set[Address],
+    own: Set[Address | None],
 ) -> frozenset[tuple[Address, int]]:
     preimages = simulation.trace.preimages or {}
     found: set[tuple[Address, int]] = set()
     examined = 0
     for contract, diff in simulation.state_diff.items():
-        if contract in roles.cluster or (contract not in lately and _is_old(contract, roles, consent, ledger)):
+        if contract in own or (contract not in lately and _is_old(contract, roles, consent, ledger)):
             continue
         for slot, (before, after) in diff.storage.items():
             examined += 1

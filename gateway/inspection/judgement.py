@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -101,6 +102,24 @@ class Judgement(Derived):
                 if amount < 0 and self.roles.gained.get(kind, 0) >= MOSTLY * -amount:
                     return True
         return False
+
+    def sale_shook(self, asset: Asset, source: Address) -> float:
+        """The greatest part of a stock that somebody gave for `asset` when it was sold here; 0.0 if it was not sold.
+
+        `source`: who lost it, or its token if it was made. What was given must have come to the ordering side.
+        """
+        came: dict[tuple[Address, Asset], int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.to in self.roles.cluster:
+                came[move.from_, Asset(move.token, move.token_id)] += move.amount
+        shares = [0.0]
+        for holder, changes in self.ledger.net.items():
+            if holder == source or holder in self.roles.cluster or changes.get(asset, 0) <= 0:
+                continue
+            for other, amount in changes.items():
+                if amount < 0 and 2 * came[holder, other] >= -amount:
+                    shares.append(self.ledger.share_lost(holder, other) or 0.0)
+        return max(shares)
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""

@@ -220,7 +220,8 @@ class _Tracer:
             bonds = self.consent.bonds(
                 account, parties, before=move.sequence, entries=account not in self.tokens
             ) or self._helper_bonds(account, first, outer, parties, move)
-            if not bonds and move.from_ == account and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
+            own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
+            if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
                 bonds = self._account_bonds(account, parties)
             links.append(bonds)
             outer.add(account)

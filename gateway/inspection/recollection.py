@@ -18,8 +18,13 @@ from gateway.model.transaction import Transaction
 
 LIFETIME = 1800.0
 """seconds after which everything is forgotten that was not renewed"""
+LASTING = 86_400.0
+"""the same for whoever had a contract write down an account while nothing moved, until it gives something: what is
+staged may be used late, and who pays later may have paid for it"""
+LASTING_KEYS = 10_000
+"""such senders and fresh contracts remembered beside the others; the first to come are the first to be forgotten"""
 KEYS = 10_000
-"""senders and fresh contracts remembered; who was silent longest is forgotten first"""
+"""other senders and fresh contracts remembered; who was silent longest is forgotten first"""
 VICTIMS = 10_000
 """(holder, token) pairs remembered"""
 TRANSACTIONS = 64
@@ -76,6 +81,7 @@ class Recollection:
         """`clock`: seconds since 1970, the same for all replicas."""
         self._clock = clock
         self._known: OrderedDict[Address, _Known] = OrderedDict()
+        self._lasting: OrderedDict[Address, None] = OrderedDict()
         self._victims: OrderedDict[tuple[Address, Address], OrderedDict[Hash32, _Slice]] = OrderedDict()
         self._holders: dict[Address, set[Address]] = {}
 
@@ -96,7 +102,8 @@ class Recollection:
         """Remember what `transaction` left at `at`; telling it twice changes nothing."""
         now = self._clock()
         at = now if at is None else at
-        if at + LIFETIME < now:
+        lifetime = LASTING if _staged(effects) else LIFETIME
+        if at + lifetime < now:
             return
         fresh = self._known.get(to) if to is not None else None
         if fresh is not None and fresh.creator is not None:
@@ -104,18 +111,22 @@ class Recollection:
         else:
             fresh = None
         if effects.added != EMPTY_MEMORY:
-            self._at(sender, at).add(transaction, effects.added)
+            self._at(sender, at, lifetime).add(transaction, effects.added)
             if fresh is not None:
-                fresh.until = max(fresh.until, at + LIFETIME)
+                fresh.until = max(fresh.until, at + lifetime)
                 fresh.add(transaction, effects.added)
             for contract in effects.added.created[:CREATED_KEYS]:
-                known = self._at(contract, at)
+                known = self._at(contract, at, lifetime)
                 known.creator = known.creator or sender
                 known.add(transaction, effects.added)
+            if any(amount < 0 for amount in effects.added.dealt.values()):
+                self._settle(sender, at)
+                if to is not None and fresh is not None:
+                    self._settle(to, at)
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
-        while len(self._known) > KEYS:
-            self._known.popitem(last=False)
+        while len(self._known) - len(self._lasting) > KEYS:
+            self._forget_one(now)
         while len(self._victims) > VICTIMS:
             self._drop_victim(next(iter(self._victims)))
 
@@ -124,13 +135,33 @@ class Recollection:
         """(senders and fresh contracts, victims) remembered."""
         return len(self._known), len(self._victims)
 
-    def _at(self, key: Address, at: float) -> _Known:
+    def _at(self, key: Address, at: float, lifetime: float) -> _Known:
         known = self._known.get(key)
         if known is None or known.until < self._clock():
             known = self._known[key] = _Known(at)
-        known.until = max(known.until, at + LIFETIME)
+        known.until = max(known.until, at + lifetime)
         self._known.move_to_end(key)
+        if lifetime == LASTING:
+            self._lasting[key] = None
+            if len(self._lasting) > LASTING_KEYS:
+                self._lasting.popitem(last=False)
         return known
+
+    def _settle(self, key: Address, at: float) -> None:
+        """Who was remembered for long has given something: from here on the common lifetime holds."""
+        if key in self._lasting:
+            del self._lasting[key]
+            known = self._known[key]
+            known.until = min(known.until, at + LIFETIME)
+
+    def _forget_one(self, now: float) -> None:
+        """Forget who was silent longest, but let those pass who are remembered for long and still live."""
+        key, known = next(iter(self._known.items()))
+        if key in self._lasting and known.until >= now:
+            self._known.move_to_end(key)
+            return
+        del self._known[key]
+        self._lasting.pop(key, None)
 
     def _memory(self, transaction: Transaction, now: float) -> Memory:
         own = self._living(transaction.sender, now)
@@ -197,6 +228,11 @@ class Recollection:
         tokens.discard(key[1])
         if not tokens:
             del self._holders[key[0]]
+
+
+def _staged(effects: Effects) -> bool:
+    """True if contracts got to know the sender while nothing moved."""
+    return bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
 
 
 def _touched(simulation: SimulationResult) -> Iterable[Address]:

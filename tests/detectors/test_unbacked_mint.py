@@ -4,7 +4,9 @@ import pytest
 
 from detectors.unbacked_mint import UnbackedMint
 from gateway.model.finding import Severity
+from gateway.model.primitive import ZERO_ADDRESS
 from tests.detectors.acts import act, findings, first_held
+from tests.makers import ENTRY, Tape, account
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,28 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
     assert findings(twin, UnbackedMint.id) == []
     assert not act(twin).held
+
+
+TOKEN, POOL, MONEY = (account(number) for number in range(10, 13))
+
+
+@pytest.mark.parametrize(
+    ("made", "proceeds", "stake", "held"),
+    [(5, 200, 0, True), (5, 50, 0, False), (1, 200, 0, False), (5, 200, 7, False), (30, 50, 0, True)],
+    ids=["sold for much", "sold for little", "next to nothing", "made for a stake", "much"],
+)
+def test_a_small_mint_counts_if_its_sale_moved_the_buyer(made: int, proceeds: int, stake: int, held: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(TOKEN):
+            if stake:
+                tape.read(TOKEN, tape.entry(ENTRY, 6), stake)
+            tape.write(TOKEN, 2, 1000, 1000 + made)
+            tape.write(TOKEN, tape.entry(ENTRY), 0, made)
+            tape.transfer(TOKEN, ZERO_ADDRESS, ENTRY, made)
+        with tape.call(POOL):
+            with tape.call(TOKEN):
+                tape.move(TOKEN, ENTRY, POOL, made, had=made, has=50)
+            with tape.call(MONEY):
+                tape.move(MONEY, POOL, ENTRY, proceeds, had=1000)
+    assert bool(list(UnbackedMint().inspect(tape.subject()))) is held

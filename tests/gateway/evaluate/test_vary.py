@@ -27,8 +27,6 @@ EVERY = 9
 LARGEST = 300_000
 """bytes of a case file; larger ones take too long here"""
 
-GAPS = frozenset({"after a gift"})
-"""guises that still help an attacker: a gift of an unknown coin to a bystander counts as payment"""
 OPEN = frozenset({"2022-04-Rari_exp"})
 """cases whose detector does not yet see through a wrapper"""
 
@@ -67,7 +65,7 @@ def test_an_attack_in_another_guise_is_judged_the_same(path: Path) -> None:
     rows = compare(path)
     assert {row.variation for row in rows} == set(STRIKES)
     assert sum(not row.unfit for row in rows) >= 8
-    lost = {row.variation for row in rows if row.changed and row.held_before} - GAPS
+    lost = {row.variation for row in rows if row.changed and row.held_before}
     assert lost == set() or rows[0].act in OPEN
 
 

@@ -66,3 +66,49 @@ def test_a_failed_step_leaves_nothing() -> None:
     with tape.call(ENTRY):
         pass
     assert tape.subject().after == EMPTY_MEMORY
+
+
+POOL, MONEY = account(12), account(13)
+
+
+def leave_and_sell(memory: Memory, proceeds: int, kept: int) -> list[Finding]:
+    """The vault pays 900 of 1000, a pool takes them for `proceeds` of its money, of which `kept` remain."""
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(VAULT):
+            tape.read(VAULT, tape.entry(ENTRY, 5), 10**30)
+            with tape.call(TOKEN):
+                tape.move(TOKEN, VAULT, ENTRY, 900, had=1000)
+        with tape.call(POOL):
+            with tape.call(TOKEN):
+                tape.move(TOKEN, ENTRY, POOL, 900, had=900)
+            with tape.call(MONEY):
+                tape.move(MONEY, POOL, ENTRY, proceeds, had=10_000)
+        if kept < proceeds:
+            with tape.call(MONEY):
+                tape.move(MONEY, ENTRY, account(14), proceeds - kept, had=proceeds)
+            with tape.call(account(14)):
+                pass
+    (detector,) = [one for one in load().detectors if one.id == "short-acquaintance"]
+    return list(detector.inspect(tape.subject(memory)))
+
+
+def test_loot_that_was_sold_is_followed_to_the_proceeds() -> None:
+    (finding,) = leave_and_sell(enter(0), 500, 500)
+    assert finding.victim == VAULT
+    assert leave_and_sell(enter(0), 500, 100) == []
+
+
+def test_a_contract_that_looked_like_a_servant_is_an_acquaintance_too() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(VAULT):
+        tape.read(VAULT, 0, int.from_bytes(ENTRY, "big"))
+    assert tape.subject().after.acquainted == frozenset()
+    lent = Tape()
+    with lent.call(ENTRY), lent.call(POOL):
+        with lent.call(TOKEN):
+            lent.move(TOKEN, POOL, VAULT, 10, had=1000)
+        with lent.call(VAULT):
+            lent.write(VAULT, lent.entry(ENTRY, 5), 0, 10)
+    subject = lent.subject()
+    assert (VAULT, lent.entry(ENTRY, 5)) in subject.after.acquainted

@@ -1,4 +1,4 @@
-from gateway.model.primitive import Address
+from gateway.model.primitive import ZERO_ADDRESS, Address
 from tests.makers import ENTRY, SENDER, Tape, account
 
 TOKEN, VAULT, FIXED = account(10), account(11), account(12)
@@ -47,3 +47,56 @@ def test_an_allowance_is_spent_without_the_holder() -> None:
     (loss,) = tape.subject().losses
     assert not loss.acted
     assert tape.subject().unexplained(loss)
+
+
+def test_a_token_that_pays_from_its_own_stock_loses_it() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.move(TOKEN, TOKEN, ENTRY, 900, had=1000)
+    (loss,) = tape.subject().losses
+    assert (loss.holder, loss.share, loss.agreed) == (TOKEN, 0.9, False)
+    assert tape.subject().unexplained(loss)
+
+
+def test_a_token_that_keeps_an_account_for_the_caller_owes_it() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.write(TOKEN, tape.entry(ENTRY, 5), 900, 0)
+        tape.move(TOKEN, TOKEN, ENTRY, 900, had=1000)
+    (loss,) = tape.subject().losses
+    assert loss.agreed
+
+
+def test_a_token_that_pays_coin_is_no_wrapper_of_it() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.transfer(TOKEN, ENTRY, ZERO_ADDRESS, 5)
+        with tape.call(ENTRY, value=700):
+            pass
+    tape.balance(TOKEN, 1000, 300)
+    assert [loss.holder for loss in tape.subject().losses] == [TOKEN]
+
+
+def redeemed(shares: int, of: int, paid: int, *, minted: int = 0) -> Tape:
+    """The vault burns shares of the caller and pays out of a stock of 1000."""
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(VAULT):
+        tape.write(VAULT, 2, of, of + minted - shares)
+        if minted:
+            tape.transfer(VAULT, ZERO_ADDRESS, ENTRY, minted)
+        tape.transfer(VAULT, ENTRY, ZERO_ADDRESS, shares)
+        with tape.call(TOKEN):
+            tape.move(TOKEN, VAULT, ENTRY, paid, had=1000)
+    return tape
+
+
+def test_shares_that_are_burnt_in_proportion_explain_a_payment() -> None:
+    fair = redeemed(300, 1000, 310).subject()
+    assert not fair.unexplained(fair.losses[0])
+    greedy = redeemed(300, 1000, 700).subject()
+    assert greedy.unexplained(greedy.losses[0])
+
+
+def test_shares_that_were_made_here_explain_nothing() -> None:
+    subject = redeemed(300, 1000, 310, minted=300).subject()
+    assert subject.unexplained(subject.losses[0])

@@ -6,13 +6,24 @@ import pytest
 
 from gateway.inspection.effects import Effects, Taking, difference, joined
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.recollection import ALLIES, KEYS, LIFETIME, TRANSACTIONS, VICTIMS, Past, Recollection
+from gateway.inspection.recollection import (
+    ALLIES,
+    KEYS,
+    LASTING,
+    LASTING_KEYS,
+    LIFETIME,
+    TRANSACTIONS,
+    VICTIMS,
+    Past,
+    Recollection,
+)
 from gateway.model.primitive import Address, Hash32
 from gateway.model.transaction import Transaction
 from tests.makers import TRANSACTION, Tape, account
 
 SENDER, OTHER, FRESH, PUBLIC, VAULT, TOKEN = (account(number) for number in range(11, 17))
 MADE = Effects(Memory(created=(FRESH,)))
+FREE = Effects(Memory(acquainted=frozenset({(VAULT, 9)})))
 STAGED = Effects(Memory(acquainted=frozenset({(VAULT, 7)}), dealt={(TOKEN, None): -5}))
 
 
@@ -150,3 +161,37 @@ def test_a_difference_brings_back_what_was_taken_away() -> None:
     )
     assert joined(before, difference(before, after)) == after
     assert difference(after, after) == EMPTY_MEMORY
+
+
+def test_what_is_staged_without_anything_moving_is_remembered_for_a_day(kept: Recollection, clock: Clock) -> None:
+    keep(kept, 1, FREE)
+    clock.now += LASTING - 1
+    assert kept.before(sent(2)).memory.acquainted == FREE.added.acquainted
+    clock.now += 2
+    assert kept.before(sent(2)).memory == EMPTY_MEMORY
+
+
+def test_a_stage_that_is_told_late_is_still_kept(kept: Recollection, clock: Clock) -> None:
+    kept.keep(hash_of(1), SENDER, PUBLIC, FREE, at=clock.now - 2 * LIFETIME)
+    assert kept.before(sent(2)).memory.acquainted
+
+
+def test_who_gives_something_later_is_remembered_no_longer_than_others(kept: Recollection, clock: Clock) -> None:
+    keep(kept, 1, FREE)
+    clock.now += 2 * LIFETIME
+    keep(kept, 2, STAGED)
+    assert len(kept.before(sent(3)).memory.acquainted) == 2
+    clock.now += LIFETIME + 1
+    assert kept.before(sent(3)).memory == EMPTY_MEMORY
+
+
+def test_stages_stand_beside_the_others_and_are_bounded_too(kept: Recollection) -> None:
+    keep(kept, 0, FREE)
+    for number in range(1, KEYS + 10):
+        keep(kept, number, STAGED, sender=account(1000 + number))
+    assert kept.before(sent(1)).memory.acquainted == FREE.added.acquainted
+    for number in range(KEYS + 10, KEYS + LASTING_KEYS + 10):
+        keep(kept, number, FREE, sender=account(1000 + number))
+    assert kept.size[0] <= KEYS + LASTING_KEYS
+    keep(kept, 1, STAGED, sender=account(7))
+    assert kept.size[0] <= KEYS + LASTING_KEYS
