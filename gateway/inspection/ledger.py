@@ -46,9 +46,14 @@ class Ledger:
 
     def balance_places(self, token: Address) -> frozenset[bytes]:
         """Where the mapping of the token's balances lies, as the second half of the preimage of its entries."""
-        return frozenset(
-            place for holding, _, place in _balances(self.net, self.simulation) if holding[1].token == token
-        )
+        return frozenset(self._places.get(token, ()))
+
+    @cached_property
+    def _places(self) -> Mapping[Address, set[bytes]]:
+        found: dict[Address, set[bytes]] = defaultdict(set)
+        for holding, _, place in _balances(self.net, self.simulation):
+            found[holding[1].token].add(place)
+        return found
 
     @cached_property
     def supply(self) -> Mapping[Asset, int]:
