@@ -54,10 +54,12 @@ from gateway.proxy.turns import Turns
 from gateway.proxy.websocket import SocketLimits, Sockets
 from gateway.settings import RpcSettings, Settings
 from gateway.store.audit_writer import AuditWriter
+from gateway.store.expiring import ExpiryWarnings
 from gateway.store.notices import Notices
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer
+from gateway.tasks.expiring import Expiring
 from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
@@ -344,6 +346,9 @@ def _watch(base: _Base) -> None:
     if base.settings.notify.enabled:
         notifier = Notifier(Notices(stores.database), base.settings.notify.dashboard_url)
         base.supervisor.start("notifier", notifier.run)
+        warnings = ExpiryWarnings(stores.database, now=lambda: datetime.now(UTC))
+        expiring = Expiring(warnings, timedelta(seconds=base.settings.notify.expiring))
+        base.supervisor.start("expiring", expiring.run)
     base.supervisor.start("heartbeat", lambda: base.observation.run(stores.heartbeats))
     base.supervisor.start("queue-ping", lambda: readiness.watch("queue", stores.queue.ping))
 
