@@ -8,7 +8,7 @@ use revm::context_interface::JournalTr;
 use revm::{ExecuteEvm, MainBuilder};
 
 use crate::evm::{Run, execute};
-use crate::world::Source;
+use crate::source::Source;
 
 /// Time of each of `times` runs, with everything recorded (`traced`) or on bare revm; the first is not counted.
 ///

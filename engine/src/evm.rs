@@ -12,11 +12,13 @@ use revm::handler::{EthFrame, Handler, MainnetHandler};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::primitives::{Address, Bytes, TxKind, U256};
 
-use crate::diff::{AccountChange, changes};
-use crate::recorder::{Kind, Limits, Recorder};
+use crate::change::AccountChange;
+use crate::diff::changes;
+use crate::frame::Kind;
+use crate::recorder::{Limits, Recorder};
+use crate::source::{Source, Wanted};
 use crate::traced::Traced;
 use crate::word;
-use crate::world::{Source, Wanted};
 
 /// What a run left behind.
 #[derive(Debug)]

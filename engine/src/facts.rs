@@ -4,64 +4,51 @@ use std::cell::OnceCell;
 
 use revm::primitives::{Address, AddressMap, B256, HashSet, Log, U256};
 
-use crate::diff::AccountChange;
+use crate::change::AccountChange;
+use crate::frame::{Event, Frame, Kind};
+use crate::movement::{Standard, Transfer};
 use crate::net::{Change, net};
-use crate::recorder::{Event, Frame, Kind, Recorder};
+use crate::recorder::Recorder;
 use crate::topic::{self, Shape};
-
-/// Which interface a movement spoke; the order is that of the Python side's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Standard {
-    Native,
-    Erc20,
-    Erc721,
-    Erc1155,
-    Erc777,
-}
-
-/// One movement that stood.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Transfer {
-    pub sequence: u32,
-    pub frame: u32,
-    pub standard: Standard,
-    pub token: Address,
-    pub from: Address,
-    pub to: Address,
-    pub amount: U256,
-    pub item: Option<U256>,
-}
 
 /// One allowance that was set; no amount for all tokens.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct Approval {
+    /// When.
     pub sequence: u32,
+    /// In which frame.
     pub frame: u32,
+    /// Of which token.
     pub token: Address,
+    /// Who permits.
     pub owner: Address,
+    /// Whom.
     pub spender: Address,
+    /// How much; None for all.
     pub amount: Option<U256>,
 }
 
 /// A pool's reserves: as its storage held them, and as announced last.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct Reserves {
+    /// The pair.
     pub pool: Address,
+    /// As its storage held them; None if no changed slot did.
     pub before: Option<(U256, U256)>,
+    /// As announced last; None if that was malformed.
     pub after: Option<(U256, U256)>,
 }
 
 /// All of it.
 #[derive(Debug)]
-#[allow(missing_docs)]
 pub struct Facts {
+    /// In order.
     pub transfers: Vec<Transfer>,
+    /// In order.
     pub approvals: Vec<Approval>,
+    /// What the transfers come to.
     pub net: Vec<Change>,
+    /// In the order of the first announcement.
     pub reserves: Vec<Reserves>,
 }
 

@@ -10,7 +10,7 @@ use revm::interpreter::{Instruction, InstructionContext, InstructionExecResult, 
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, B256, U256};
 
-use crate::traced::Host;
+use crate::host::Host;
 
 type Entry = fn(Step<'_>) -> InstructionExecResult;
 type Step<'a> = InstructionContext<'a, Host, EthInterpreter>;

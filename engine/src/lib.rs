@@ -3,14 +3,18 @@
 //! The Python side sees `World`, `Outcome`, `Wanted`, `Words` and `decode`; everything else stays here.
 
 mod bare;
+mod change;
 mod convert;
 mod decode;
 mod diff;
 mod evm;
 mod facts;
+mod frame;
+mod host;
 mod input;
 mod instruction;
 mod kept;
+mod movement;
 mod net;
 mod outcome;
 mod overlap;
@@ -19,6 +23,7 @@ mod record;
 mod recorder;
 mod row;
 mod slot;
+mod source;
 mod spec;
 mod stock;
 mod survey;
@@ -35,7 +40,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn stopgate_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("ENVIRONMENT", recorder::ENVIRONMENT.to_vec())?;
+    module.add("ENVIRONMENT", frame::ENVIRONMENT.to_vec())?;
     module.add("Refused", module.py().get_type::<python::Refused>())?;
     module.add("Broken", module.py().get_type::<python::Broken>())?;
     module.add_function(wrap_pyfunction!(decode::decode_python, module)?)?;

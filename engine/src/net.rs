@@ -3,7 +3,7 @@
 use revm::primitives::ruint::Uint;
 use revm::primitives::{Address, HashMap, U256};
 
-use crate::facts::Transfer;
+use crate::movement::Transfer;
 
 /// Fifty thousand words added up fit with room to spare.
 pub type Sum = Uint<320, 5>;
@@ -13,11 +13,14 @@ pub type Asset = (Address, Option<U256>);
 
 /// What one holder gained (or lost) of one asset; never nothing.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct Change {
+    /// Who.
     pub holder: Address,
+    /// Of what.
     pub asset: Asset,
+    /// True if the holder has less.
     pub lost: bool,
+    /// How much.
     pub amount: Sum,
 }
 

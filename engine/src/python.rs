@@ -18,6 +18,7 @@ use crate::convert::{bytes, int};
 use crate::evm::{Ending, Run, execute};
 use crate::input::{flag, to_address, to_block, to_hash, to_limits, to_transaction, to_word};
 use crate::outcome::Outcome;
+use crate::source;
 use crate::world;
 
 create_exception!(stopgate_engine, Refused, PyException, "A node would refuse the transaction: (reason, detail).");
@@ -76,7 +77,7 @@ impl World {
         limits: &Bound<'_, PyAny>,
         checks: &Bound<'_, PyAny>,
         p256: bool,
-    ) -> PyResult<(Run, world::Source)> {
+    ) -> PyResult<(Run, source::Source)> {
         let (block_env, mut cfg, hashes) = self.blocks.get(block, || to_block(block))?;
         let tx = to_transaction(transaction)?;
         cfg.disable_nonce_check = !flag(checks, "nonce")?;
@@ -86,10 +87,10 @@ impl World {
         cfg.disable_fee_charge = grant_value;
         cfg.disable_base_fee = grant_value;
         let run = Run { tx, block: block_env, p256, limits: to_limits(limits)?, grant_value, cfg };
-        let source = world::Source {
+        let source = source::Source {
             view: self.lock().view(),
             complete: self.complete,
-            wanted: world::Wanted::default(),
+            wanted: source::Wanted::default(),
             floor: None,
             clears_empty: run.cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
             hashes,
@@ -164,7 +165,7 @@ impl World {
         code: Option<(Vec<u8>, Vec<u8>)>,
         storage: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let mut change = crate::diff::AccountChange { address: to_address(address)?, nonce, ..Default::default() };
+        let mut change = crate::change::AccountChange { address: to_address(address)?, nonce, ..Default::default() };
         if let Some(pair) = balance {
             change.balance = Some((to_word(&pair.get_item(0)?)?, to_word(&pair.get_item(1)?)?));
         }
@@ -234,7 +235,7 @@ impl World {
 }
 
 impl Wanted {
-    fn from_rust(py: Python<'_>, wanted: world::Wanted) -> PyResult<Self> {
+    fn from_rust(py: Python<'_>, wanted: source::Wanted) -> PyResult<Self> {
         let slots = wanted
             .slots
             .iter()

@@ -6,9 +6,10 @@ use revm::bytecode::Bytecode;
 use revm::primitives::map::AddressSet;
 use revm::primitives::{B256, HashSet};
 
+use crate::change::AccountChange;
 use crate::convert::{Maker, Words, bytes, int, revert_reason};
-use crate::diff::AccountChange;
-use crate::recorder::{Access, Event, Frame, Recorder};
+use crate::frame::{Access, Event, Frame};
+use crate::recorder::Recorder;
 use crate::row::Rows;
 use crate::slot::SSTORE;
 

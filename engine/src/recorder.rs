@@ -3,100 +3,26 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use revm::bytecode::Bytecode;
 use revm::interpreter::InstructionResult;
 use revm::primitives::{Address, B256, Bytes, Log, U256};
+
+use crate::frame::{Access, Event, Frame, Kind};
 
 /// Loop iterations between two looks at the clock.
 const TICKS: u32 = 1_024;
 
-/// How a frame was entered. The order is that of the Python side's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Call,
-    StaticCall,
-    DelegateCall,
-    CallCode,
-    Create,
-    Create2,
-    SelfDestruct,
-}
-
-/// Opcodes that read the block environment, in the order of `Frame::environment`.
-pub const ENVIRONMENT: [&str; 11] = [
-    "TIMESTAMP",
-    "NUMBER",
-    "COINBASE",
-    "PREVRANDAO",
-    "BASEFEE",
-    "GASPRICE",
-    "GASLIMIT",
-    "BLOCKHASH",
-    "ORIGIN",
-    "SELFBALANCE",
-    "BALANCE",
-];
-
-/// One call or creation.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Frame {
-    pub parent: i32,
-    pub depth: u32,
-    pub kind: Kind,
-    pub from: Address,
-    pub to: Option<Address>,
-    pub code_address: Option<Address>,
-    pub code_hash: Option<B256>,
-    /// The code that ran, a delegation followed; for a creation it is the input.
-    pub code: Option<Bytecode>,
-    pub value: U256,
-    pub gas: u64,
-    pub gas_used: u64,
-    pub input: Bytes,
-    pub output: Bytes,
-    pub error: Option<Cow<'static, str>>,
-    pub entered: u32,
-    pub left: u32,
-    pub reverted: bool,
-    /// Reads of the block environment by opcode.
-    pub environment: [u32; 11],
-    /// Gas left when the frame was last seen: on entry, and whenever a child begins.
-    pub remaining: u64,
-}
-
-/// One event.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Event {
-    pub sequence: u32,
-    pub frame: u32,
-    pub log: Log,
-}
-
-/// One storage opcode.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Access {
-    pub sequence: u32,
-    pub frame: u32,
-    /// SLOAD, SSTORE, TLOAD, TSTORE.
-    pub kind: u8,
-    pub address: Address,
-    pub slot: U256,
-    pub value: U256,
-    pub previous: U256,
-}
-
 /// Bounds of one run, shared by all its frames.
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
 pub struct Limits {
+    /// Time.
     pub wall_clock: Duration,
+    /// Calls and creations.
     pub frames: usize,
+    /// Storage opcodes kept; hashes as many.
     pub accesses: usize,
+    /// Events.
     pub logs: usize,
+    /// Input, output and event data kept, in all.
     pub bytes: usize,
 }
 
@@ -302,33 +228,6 @@ impl Recorder {
                 None => false,
             };
             frame.reverted = above || failed;
-        }
-    }
-}
-
-impl Frame {
-    /// A frame with nothing in it yet.
-    pub fn new(kind: Kind) -> Self {
-        Self {
-            parent: -1,
-            depth: 0,
-            kind,
-            from: Address::ZERO,
-            to: None,
-            code_address: None,
-            code_hash: None,
-            code: None,
-            value: U256::ZERO,
-            gas: 0,
-            gas_used: 0,
-            input: Bytes::new(),
-            output: Bytes::new(),
-            error: None,
-            entered: 0,
-            left: 0,
-            reverted: false,
-            environment: [0; 11],
-            remaining: 0,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use revm::primitives::{Address, HashMap, U256};
 
-use crate::diff::AccountChange;
-use crate::facts::Transfer;
+use crate::change::AccountChange;
+use crate::frame::Frame;
+use crate::movement::Transfer;
 use crate::net::{Asset, Change, Sum};
-use crate::recorder::{Frame, Recorder};
+use crate::recorder::Recorder;
 use crate::slot::SlotUse;
 use crate::trail::Preimages;
 

@@ -2,39 +2,31 @@
 
 use revm::primitives::{Address, AddressMap, B256, HashMap};
 
-use crate::recorder::{Frame, Kind, Recorder};
+use crate::recorder::Recorder;
 
 /// One way in which an account entered another, as the gateway's `Link`.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct Link {
+    /// Index of the first such frame.
     pub first: u32,
+    /// Who called; for borrowed code, who called the borrower.
     pub caller: Address,
+    /// How often.
     pub times: u32,
 }
 
 /// A frame on an account that was open already, with another account in between.
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
 pub struct Comeback {
+    /// Which.
     pub account: Address,
+    /// Its outermost open frame.
     pub outer: u32,
+    /// The frame that came back.
     pub inner: u32,
 }
 
 type Way = (u8, Address, Option<Address>, Option<Address>, Option<B256>, Address);
-
-impl Frame {
-    /// True if the code of another account ran on this one's storage.
-    pub fn is_borrowing(&self) -> bool {
-        matches!(self.kind, Kind::DelegateCall | Kind::CallCode)
-    }
-
-    /// The account whose storage the frame acts on.
-    pub fn context(&self) -> Option<Address> {
-        if self.is_borrowing() { Some(self.from) } else { self.to }
-    }
-}
 
 impl Recorder {
     /// Each way of entry once, in the order of the first frame; one pass.

@@ -27,17 +27,29 @@ const SYNC: B256 = b256!("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03
 
 /// What an event may mean, by its first topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Shape {
+    /// ERC-20 or ERC-721.
     Transfer,
-    Wrapping { entered: bool },
+    /// A wrapped coin, `entered` or left.
+    Wrapping {
+        /// Coin was put in.
+        entered: bool,
+    },
+    /// ERC-1155.
     Single,
+    /// ERC-1155.
     Batch,
+    /// ERC-20 or ERC-721.
     Approval,
+    /// ERC-721 or ERC-1155.
     ApprovalForAll,
+    /// ERC-777.
     Sent,
+    /// ERC-777.
     Minted,
+    /// ERC-777.
     Burned,
+    /// A pair's reserves.
     Sync,
 }
 

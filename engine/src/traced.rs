@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-use revm::Journal;
 use revm::bytecode::opcode as op;
-use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
+use revm::context::{Evm, FrameStack};
 use revm::context_interface::context::ContextError;
 use revm::handler::evm::FrameInitResult;
 use revm::handler::instructions::EthInstructions;
@@ -18,14 +17,12 @@ use revm::interpreter::{
 };
 use revm::primitives::Bytes;
 
+use crate::frame::{Frame, Kind};
+use crate::host::Host;
 use crate::instruction::instructions;
-use crate::recorder::{Frame, Kind, Recorder};
 use crate::spec::precompiles;
 use crate::word;
-use crate::world::Source;
 
-/// The context that instructions see; the recorder is its `chain`.
-pub type Host = Context<BlockEnv, TxEnv, CfgEnv, Source, Journal<Source>, Recorder>;
 type Inner = Evm<Host, (), EthInstructions<EthInterpreter, Host>, EthPrecompiles, EthFrame<EthInterpreter>>;
 type HostError = ContextError<Infallible>;
 

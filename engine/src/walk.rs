@@ -3,8 +3,9 @@
 use revm::primitives::map::AddressSet;
 use revm::primitives::{Address, HashMap, U256};
 
-use crate::facts::Transfer;
-use crate::recorder::{Frame, Kind, Recorder};
+use crate::frame::{Frame, Kind};
+use crate::movement::Transfer;
+use crate::recorder::Recorder;
 use crate::slot::SSTORE;
 
 /// One slot that was written: what it held first, its highest value, and its last.
@@ -100,9 +101,7 @@ impl Recorder {
 
 /// True if a frame below a room is a call of, or by, the side in front of the door; a plain payment to it is not.
 fn comes_back(frame: &Frame, cluster: &AddressSet) -> bool {
-    if cluster.contains(&frame.from) {
-        return true;
-    }
-    let inside = frame.context().is_some_and(|account| cluster.contains(&account));
-    inside && frame.code_hash.is_some() && !(frame.input.is_empty() && !frame.value.is_zero())
+    let inside = || frame.context().is_some_and(|account| cluster.contains(&account)) && frame.code_hash.is_some();
+    let pays = frame.input.is_empty() && !frame.value.is_zero();
+    cluster.contains(&frame.from) || (!pays && inside())
 }

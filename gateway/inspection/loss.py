@@ -266,11 +266,14 @@ class _Tracer:
         self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
-        known = [account]
+        known, knows = [account], self.consent.knows
         for helper in self.trace.contexts(first, min(move.frame, first + HELPER_FRAMES) + 1):
             if helper in outer or helper == account:
                 continue
-            if not any(self.consent.knows(knower, helper) for knower in known):
+            for knower in known:
+                if knows(knower, helper):
+                    break
+            else:
                 continue
             known.append(helper)
             bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)

@@ -102,10 +102,20 @@ ARBITRUM_ONE = ChainProfile(
     name="arbitrum-one",
     chain_id=42161,
     wrapped_coin=Address.from_hex("0x82af49447d8a07e3bd95bd0d56f35241523fbab1"),
-    # ArbOS 20 brought Cancun's rules [U for its time], ArbOS 30 P256VERIFY (RIP-7212) [U], ArbOS 40 Prague's: scheduled
-    # for 1750176000 by https://github.com/ArbitrumFoundation/governance/pull/342. ArbOS 51 ("Dia", 8 January 2026,
-    # https://docs.arbitrum.io/run-arbitrum-node/arbos-releases/arbos51) is left out: its hour is not written there.
-    forks=((0, Fork.SHANGHAI), (1_710_424_089, Fork.CANCUN), (1_750_176_000, Fork.PRAGUE)),
+    # ArbOS 11 brought Shanghai's rules and ArbOS 20 Cancun's: https://github.com/alloy-rs/hardforks,
+    # crates/hardforks/src/arbitrum/mainnet.rs has both times. ArbOS 31 ("Bianca") brought P256VERIFY (RIP-7212):
+    # scheduled for 1725382800 by https://github.com/ArbitrumFoundation/governance/pull/301; the profile has it always.
+    # ArbOS 40 brought Prague's: scheduled for 1750176000 by https://github.com/ArbitrumFoundation/governance/pull/342.
+    # ArbOS 51 ("Dia") came at 1767891600 (8 January 2026, 17:00 UTC:
+    # https://docs.arbitrum.io/notices/fusaka-upgrade-notice) with some of Osaka's rules, among them the limits and
+    # prices of MODEXP. It is left out: Osaka here would also refuse transactions of more than 2**24 gas (EIP-7825),
+    # and that Arbitrum does so could not be checked [U]. CLZ is then unknown to local engines, MODEXP too cheap.
+    forks=(
+        (0, Fork.PARIS),
+        (1_708_804_873, Fork.SHANGHAI),
+        (1_710_424_089, Fork.CANCUN),
+        (1_750_176_000, Fork.PRAGUE),
+    ),
     native_types=_NITRO_NATIVE,
     p256=True,
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from gateway.inspection.visit import visit, visits
+from gateway.inspection.visit import visit
+from gateway.model.walk import visits
 from tests.makers import ENTRY, SENDER, Tape, account
 
 FIRST, SECOND = account(40), account(41)
