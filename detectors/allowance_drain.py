@@ -44,6 +44,7 @@ class AllowanceDrain(Detector):
             if not (loss.acted or loss.compensated)
             and (loss.share is not None or loss.asset.item is not None)
             and subject.unexplained(loss)
+            and not (subject.is_fair_visit(loss) or subject.pays_off_debt(loss))
         ]
         if not drained:
             return

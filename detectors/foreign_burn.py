@@ -53,7 +53,11 @@ class ForeignBurn(Detector):
                 continue
             moves = subject.ledger.outflows[loss.holder, loss.asset]
             burnt = sum(move.amount for move in moves if move.to in BURN_ADDRESSES)
-            if 2 * burnt <= sum(move.amount for move in moves) or subject.paid_by_house(loss):
+            if (
+                2 * burnt <= sum(move.amount for move in moves)
+                or subject.paid_by_house(loss)
+                or subject.is_fair_visit(loss)
+            ):
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)}: it was burnt by order of {subject.roles.origin}, "

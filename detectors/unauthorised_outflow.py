@@ -65,7 +65,7 @@ class UnauthorisedOutflow(Detector):
             if not loss.acted or loss.compensated:
                 continue
             if (self._is_grave(loss) or self._shook_the_market(subject, loss)) and subject.unexplained(loss):
-                if self._is_won(subject, loss) or subject.paid_by_house(loss):
+                if self._is_won(subject, loss) or subject.paid_by_house(loss) or subject.is_fair_visit(loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
                 yield self.finding(

@@ -20,8 +20,8 @@ from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({ECRECOVER})
-_PAIRINGS = frozenset({Address(b"\0" * 19 + b"\x08"), Address(b"\0" * 19 + b"\x0f")})
-"""of EIP-197, and of EIP-2537 on the other curve"""
+_ARGUMENTS = frozenset(Address(number.to_bytes(20, "big")) for number in (0x05, 0x08, 0x0F, 0x100))
+"""powers (EIP-198, for RSA), pairings (EIP-197, EIP-2537) and passkeys (EIP-7951)"""
 _MOVES = frozenset({TRANSFER})
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
@@ -39,7 +39,7 @@ class Bond(StrEnum):
     CODE = "has the caller's address in its code"
     PROOF = "was shown a Merkle proof for a root that it knew"
     TERMS = "keeps the hash of terms that name the caller or the receiver"
-    ARGUMENT = "checked a zero-knowledge proof"
+    ARGUMENT = "checked a proof, or a signature that is not of this chain"
     MAKER = "was created here by the caller"
     ORDER = "struck off an order that it had noted before"
 
@@ -121,10 +121,10 @@ class Consent:
 
     @cached_property
     def argued(self) -> Set[Address]:
-        """Contracts below which a pairing check came out true: they believe an argument, not a caller."""
+        """Contracts below which a precompile of other cryptography said yes: they believe an argument, not a caller."""
         return frozenset(
             account
-            for frame in self.simulation.trace.select(to=_PAIRINGS)
+            for frame in self.simulation.trace.select(to=_ARGUMENTS)
             if any(frame.output)
             for account, _ in path(self.simulation.trace.frames, frame.index)[:-1]
         )

@@ -85,19 +85,6 @@ class Judgement(Settlement):
         return {asset: amount for asset, amount in paid.items() if asset not in gifts}
 
     @property
-    def _office(self) -> frozenset[Address]:
-        """The called contract if somebody who paid knows it: it serves many, and all in its call is one deal."""
-        called = self.transaction.to
-        if called is None or called not in self.roles.cluster or called in self.memory.created:
-            return frozenset()
-        losers = {
-            holder
-            for holder, changes in self.ledger.net.items()
-            if holder not in self.roles.cluster and any(amount < 0 for amount in changes.values())
-        }
-        return frozenset((called,)) if any(self.consent.knows(loser, called) for loser in losers) else frozenset()
-
-    @property
     def gained_for_little(self) -> bool:
         """True if the ordering side has more than before and paid less than half of it."""
         return self.consideration is not None and self.consideration < CHEAP

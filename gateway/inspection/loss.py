@@ -227,6 +227,8 @@ class _Tracer:
                 bonds = self._account_bonds(account, parties)
             if not bonds and move.to in self.consent.terms.get(account, ()):
                 bonds = (Bond.TERMS,)
+            if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
+                bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
             links.append(bonds)
             outer.add(account)
             parties = frozenset((account, self.roles.origin))

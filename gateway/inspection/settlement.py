@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.consent import path
 from gateway.inspection.derived import Derived
-from gateway.inspection.ledger import Asset
+from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss
 from gateway.inspection.reentry import Reentry
 from gateway.model.lazy import cached_property
@@ -103,3 +103,56 @@ class Settlement(Derived):
     @cached_property
     def _histories(self) -> dict[Address, dict[int, list[StorageAccess]]]:
         return {}
+
+    def is_fair_visit(self, loss: Loss) -> bool:
+        """True if the call in which the holder lost was a fair trade for the ordering side, at the prices before.
+
+        It may have paid another contract than the one that paid it: a sister market, an auction's till, a burn.
+        """
+        got: dict[Asset, int] = defaultdict(int)
+        for amount, asset in self._balance_of_visit(loss):
+            got[asset] += amount
+        gained, complete = self.market.value({asset: amount for asset, amount in got.items() if amount > 0})
+        gave, _ = self.market.value({asset: -amount for asset, amount in got.items() if amount < 0})
+        return complete and gained > 0.0 and gave >= EVEN * gained
+
+    def pays_off_debt(self, loss: Loss) -> bool:
+        """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""
+        chain = {account for frame in loss.frames for account, _ in path(self.simulation.trace.frames, frame)}
+        preimages = self.simulation.trace.preimages or {}
+        for account in chain - self.roles.cluster - {loss.asset.token}:
+            diff = self.simulation.state_diff.get(account)
+            for slot, (before, after) in diff.storage.items() if diff is not None else ():
+                key = preimages.get(slot, b"")
+                if after < before and len(key) == 64 and loss.holder in (key[12:32], key[44:64]):
+                    return any(amount < 0 for amount, _ in self._balance_of_visit(loss))
+        return False
+
+    def _balance_of_visit(self, loss: Loss) -> Iterator[tuple[int, Asset]]:
+        """(amount, asset) of what came to the ordering side (negative: left it) in the call that led to a loss."""
+        if not loss.frames:
+            return
+        visits, cluster = self._visits, self.roles.cluster
+        top = visits[loss.frames[0]]
+        for move in self.facts.transfers:
+            inward, outward = move.to in cluster, move.from_ in cluster
+            if inward is not outward and visits[move.frame] == top:
+                asset = Asset(move.token, move.token_id)
+                yield (move.amount if inward else -move.amount), NATIVE if asset in self.wrapped else asset
+
+    @cached_property
+    def _visits(self) -> Sequence[int]:
+        return self.simulation.trace.visits(self.roles.cluster - self._office)
+
+    @cached_property
+    def _office(self) -> frozenset[Address]:
+        """The called contract if somebody who paid knows it: it serves many, and all in its call is one deal."""
+        called = self.transaction.to
+        if called is None or called not in self.roles.cluster or called in self.memory.created:
+            return frozenset()
+        losers = {
+            holder
+            for holder, changes in self.ledger.net.items()
+            if holder not in self.roles.cluster and any(amount < 0 for amount in changes.values())
+        }
+        return frozenset((called,)) if any(self.consent.knows(loser, called) for loser in losers) else frozenset()
