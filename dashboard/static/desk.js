@@ -44,7 +44,7 @@
     for (const element of document.querySelectorAll("time[datetime]")) {
       const left = Date.parse(element.dateTime) - now;
       element.textContent = left > 0 ? "in " + span(left) : span(left) + " ago";
-      if (element.hasAttribute("data-until")) element.classList.toggle("soon", left < 15 * 60 * 1000);
+      if (element.hasAttribute("data-until")) element.classList.toggle("soon", left < 30 * 60 * 1000);
     }
   }
   refreshTimes();
