@@ -31,6 +31,11 @@
     });
   });
 
+  // Where a row of links is wider than the window, the present one is in sight.
+  for (const here of document.querySelectorAll(".bar nav [aria-current], .tabs [aria-current]")) {
+    here.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   // Relative times stay true while the page is open.
   function span(milliseconds) {
     const seconds = Math.floor(Math.abs(milliseconds) / 1000);

@@ -18,7 +18,7 @@ from tests.dashboard.scene import (
     utc_now,
 )
 
-SCREENS = {"case": 1.8, "run": 2, "trust": 2, "account": 2, "services": 2, "notifications": 2}
+SCREENS = {"case": 1.7, "run": 2, "trust": 2, "account": 2, "services": 2, "notifications": 2}
 """pages of which the first screen says too little: how many are taken"""
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 PAGES = {
