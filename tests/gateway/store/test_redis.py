@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.errors import QueueUnavailable
+from gateway.errors import ConfigurationError, QueueUnavailable
 from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
@@ -173,3 +173,11 @@ async def test_the_twin_can_be_switched_off() -> None:
     queue.available = False
     with pytest.raises(QueueUnavailable):
         await queue.put(replace(at(1)))
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://user:pa/ss@host:6379/0", "http://localhost"])
+def test_what_is_no_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="STOPGATE_STORE__REDIS_URL") as refused:
+        RedisQueue(url)
+    assert "pa" not in str(refused.value).replace("password", "").replace("PASSWORD", "").replace("PATH", "")
+    assert refused.value.__cause__ is None
