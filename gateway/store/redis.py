@@ -18,9 +18,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.errors import ConfigurationError, QueueUnavailable
-from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
+from gateway.model.case import CaseOrder
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
+from gateway.model.queue_event import QueueEvent, QueueEventKind
 from gateway.store.document import decode_entry, encode_entry
 
 PREFIX = "stopgate:{queue}:"

@@ -10,9 +10,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import ConfigurationError, QueueUnavailable
-from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
+from gateway.model.case import CaseOrder
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
+from gateway.model.queue_event import QueueEvent, QueueEventKind
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.memory import MemoryQueue
 from gateway.store.quarantine import LiveQueue
