@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-engine bench-state bench-dashboard contracts fixtures screenshots catalogue settings clean
+.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-engine bench-state bench-dashboard contracts fixtures screenshots catalogue settings rules clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -98,6 +98,10 @@ catalogue: setup
 # Every setting of gateway and dashboard, from their classes; a test compares.
 settings: setup
 	@$(BIN)/python -m gateway.cli.settings_page . Gateway=gateway.settings:Settings Dashboard=dashboard.settings:DashboardSettings:store,data_dir
+
+# The vocabulary in docs/rules.md, from the tables that rules are checked by; a test compares.
+rules: setup
+	@$(BIN)/python -m gateway.inspection.rules.reference < docs/rules.md > .rules.md && mv .rules.md docs/rules.md
 
 clean:
 	@rm -rf .venv .tools node_modules .stopgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -116,9 +116,10 @@ class Pipeline:
         look_again: LookAgain | None = None,
         judged: Judged | None = None,
         recognise: Recognise | None = None,
-        ruleset_hash: str = "",
+        ruleset_hash: Callable[[], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`ruleset_hash` is asked for each report that has no simulation, for rules may change while this runs."""
         self._simulate, self._inspect, self._decide = simulate, inspect, decide
         self._look_again, self._judged, self._recognise = look_again, judged, recognise
         self._ruleset_hash, self._clock = ruleset_hash, clock
@@ -213,7 +214,7 @@ class Pipeline:
             simulated=False,
             truncated=truncated,
             error=error,
-            ruleset_hash=self._ruleset_hash,
+            ruleset_hash=self._ruleset_hash(),
         )
 
 

@@ -59,6 +59,9 @@ READINGS = {
     "stopgate_limits_shared": _Kind("1 while clients' spending is told to other replicas; absent without replicas"),
     "stopgate_inspections_waiting": _Kind("Submissions that wait for their turn to be inspected"),
     "stopgate_websockets": _Kind("Open WebSocket connections"),
+    "stopgate_rules": _Kind("Rules of protocols in force, by mode", "mode"),
+    "stopgate_rules_refused": _Kind("1 while the rule files as they are now are wrong, and older ones in force"),
+    "stopgate_rule_findings": _Kind("Transactions that a rule spoke of, by rule", "rule", counter=True),
     "stopgate_audit_lag_seconds": _Kind("Age of the oldest audit note that is not durable yet"),
     "stopgate_ready": _Kind("1 if the part works, 0 if not", "part"),
 }

@@ -53,6 +53,11 @@ class GatewayProcess:
             time.sleep(0.05)
         assert not wait, self.log[-3000:]
 
+    def wait(self) -> int:
+        """The exit code of one that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(READY_SECONDS)
+
     def kill(self) -> None:
         """kill -9."""
         assert self._process is not None
@@ -73,6 +78,11 @@ class GatewayProcess:
             return error.code, None
         except OSError:
             return 0, None
+
+    def text(self, path: str) -> str:
+        """A page that is no JSON."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return str(response.read(), "utf-8")
 
     def post(self, body: bytes) -> bytes:
         request = urllib.request.Request(self.url, body, {"content-type": "application/json"})

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from fastapi import FastAPI
 
 from gateway.app import fairness
-from gateway.app.base import Base
 from gateway.app.chain import Chain
+from gateway.app.foundation import Foundation
 from gateway.decoding.keccak import keccak256
 from gateway.jsonrpc.message import MessageLimits
 from gateway.model.primitive import Hash32
@@ -33,7 +33,7 @@ from gateway.telemetry import Reading
 from gateway.upstream.socket import connect
 
 
-def open_edge(base: Base) -> Endpoint:
+def open_edge(base: Foundation) -> Endpoint:
     """The public edge, answering that the chain is not there yet."""
     rpc = base.settings.rpc
     pages = FastAPI(title="Stopgate", docs_url=None, redoc_url=None, openapi_url=None)
@@ -57,7 +57,7 @@ def open_edge(base: Base) -> Endpoint:
     return endpoint
 
 
-def _sockets(base: Base, endpoint: Endpoint, clients: ClientDesk) -> Sockets:
+def _sockets(base: Foundation, endpoint: Endpoint, clients: ClientDesk) -> Sockets:
     rpc, url = base.settings.rpc, base.settings.upstream.websocket_url
     limits = SocketLimits(
         connections=rpc.websockets,
@@ -72,7 +72,7 @@ def _sockets(base: Base, endpoint: Endpoint, clients: ClientDesk) -> Sockets:
 
 
 def open_service(
-    base: Base, chain: Chain, turns: Turns, deferred: DeferredLane, parked: ParkedLane, describer: Describer
+    base: Foundation, chain: Chain, turns: Turns, deferred: DeferredLane, parked: ParkedLane, describer: Describer
 ) -> RpcService:
     """What answers once the chain is open: the way of a submission, and of every other call."""
     record, queue, terms, metrics = base.stores.record, base.stores.queue, base.terms, base.metrics

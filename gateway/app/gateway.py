@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gateway.app import fairness
-from gateway.app.base import Base
 from gateway.app.chain import Chain, chain_id, open_chain, open_upstream, profile_named
 from gateway.app.edge import open_edge, open_service
 from gateway.app.engine import check_engine
+from gateway.app.foundation import Foundation
 from gateway.app.judging import build_pipeline, policy_of
 from gateway.app.learning import build_learned
 from gateway.app.observation import Observation, Watched
@@ -44,6 +44,7 @@ from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
+from gateway.tasks.rules import RuleKeeper
 from gateway.tasks.spending import SharedSpending
 from gateway.tasks.supervisor import Supervisor
 from gateway.telemetry import Metrics, Reading
@@ -92,7 +93,7 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
     """
     _check(settings)
     check_engine(settings.inspection.engine)
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules)
     policy = policy_of(settings.policy)
     upstream = open_upstream(settings.upstream)
     async with AsyncExitStack() as stack:
@@ -106,10 +107,12 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         writer = AuditWriter(stores.record)
         observation = Observation(upstream, readiness.parts)
         metrics.read_from(observation.readings)
+        keeper = RuleKeeper(ruleset.shelf)
+        metrics.read_from(keeper.readings)
         metrics.read_from(
             lambda: [Reading("stopgate_audit_lag_seconds", writer.lag(datetime.now(UTC)).total_seconds())]
         )
-        base = Base(
+        base = Foundation(
             settings, stores, upstream, ruleset, writer, metrics, readiness, supervisor, terms, observation,
             fairness.allowances(settings.limits),
         )  # fmt: skip
@@ -117,18 +120,25 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         readiness.set("rules", None)
         endpoint = open_edge(base)
         supervisor.start("audit", writer.run)
+        supervisor.start("rules", keeper.run)
         supervisor.start("chain", lambda: _serve_chain(base, endpoint, stack))
         _watch(base)
         for line in stores.descriptions:
             log.info("store.open", store=line)
-        log.info("gateway.started", listen=settings.rpc.listen, detectors=len(ruleset.detectors), ruleset=ruleset.hash)
+        log.info(
+            "gateway.started",
+            listen=settings.rpc.listen,
+            detectors=len(ruleset.detectors),
+            rules=len(ruleset.shelf.book.rules),
+            ruleset=ruleset.hash,
+        )
         try:
             yield endpoint
         finally:
             await _drain(writer)
 
 
-async def _serve_chain(base: Base, endpoint: Endpoint, stack: AsyncExitStack) -> None:
+async def _serve_chain(base: Foundation, endpoint: Endpoint, stack: AsyncExitStack) -> None:
     """Wait for the chain, then put the real service in place and start what depends on it. Ends when that is done."""
     number = await chain_id(base.upstream, base.readiness)
     order = base.stores.order
@@ -190,7 +200,7 @@ def _check(settings: Settings) -> None:
         profile_named(settings.upstream.profile)
 
 
-def _releaser(base: Base, chain: Chain, pipeline: Pipeline, parked: ParkedLane) -> Releaser:
+def _releaser(base: Foundation, chain: Chain, pipeline: Pipeline, parked: ParkedLane) -> Releaser:
     upstream, policy = base.settings.upstream, base.terms.policy
     limits = ReleaseLimits(
         arrival=timedelta(seconds=upstream.send_timeout + upstream.connect_timeout + 5),
@@ -204,7 +214,7 @@ def _releaser(base: Base, chain: Chain, pipeline: Pipeline, parked: ParkedLane) 
     return Releaser(base.stores.record, base.stores.queue, outlet, limits, settled=settled)
 
 
-def _watch(base: Base) -> None:
+def _watch(base: Foundation) -> None:
     """Tasks that need no chain."""
     stores, readiness = base.stores, base.readiness
     keeper = QueueKeeper(stores.record, stores.queue, revive=stores.embedded.ensure if stores.embedded else None)

@@ -52,6 +52,7 @@ def build_pipeline(
 
     def tell(judgement: Judgement) -> None:
         memory.keep(judgement)
+        ruleset.shelf.count(judgement.verdict.report)
         for one in judged:
             one(judgement)
 
@@ -62,7 +63,7 @@ def build_pipeline(
         look_again=judging.look_again,
         judged=tell,
         recognise=judging.recognise,
-        ruleset_hash=ruleset.hash,
+        ruleset_hash=lambda: ruleset.hash,
     )
 
 

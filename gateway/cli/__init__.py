@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, server, service
+from gateway.cli import administration, backtest, case, demonstration, examination, knowledge, rules, server, service
 from gateway.cli.terminal import problems
 from gateway.errors import StopgateError
 
@@ -33,6 +33,7 @@ cli.add_typer(service.service, name="service")
 cli.add_typer(administration.audit, name="audit")
 cli.add_typer(knowledge.signatures, name="signatures")
 cli.add_typer(knowledge.trust, name="trust")
+cli.add_typer(rules.cli, name="rules")
 
 
 @cli.callback(invoke_without_command=True)

@@ -40,6 +40,9 @@ def backtest(
     rate: Annotated[float, typer.Option(min=0, help="Calls a second at the most; 0: no limit.")] = 0.0,
     journal: Annotated[Path | None, typer.Option(help="Where finished blocks are kept, to resume.")] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="auto, revm or py-evm.")] = "auto",
+    rules: Annotated[
+        list[Path] | None, typer.Option("--rules", help="Rule files or folders; those in shadow count too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run the rule set over past blocks and print what it would have held.
@@ -47,10 +50,12 @@ def backtest(
     Each transaction is executed again on the state after the parent block, fetched from the node, and compared with
     its receipt. Nothing is sent and nothing is written but the journal.
     """
-    overrides = {"upstream": {"urls": (upstream,)}} if upstream else {}
+    overrides: dict[str, object] = {"upstream": {"urls": (upstream,)}} if upstream else {}
+    if rules:
+        overrides["inspection"] = {"rules": rules}
     settings = load_settings(**overrides)
     console = Console(stderr=as_json)
-    reports, document = asyncio.run(_run(settings, (first, last, latest), rate, journal, engine, console))
+    reports, document = asyncio.run(_run(settings, (first, last, latest), rate, journal, engine, console, bool(rules)))
     _show(console, reports, document)
     if as_json:
         typer.echo(json.dumps(document))
@@ -63,8 +68,11 @@ async def _run(
     journal: Path | None,
     engine: str,
     console: Console,
+    binding: bool,
 ) -> tuple[list[BlockReport], dict[str, object]]:
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+    ruleset = registry.load(
+        disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules, binding=binding
+    )
     async with AsyncExitStack() as stack:
         node = open_upstream(settings.upstream)
         stack.push_async_callback(node.close)

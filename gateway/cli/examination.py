@@ -32,6 +32,9 @@ def inspect(
     transaction: Annotated[str, typer.Argument(help="Raw signed bytes as 0x hex, or the hash of a known transaction.")],
     upstream: Annotated[str | None, typer.Option("--upstream", "-u", help="RPC to simulate on.")] = None,
     engine: Annotated[str | None, typer.Option("--engine", "-e", help="auto, revm or py-evm.")] = None,
+    rules: Annotated[
+        list[Path] | None, typer.Option("--rules", help="Rule files or folders; those in shadow count too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Judge one transaction at the present head and print verdict, call tree and changes. Nothing is sent.
@@ -41,9 +44,10 @@ def inspect(
     overrides: dict[str, Any] = {}
     if upstream:
         overrides["upstream"] = {"urls": (upstream,)}
-    if engine:
-        overrides["inspection"] = {"engine": engine}
-    judgement = asyncio.run(_judge(transaction, load_settings(**overrides)))
+    inspection = {name: value for name, value in (("engine", engine), ("rules", rules)) if value}
+    if inspection:
+        overrides["inspection"] = inspection
+    judgement = asyncio.run(_judge(transaction, load_settings(**overrides), bool(rules)))
     if as_json:
         typer.echo(json.dumps(_document(judgement)))
     else:
@@ -68,12 +72,15 @@ def evaluate(
     vary: Annotated[
         bool, typer.Option("--vary", help="Run everything in other guises; say where verdicts change.")
     ] = False,
+    rules: Annotated[
+        list[Path] | None, typer.Option("--rules", help="Rule files or folders; those in shadow count too.")
+    ] = None,
 ) -> None:
     """Measure detection: recall by class, false alarms with their bound, times by size of transaction."""
-    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary))
+    raise typer.Exit(run_evaluation(paths, benign, engine, as_json, write, vary, rules or ()))
 
 
-async def _judge(text: str, settings: Settings) -> Judgement:
+async def _judge(text: str, settings: Settings, binding: bool) -> Judgement:
     upstream = open_upstream(settings.upstream)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(upstream.close)
@@ -81,11 +88,13 @@ async def _judge(text: str, settings: Settings) -> Judgement:
         raw = await _raw(text, upstream)
         chain = await open_chain(settings, upstream, number, MemoryPendingLog(), stack, alone=True)
         await chain.follower.refresh()
-        return await _look(chain, raw, settings)
+        return await _look(chain, raw, settings, binding)
 
 
-async def _look(chain: Chain, raw: bytes, settings: Settings) -> Judgement:
-    ruleset = registry.load(disabled=settings.inspection.disabled_detectors)
+async def _look(chain: Chain, raw: bytes, settings: Settings, binding: bool) -> Judgement:
+    ruleset = registry.load(
+        disabled=settings.inspection.disabled_detectors, rules=settings.inspection.rules, binding=binding
+    )
     pipeline = build_pipeline(chain, ruleset, policy_of(settings.policy))
     return await pipeline.judge(chain.decode(raw), time.monotonic() + _SECONDS)
 

@@ -30,12 +30,13 @@ def evaluate(
     json: bool = False,
     write: Path | None = None,
     vary: bool = False,
+    rules: Sequence[Path] = (),
 ) -> int:
     """Run cases and honest blocks, print the scoreboard, return the exit code.
 
     `json` prints one object as the last line of standard output; everything else then goes to standard error.
     `write` also stores the scoreboard as a page. `vary` runs everything in other guises instead, and prints where
-    verdicts change.
+    verdicts change. `rules` are files and folders of protocols' rules, to judge by beside the detectors.
 
     Raises:
         ConfigurationError: a path holds no cases, or the engine is not there.
@@ -43,9 +44,9 @@ def evaluate(
     console = Console(stderr=json)
     board: Board | GuiseBoard
     if vary:
-        board = asyncio.run(compare(paths, benign, engine, console))
+        board = asyncio.run(compare(paths, benign, engine, console, rules))
     else:
-        board = asyncio.run(measure(paths, benign, engine, console))
+        board = asyncio.run(measure(paths, benign, engine, console, rules))
     board.show(console)
     if write is not None:
         write.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +56,12 @@ def evaluate(
     return 0
 
 
-async def measure(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> Board:
+async def measure(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> Board:
     """Run everything and gather the board."""
     started = time.monotonic()
-    simulator, ruleset = make_simulator(engine), load()
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
     try:
         with _progress(console) as progress:
             results, recorded, skipped = await _run_cases(simulator, ruleset, paths, progress)
@@ -77,9 +80,11 @@ async def measure(paths: Sequence[Path], benign: Path | None, engine: str, conso
     )
 
 
-async def compare(paths: Sequence[Path], benign: Path | None, engine: str, console: Console) -> GuiseBoard:
+async def compare(
+    paths: Sequence[Path], benign: Path | None, engine: str, console: Console, rules: Sequence[Path] = ()
+) -> GuiseBoard:
     """Run everything in every guise and gather where verdicts change."""
-    simulator, ruleset = make_simulator(engine), load()
+    simulator, ruleset = make_simulator(engine), load(rules=rules, binding=True)
     compared: list[tuple[bool, Comparison]] = []
     try:
         with _progress(console) as progress:

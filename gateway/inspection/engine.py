@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
 
 from gateway.errors import SimulationError
-from gateway.inspection.detector import Detector
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import DetectorOutcome, Finding, InspectionReport, OutcomeStatus
+
+
+class Speaker(Protocol):
+    """A detector or a rule: whatever looks at a subject and says what it sees."""
+
+    @property
+    def id(self) -> str:
+        """Names it in findings and outcomes."""
+
+    @property
+    def needs_accesses(self) -> bool:
+        """True: useless without storage accesses."""
+
+    def inspect(self, subject: Inspection) -> Iterable[Finding]:
+        """What it finds; may raise anything."""
 
 
 def inspect(
@@ -19,7 +35,7 @@ def inspect(
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> InspectionReport:
-    """Look at `subject` with every detector; never raises for what a detector does.
+    """Look at `subject` with every detector, and with the rules whose scope it touches; never raises for what they do.
 
     `deadline` is a reading of `clock` (seconds). A detector that has not begun by then is recorded as timed out;
     one that is running is let finish, for its work is bounded by the caps on the trace. A transaction that failed
@@ -38,6 +54,16 @@ def inspect(
         found, outcome = _run(detector, subject, started, clock)
         findings.extend(found)
         outcomes.append(outcome)
+    book = ruleset.shelf.book
+    for rule in book.covering(subject):
+        started = clock()
+        if deadline is not None and started >= deadline:
+            late = "not begun before the deadline"
+            outcomes.append(DetectorOutcome(rule.id, OutcomeStatus.TIMED_OUT, 0.0, late, rule.binding))
+            continue
+        found, outcome = _run(rule, subject, started, clock)
+        findings.extend(found)
+        outcomes.append(replace(outcome, binding=rule.binding))
     findings.sort(key=lambda finding: (-finding.severity, -finding.confidence, finding.detector_id))
     return InspectionReport(
         findings=tuple(findings),
@@ -45,7 +71,7 @@ def inspect(
         simulated=True,
         reverted=not subject.simulation.succeeded,
         truncated=subject.simulation.truncated,
-        ruleset_hash=ruleset.hash,
+        ruleset_hash=ruleset.hash_with(book),
     )
 
 
@@ -55,7 +81,7 @@ def unsimulated(ruleset: Ruleset, error: SimulationError) -> InspectionReport:
 
 
 def _run(
-    detector: Detector, subject: Inspection, started: float, clock: Callable[[], float]
+    detector: Speaker, subject: Inspection, started: float, clock: Callable[[], float]
 ) -> tuple[tuple[Finding, ...], DetectorOutcome]:
     if detector.needs_accesses and subject.simulation.trace.slots is None:
         reason = f"engine {subject.simulation.engine} supplies no storage accesses"

@@ -81,10 +81,11 @@ def _failure_answers(report: InspectionReport, policy: Policy) -> list[tuple[Act
     if report.truncated is not None:
         # Cut off before there was a result, or with a partial one: more time may settle either.
         answers.append((policy.on_over_budget, "over-budget", f"the simulation was cut off: {report.truncated}"))
-    failed = [o.detector_id for o in report.outcomes if o.status is OutcomeStatus.FAILED]
+    binding = [outcome for outcome in report.outcomes if outcome.binding]
+    failed = [o.detector_id for o in binding if o.status is OutcomeStatus.FAILED]
     if failed:
         answers.append((policy.on_detector_failure, "detector-failure", f"detectors failed: {', '.join(failed)}"))
-    late = [o.detector_id for o in report.outcomes if o.status is OutcomeStatus.TIMED_OUT]
+    late = [o.detector_id for o in binding if o.status is OutcomeStatus.TIMED_OUT]
     if late:
         answers.append((policy.on_detector_timeout, "detector-timeout", f"detectors were late: {', '.join(late)}"))
     if report.reverted:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect as introspection
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 
 from gateway.errors import ConfigurationError
 from gateway.inspection.detector import Detector
+from gateway.inspection.rules.book import RuleBook
+from gateway.inspection.rules.shelf import RuleShelf
 from gateway.model.finding import DetectorOutcome, OutcomeStatus
 from gateway.model.lazy import cached_property
 
@@ -19,11 +22,24 @@ GROUP = "stopgate.detectors"
 
 @dataclass(frozen=True)
 class Ruleset:
-    """The detectors that run, cheapest first, and the hash every verdict carries."""
+    """The detectors that run, cheapest first, the rules of protocols, and the hash every verdict carries."""
 
     detectors: tuple[Detector, ...]
-    hash: str
+    detectors_hash: str
     """first 16 hex digits of SHA-256 over ids, versions, severities and confidences"""
+    shelf: RuleShelf = field(default_factory=RuleShelf)
+    """the protocols' own rules"""
+
+    @property
+    def hash(self) -> str:
+        """Names detectors and rules as they are now; 16 hex digits."""
+        return self.hash_with(self.shelf.book)
+
+    def hash_with(self, book: RuleBook) -> str:
+        """The hash while `book` is in force."""
+        if not book.digest:
+            return self.detectors_hash
+        return hashlib.sha256(f"{self.detectors_hash} {book.digest}".encode()).hexdigest()[:16]
 
     @cached_property
     def each(self) -> tuple[tuple[Detector, DetectorOutcome], ...]:
@@ -35,15 +51,20 @@ def load(
     *,
     enabled: frozenset[str] = frozenset(),
     disabled: frozenset[str] = frozenset(),
+    rules: Sequence[Path] = (),
+    binding: bool = False,
     found: Iterable[EntryPoint] | None = None,
 ) -> Ruleset:
-    """Import and construct the detectors that are installed.
+    """Import and construct the detectors that are installed, and read the rules of protocols.
 
-    `enabled` empty means all. `found` replaces the installed entry points, for tests.
+    `enabled` empty means all detectors; `rules` are files and folders; with `binding` those in shadow
+    count as if they enforced. `found` replaces the installed entry points,
+    for tests.
 
     Raises:
         ConfigurationError: an id in the settings is unknown, two detectors share an id, a class cannot be imported
             or is no detector, its id differs from its entry point, or nothing is left to run.
+        RuleError: a rule cannot be loaded.
     """
     points = tuple(entry_points(group=GROUP) if found is None else found)
     names = [point.name for point in points]
@@ -57,17 +78,17 @@ def load(
             f"settings name unknown detectors: {', '.join(unknown)}; known: {', '.join(sorted(names))}"
         )
     chosen = [point for point in points if (not enabled or point.name in enabled) and point.name not in disabled]
-    return ruleset(_construct(point) for point in chosen)
+    return ruleset((_construct(point) for point in chosen), RuleShelf(rules, taken=names, binding=binding))
 
 
-def ruleset(detectors: Iterable[Detector]) -> Ruleset:
+def ruleset(detectors: Iterable[Detector], shelf: RuleShelf | None = None) -> Ruleset:
     """Order detectors by cost and hash them; ConfigurationError if there are none."""
     ordered = tuple(sorted(detectors, key=lambda detector: (detector.cost, detector.id)))
     if not ordered:
         raise ConfigurationError("no detectors are enabled; install some or mend the settings")
     document = [[d.id, int(d.severity), int(d.confidence), d.__doc__] for d in sorted(ordered, key=lambda d: d.id)]
     digest = hashlib.sha256(json.dumps([version("stopgate"), document]).encode()).hexdigest()[:16]
-    return Ruleset(ordered, digest)
+    return Ruleset(ordered, digest) if shelf is None else Ruleset(ordered, digest, shelf)
 
 
 def _construct(point: EntryPoint) -> Detector:

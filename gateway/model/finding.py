@@ -71,6 +71,8 @@ class DetectorOutcome:
     duration: float
     """seconds"""
     error: str | None = None
+    binding: bool = True
+    """False for a rule in shadow: that it did not complete is recorded, and decides nothing"""
 
 
 @dataclass(frozen=True, slots=True)

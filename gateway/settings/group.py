@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -20,5 +21,7 @@ def _split(value: Any) -> Any:
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """separated by commas, in the order given"""
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+"""files and folders, separated by commas"""
 WordSet = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
 """separated by commas"""

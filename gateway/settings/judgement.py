@@ -12,7 +12,7 @@ from gateway.model.policy import Mode
 from gateway.model.price import PriceBook
 from gateway.model.primitive import Address
 from gateway.model.verdict import Action
-from gateway.settings.group import Group, WordSet
+from gateway.settings.group import Group, Paths, WordSet
 
 Engine = Literal["auto", "revm", "py-evm", "node"]
 
@@ -32,6 +32,8 @@ class InspectionSettings(Group):
     """share of the forwarded transactions whose verdict is compared with what the chain then did (receipt, trace)"""
     disabled_detectors: WordSet = frozenset()
     """detector ids, separated by commas"""
+    rules: Paths = ()
+    """files and folders of protocols' own rules, separated by commas; read again when they change (docs/rules.md)"""
 
     @property
     def budget(self) -> timedelta:

@@ -41,7 +41,13 @@ def report_to(report: InspectionReport, budget: Budget) -> dict[str, Any]:
     return {
         "findings": [_finding_to(finding, budget) for finding in budget.items("findings", report.findings)],
         "outcomes": [
-            [o.detector_id, o.status.value, o.duration, budget.text(o.error) if o.error is not None else None]
+            [
+                o.detector_id,
+                o.status.value,
+                o.duration,
+                budget.text(o.error) if o.error is not None else None,
+                o.binding,
+            ]
             for o in report.outcomes
         ],
         "simulated": report.simulated,
@@ -57,8 +63,8 @@ def report_from(document: Mapping[str, Any]) -> InspectionReport:
     return InspectionReport(
         findings=tuple(_finding_from(finding) for finding in document["findings"]),
         outcomes=tuple(
-            DetectorOutcome(detector_id, OutcomeStatus(status), duration, error)
-            for detector_id, status, duration, error in document["outcomes"]
+            DetectorOutcome(detector_id, OutcomeStatus(status), duration, error, *binding)
+            for detector_id, status, duration, error, *binding in document["outcomes"]
         ),
         simulated=document["simulated"],
         reverted=document["reverted"],

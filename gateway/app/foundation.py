@@ -18,7 +18,7 @@ from gateway.upstream.client import Upstream
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class Foundation:
     """What exists before the chain has answered."""
 
     settings: Settings

@@ -1,0 +1,317 @@
+"""The tests that a rule carries: a transaction in a few words, and whether the rule speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.decoding.keccak import keccak256
+from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.rules.book import touched_accounts
+from gateway.inspection.rules.expression import OutOfSteps, literal
+from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError
+from gateway.inspection.rules.vocabulary import ALL, Type
+from gateway.inspection.subject import Inspection
+from gateway.model.block import BlockContext, Fork
+from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
+from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
+from gateway.model.trace import AccountDiff, CallFrame, FrameKind, Log, SimulationResult, SimulationStatus, Trace
+from gateway.model.transaction import RawTransaction, Transaction, TransactionType
+
+if TYPE_CHECKING:
+    from gateway.inspection.rules.rule import Rule, Scope
+
+SENDER = Address(b"\xa1" * 20)
+"""who signs the transactions of tests, if they do not say"""
+_GAS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One test of one rule."""
+
+    name: str
+    fires: bool
+    subject: Inspection
+    where: str
+    """file and line"""
+
+    def run(self, rule: Rule) -> str | None:
+        """What is wrong, as a sentence; None if the rule does as expected."""
+        try:
+            covered = rule.covers(self.subject, touched_accounts(self.subject))
+            fired = covered and bool(rule.inspect(self.subject))
+        except (OutOfSteps, ZeroDivisionError) as error:
+            return f"test {self.name!r} ({self.where}) failed: {error}"
+        if fired is self.fires:
+            return None
+        if self.fires and not covered:
+            return f"test {self.name!r} ({self.where}) expects fires, but lies outside the scope"
+        return f"test {self.name!r} ({self.where}) expects {'fires' if self.fires else 'silent'}, but it does not"
+
+
+_Part = Callable[["_Row"], Any]
+
+
+def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> Trial:
+    """Build the transaction that a test describes; what it does not say is zero, empty or the first contract's.
+
+    Raises:
+        RuleError: a part is missing, unknown or of the wrong kind.
+    """
+    row = _Row(manuscript, path, found)
+    row.check(
+        ("name", "expect"),
+        ("transaction", "block", "result", "calls", "transfers", "approvals", "logs", "storage", "held"),
+    )
+    expected = row.text("expect")
+    if expected not in ("fires", "silent"):
+        raise manuscript.error((*path, "expect"), f"is {expected!r}; it can be fires or silent")
+    target = min(scope.contracts) if scope.contracts else Address(b"\xb2" * 20)
+    transaction = _transaction(row.inner("transaction"), target)
+    frames = [_root(transaction), *_queries(row), *row.each("calls", lambda inner: _call(inner, transaction))]
+    frames = [
+        frame._replace(index=at, parent=0 if at else -1, depth=min(at, 1), entered=at, left=at)
+        for at, frame in enumerate(frames)
+    ]
+    chain = min(scope.chains) if scope.chains else 1
+    subject = Inspection(
+        transaction,
+        SimulationResult(
+            status=SimulationStatus.SUCCESS
+            if row.inner("result").truth("succeeded", True)
+            else SimulationStatus.REVERTED,
+            gas_used=row.inner("result").number("gas_used", 100_000),
+            output=b"",
+            error=None,
+            trace=Trace(frames, row.each("logs", _log)),
+            state_diff=_storage(row),
+            created=(),
+            destroyed=(),
+            block=_block(row.inner("block"), chain),
+            engine="test",
+            duration=0.0,
+            facts=Facts(
+                [move._replace(sequence=len(frames) + at) for at, move in enumerate(row.each("transfers", _transfer))],
+                row.each("approvals", _approval),
+            ),
+        ),
+    )
+    return Trial(row.text("name"), expected == "fires", subject, manuscript.where(path))
+
+
+class _Row:
+    """One mapping of a test, read with types."""
+
+    def __init__(self, manuscript: Manuscript, path: Path, content: Any) -> None:
+        if not isinstance(content, dict):
+            raise manuscript.error(path, "must be a mapping")
+        self._manuscript, self._path = manuscript, path
+        self._content: Mapping[str, Any] = content
+
+    def check(self, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+        """Refuse what is missing or unknown."""
+        for name in self._content:
+            if name not in (*needed, *optional):
+                known = ", ".join((*needed, *optional))
+                raise self.wrong(name, f"is not known here; there are {known}")
+        for name in needed:
+            if name not in self._content:
+                raise self._manuscript.error(self._path, f"lacks {name}")
+
+    def wrong(self, name: str, why: str) -> RuleError:
+        """What is wrong with a part."""
+        return self._manuscript.error((*self._path, name), why)
+
+    def inner(self, name: str) -> _Row:
+        """A mapping within, empty if it is not there."""
+        return _Row(self._manuscript, (*self._path, name), self._content.get(name, {}))
+
+    def each(self, name: str, make: _Part) -> list[Any]:
+        """Every row of a list within."""
+        rows = self._content.get(name, [])
+        if not isinstance(rows, list):
+            raise self.wrong(name, "must be a list")
+        return [make(_Row(self._manuscript, (*self._path, name, at), row)) for at, row in enumerate(rows)]
+
+    def has(self, name: str) -> bool:
+        """True if it is said."""
+        return name in self._content
+
+    def text(self, name: str, otherwise: str = "") -> str:
+        """A text."""
+        return str(self._content.get(name, otherwise))
+
+    def truth(self, name: str, otherwise: bool) -> bool:
+        """True or false."""
+        value = self._content.get(name, otherwise)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "must be true or false")
+        return value
+
+    def number(self, name: str, otherwise: int = 0) -> int:
+        """A whole number, decimal or hex."""
+        value = self._content.get(name, otherwise)
+        if isinstance(value, str) and literal(value) is not None:
+            value = int(value, 16)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(name, f"{value!r} is no whole number")
+        return value
+
+    def address(self, name: str, otherwise: Address = ZERO_ADDRESS) -> Address:
+        """An address, or the word coin or zero."""
+        value = self._content.get(name)
+        if value is None:
+            return otherwise
+        if value in ("coin", "zero"):
+            return ZERO_ADDRESS
+        found = literal(value) if isinstance(value, str) else None
+        if found is None or found[0] is not Type.ADDRESS:
+            raise self.wrong(name, f"{value!r} is no address: 0x and 40 hex digits")
+        return Address(found[1])
+
+    def data(self, name: str) -> bytes:
+        """Hex bytes."""
+        value = self._content.get(name, "0x")
+        try:
+            return bytes.fromhex(str(value).removeprefix("0x"))
+        except ValueError:
+            raise self.wrong(name, f"{value!r} is no hex") from None
+
+    def words(self, name: str) -> bytes:
+        """A list of numbers and addresses as the ABI packs them."""
+        values = self._content.get(name, [])
+        if not isinstance(values, list):
+            raise self.wrong(name, "must be a list of numbers and addresses")
+        packed = []
+        for at, value in enumerate(values):
+            number = int(value, 16) if isinstance(value, str) and literal(value) is not None else value
+            if not isinstance(number, int) or not -(2**255) <= number < 2**256:
+                raise self._manuscript.error((*self._path, name, at), f"{value!r} is no number of 256 bits")
+            packed.append((number % 2**256).to_bytes(32, "big"))
+        return b"".join(packed)
+
+    def input(self) -> bytes:
+        """Call data: `input` as hex, or `call` (selector or signature) with `arguments`."""
+        if not self.has("call"):
+            return self.data("input")
+        called = self.text("call")
+        found = literal(called)
+        selector = found[1] if found is not None and found[0] is Type.SELECTOR else keccak256(called.encode())[:4]
+        return bytes(selector) + self.words("arguments")
+
+
+def _transaction(row: _Row, target: Address) -> Transaction:
+    row.check((), ("sender", "to", "value", "nonce", "input", "call", "arguments"))
+    return Transaction(
+        raw=RawTransaction(b"", Hash32(bytes(32))),
+        type=TransactionType.DYNAMIC_FEE,
+        chain_id=1,
+        sender=row.address("sender", SENDER),
+        nonce=row.number("nonce"),
+        to=row.address("to", target),
+        value=row.number("value"),
+        input=row.input(),
+        gas_limit=_GAS,
+        max_fee_per_gas=0,
+        max_priority_fee_per_gas=0,
+    )
+
+
+def _root(transaction: Transaction) -> CallFrame:
+    return _frame(
+        FrameKind.CALL, transaction.sender, transaction.to or ZERO_ADDRESS, transaction.value, transaction.input, False
+    )
+
+
+def _call(row: _Row, transaction: Transaction) -> CallFrame:
+    row.check(("to",), ("from", "kind", "value", "input", "call", "arguments", "failed"))
+    try:
+        kind = FrameKind(row.text("kind", "CALL"))
+    except ValueError:
+        raise row.wrong("kind", f"can be {', '.join(FrameKind)}") from None
+    maker = row.address("from", transaction.to or transaction.sender)
+    return _frame(kind, maker, row.address("to"), row.number("value"), row.input(), row.truth("failed", False))
+
+
+def _frame(kind: FrameKind, from_: Address, to: Address, value: int, input: bytes, failed: bool) -> CallFrame:
+    return CallFrame(
+        index=0,
+        parent=-1,
+        depth=0,
+        kind=kind,
+        from_=from_,
+        to=to,
+        code_address=to,
+        code_hash=None,
+        value=value,
+        gas=_GAS,
+        gas_used=0,
+        input=input,
+        output=b"",
+        error="execution reverted" if failed else None,
+        revert_reason=None,
+        entered=0,
+        left=0,
+        reverted=failed,
+    )
+
+
+def _log(row: _Row) -> Log:
+    row.check(("address", "event"), ("indexed", "data"))
+    event = row.text("event")
+    found = literal(event)
+    topic = found[1] if found is not None and found[0] is Type.WORD else keccak256(event.encode())
+    indexed = row.words("indexed")
+    topics = (bytes(topic), *(indexed[at : at + 32] for at in range(0, len(indexed), 32)))
+    return Log(0, 0, row.address("address"), topics, row.words("data"), False)
+
+
+def _transfer(row: _Row) -> Transfer:
+    row.check(("token", "from", "to", "amount"), ("item",))
+    token, item = row.address("token"), row.number("item", -1)
+    standard = (
+        TokenStandard.NATIVE if token == ZERO_ADDRESS else TokenStandard.ERC20 if item < 0 else TokenStandard.ERC721
+    )
+    amount = row.number("amount")
+    return Transfer(0, 0, standard, token, row.address("from"), row.address("to"), amount, None if item < 0 else item)
+
+
+def _approval(row: _Row) -> Approval:
+    row.check(("token", "owner", "spender"), ("amount",))
+    amount = row.number("amount", ALL)
+    owner, spender = row.address("owner"), row.address("spender")
+    return Approval(0, 0, row.address("token"), owner, spender, None if amount == ALL else amount)
+
+
+def _queries(row: _Row) -> list[CallFrame]:
+    """`held` as the questions to tokens that show what somebody had before."""
+
+    def ask(inner: _Row) -> CallFrame:
+        inner.check(("holder", "token", "amount"))
+        data = BALANCE_OF + inner.address("holder").rjust(32, b"\0")
+        asked = _frame(FrameKind.STATICCALL, SENDER, inner.address("token"), 0, data, False)
+        return asked._replace(output=inner.number("amount").to_bytes(32, "big"))
+
+    return row.each("held", ask)
+
+
+def _storage(row: _Row) -> dict[Address, AccountDiff]:
+    slots: dict[Address, dict[int, tuple[int, int]]] = {}
+
+    def keep(inner: _Row) -> None:
+        inner.check(("address", "slot", "after"), ("before",))
+        change = (inner.number("before"), inner.number("after"))
+        slots.setdefault(inner.address("address"), {})[inner.number("slot")] = change
+
+    row.each("storage", keep)
+    return {address: AccountDiff(storage=changes) for address, changes in slots.items()}
+
+
+def _block(row: _Row, chain: int) -> BlockContext:
+    row.check((), ("number", "timestamp", "base_fee"))
+    return BlockContext(
+        row.number("number", 20_000_000), row.number("timestamp", 1_700_000_000), ZERO_ADDRESS, 30_000_000,
+        row.number("base_fee", 1), Hash32(bytes(32)), chain, Fork.CANCUN,
+    )  # fmt: skip
