@@ -1,0 +1,39 @@
+"""The desk's start: one line when it cannot start, and an end when it is stopped at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from dashboard.__main__ import PlainStart
+from dashboard.app import create_app
+from dashboard.settings import DashboardSettings
+
+
+async def lifespan(settings: DashboardSettings) -> list[dict[str, Any]]:
+    """What the server is told when it starts the desk and stops it at once, as it does when the port is in use."""
+    told: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "lifespan.shutdown" if told else "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    async with asyncio.timeout(20):
+        await PlainStart(create_app(settings))({"type": "lifespan"}, receive, send)
+    return told
+
+
+async def test_stopped_before_anything_is_connected_it_ends(settings: DashboardSettings) -> None:
+    told = await lifespan(settings)
+    assert [message["type"] for message in told] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_a_folder_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (told,) = await lifespan(DashboardSettings(data_dir=tmp_path / "file" / "below"))
+    assert told["type"] == "lifespan.startup.failed"
+    assert told["message"].startswith("stopgate dashboard: the data folder ")
+    assert "\n" not in told["message"]
