@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dashboard.__main__ import PlainStart
 from dashboard.app import create_app
+from dashboard.live import News
 from dashboard.settings import DashboardSettings
 
 
@@ -20,6 +24,7 @@ async def lifespan(settings: DashboardSettings) -> list[dict[str, Any]]:
 
     async def send(message: Any) -> None:
         told.append(message)
+        await asyncio.sleep(0.1)  # the tasks behind it begin
 
     async with asyncio.timeout(20):
         await PlainStart(create_app(settings))({"type": "lifespan"}, receive, send)
@@ -29,6 +34,22 @@ async def lifespan(settings: DashboardSettings) -> list[dict[str, Any]]:
 async def test_stopped_before_anything_is_connected_it_ends(settings: DashboardSettings) -> None:
     told = await lifespan(settings)
     assert [message["type"] for message in told] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+class Deaf(News):
+    """Takes its first cancellation for a lost connection, as a client does that is cancelled while it connects."""
+
+    async def follow(self) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        await super().follow()
+
+
+async def test_it_ends_also_if_a_cancellation_is_lost(
+    settings: DashboardSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.app.News", Deaf)
+    assert [message["type"] for message in await lifespan(settings)][-1] == "lifespan.shutdown.complete"
 
 
 async def test_a_folder_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
