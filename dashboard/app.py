@@ -17,13 +17,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboard import live
+from dashboard.api.casework import routes as casework_api_routes
 from dashboard.api.channels import routes as channel_routes
 from dashboard.api.knowledge import routes as knowledge_api_routes
+from dashboard.api.oversight import routes as oversight_api_routes
 from dashboard.api.routes import routes as api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
 from dashboard.live import News
-from dashboard.pages import MessagePage
+from dashboard.pages.public import MessagePage
 from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
 from dashboard.templating import make_environment, page
@@ -99,6 +101,8 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.include_router(api_routes)
     app.include_router(channel_routes)
     app.include_router(knowledge_api_routes)
+    app.include_router(casework_api_routes)
+    app.include_router(oversight_api_routes)
     _answer_errors(app)
     return app
 

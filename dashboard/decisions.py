@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from dashboard.render.quantity import loss_text
 from dashboard.room import Room
 from gateway.errors import QueueUnavailable, StopgateError
 from gateway.model.account import Account, Permission
@@ -38,10 +39,24 @@ class SecondVoiceNeeded:
 Outcome = Decided | SecondVoiceNeeded | Conflict
 
 
-def needs_two(room: Room, entry: QuarantineEntry, target: CaseState) -> bool:
-    """A release cannot be taken back, so a large one needs two people. A rejected sender can always send again."""
-    loss = entry.estimated_loss or 0.0
-    return target is CaseState.RELEASED and loss >= room.settings.two_person_limit
+async def why_two(room: Room, entry: QuarantineEntry, target: CaseState) -> str:
+    """Why this needs two people; empty if one is enough.
+
+    A release cannot be taken back, so a large one needs two, and so does one of which nobody can say how large it is:
+    an attack on what has no price here must not be the easiest to let through. A rejected sender can always send again.
+    """
+    if target is not CaseState.RELEASED:
+        return ""
+    loss, limit = entry.estimated_loss, room.settings.two_person_limit
+    if loss is not None and loss >= limit:
+        return f"at least {loss_text(limit, room.settings.unit)} is at stake"
+    if not room.settings.two_person_unpriced:
+        return ""
+    if loss is None:
+        return "what is at stake has no price here"
+    detail = await room.details.get(entry)
+    unpriced = detail is not None and detail.loss is not None and detail.loss.unpriced
+    return "part of what is at stake has no price here" if unpriced else ""
 
 
 def findings_seen(entry: QuarantineEntry) -> str:
@@ -73,7 +88,7 @@ async def decide(
         raise DecisionRefused("The findings changed while you were looking. Read them again before you decide.")
     second = None
     actor = account.name
-    if needs_two(room, entry, target) or (mass and target is CaseState.RELEASED):
+    if (mass and target is CaseState.RELEASED) or await why_two(room, entry, target):
         asked = await room.desk.asked(entry.case_id)
         if asked is None or asked.target != target:
             await room.desk.ask(entry.case_id, target, account.name, reason)
@@ -131,6 +146,7 @@ async def _followed(room: Room, after: QuarantineEntry | Conflict) -> Outcome:
 
 async def follow(room: Room, entry: QuarantineEntry) -> None:
     """Tell the live queue. The record has decided already, so a silent queue costs nothing but freshness."""
+    room.counts.forget()
     try:
         await room.queue.move(entry)
     except QueueUnavailable as error:

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from gateway.errors import StopgateError
-from gateway.model.account import Account
+from gateway.model.account import Account, Permission
+from gateway.model.casework import Attachment
 from gateway.store.evidence import MOST_BYTES
 
 _TEXT = {"txt": "text/plain", "log": "text/plain", "md": "text/markdown", "csv": "text/csv", "json": "application/json"}
@@ -20,6 +21,10 @@ _BINARY = {
 TYPES = tuple(sorted({*_TEXT, *_BINARY}))
 _MENTION = re.compile(r"(?<![\w.@-])@([a-z0-9][a-z0-9_.-]{0,63})", re.IGNORECASE)
 MOST_MENTIONS = 10
+
+
+DOWNLOAD_HEADERS = {"content-security-policy": "default-src 'none'; sandbox", "x-content-type-options": "nosniff"}
+"""of every file that is sent: no browser may show it here"""
 
 
 class FileRefused(StopgateError):
@@ -52,6 +57,11 @@ def checked_file(name: str, data: bytes) -> tuple[str, str]:
     if not data.startswith(begins):
         raise FileRefused(f"The file ends in .{ending} but does not begin like one.")
     return kept, media_type
+
+
+def may_take_away(account: Account, kept: Attachment) -> bool:
+    """Its author, or anybody who may decide."""
+    return kept.author == account.name or account.may(Permission.DECIDE)
 
 
 def mentioned(text: str, accounts: Sequence[Account], author: str) -> frozenset[str]:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from datetime import UTC, datetime
 
 import httpx
 
 from dashboard.auth.oidc import OidcClient
 from dashboard.auth.throttle import Throttle
+from dashboard.details import DetailCache
+from dashboard.remembered import Remembered
 from dashboard.settings import DashboardSettings
-from dashboard.tokens import wanted_tokens, with_tokens
-from gateway.model.case import CaseDetail
 from gateway.model.published import Counted
-from gateway.model.quarantine import QuarantineEntry
+from gateway.model.quarantine import CaseState
 from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database, make_data_dir, sqlite_url
-from gateway.store.desk import Desk, DetectorFigures, Figures
+from gateway.store.desk import Desk
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.evidence import Evidence
+from gateway.store.figures import CaseFigures, DetectorFigures, Figures
 from gateway.store.heartbeat import Heartbeats
 from gateway.store.keys import Keys
 from gateway.store.migrate import migrate
@@ -34,66 +34,19 @@ from gateway.store.published import count_days
 from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
+from gateway.store.reseal import reseal
 from gateway.store.runs import Runs
+from gateway.store.seal import load_seal
 from gateway.store.sign_in import SignIn
 from gateway.store.signatures import Signatures
 from gateway.store.tokens import Tokens
 from gateway.store.trust import TrustBook
 
-T = TypeVar("T")
-
-_DETAILS_KEPT = 16
-_FRAMES_KEPT = 30_000
-"""Decoded details kept in memory stay below this many frames together."""
+log = logging.getLogger(__name__)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class DetailCache:
-    """The latest decoded case details: reading a large one takes longer than printing it."""
-
-    def __init__(self, record: Record, tokens: Tokens) -> None:
-        self._record, self._tokens = record, tokens
-        self._kept: OrderedDict[tuple[str, int], CaseDetail] = OrderedDict()
-
-    async def get(self, entry: QuarantineEntry) -> CaseDetail | None:
-        """The detail as of the entry's version."""
-        key = (entry.case_id, entry.version)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            self._kept[key] = await self.named(self._kept[key])
-            return self._kept[key]
-        stored = await self._record.detail(entry.case_id)
-        detail = None if stored is None else await self.named(stored)
-        if detail is not None:
-            self._kept[key] = detail
-            while len(self._kept) > _DETAILS_KEPT or (len(self._kept) > 1 and self._frames() > _FRAMES_KEPT):
-                self._kept.popitem(last=False)
-        return detail
-
-    async def named(self, detail: CaseDetail) -> CaseDetail:
-        """With what its tokens say of themselves, as far as that was read; the gateway reads it after the hold."""
-        missing = wanted_tokens(detail) - detail.tokens.keys()
-        return with_tokens(detail, await self._tokens.known(missing)) if missing else detail
-
-    def _frames(self) -> int:
-        return sum(len(kept.simulation.trace.frames) for kept in self._kept.values() if kept.simulation)
-
-
-class Remembered(Generic[T]):
-    """An answer that many pages ask for, asked at most every `seconds`."""
-
-    def __init__(self, ask: Callable[[], Awaitable[T]], now: Callable[[], datetime], seconds: float = 10.0) -> None:
-        self._ask, self._now, self._lasts = ask, now, timedelta(seconds=seconds)
-        self._answer: tuple[datetime, T] | None = None
-
-    async def get(self) -> T:
-        """The answer, at most `seconds` old."""
-        if self._answer is None or self._now() >= self._answer[0] + self._lasts:
-            self._answer = (self._now(), await self._ask())
-        return self._answer[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +54,7 @@ class Room:
     """The stores and settings of one dashboard process."""
 
     settings: DashboardSettings
+    database: Database
     record: Record
     queue: LiveQueue
     people: People
@@ -118,6 +72,8 @@ class Room:
     signatures: Signatures
     trust: TrustBook
     details: DetailCache
+    counts: Remembered[Mapping[CaseState, int]]
+    """cases in each state, for the tabs of the queue: counting a hundred thousand at each page is most of its time"""
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
     counted: Remembered[Counted]
@@ -141,8 +97,10 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
     async with AsyncExitStack() as stack:
         url = settings.store.database_url.get_secret_value() or sqlite_url(settings.data_dir)
         await asyncio.to_thread(migrate, url)
-        database = Database(url)
+        database = Database(url, seal=load_seal(settings.store, settings.data_dir))
         stack.push_async_callback(database.close)
+        if resealed := await reseal(database):
+            log.warning("secrets.sealed number=%d", resealed)
         redis_url = settings.store.redis_url.get_secret_value()
         if not redis_url:
             embedded = await asyncio.to_thread(EmbeddedValkey.start, settings.data_dir)
@@ -153,16 +111,17 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
-        record, desk = SqlRecord(database, now=now), Desk(database, now=now)
+        record, figures = SqlRecord(database, now=now), CaseFigures(database, now=now)
         yield Room(
             settings=settings,
+            database=database,
             record=record,
             queue=queue,
             people=People(database, now=now),
             sign_in=SignIn(database, now=now),
             keys=Keys(database, now=now),
             oidc=OidcClient(settings, http, now) if settings.oidc_issuer else None,
-            desk=desk,
+            desk=Desk(database, now=now),
             notices=Notices(database, now=now),
             runs=Runs(database, now=now),
             appeals=Appeals(database, now=now),
@@ -171,9 +130,10 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             audit=AuditLog(database),
             signatures=Signatures(database, now=now),
             trust=TrustBook(database, now=now),
-            details=DetailCache(record, Tokens(database, now=now)),
-            figures=Remembered(desk.figures, now),
-            detectors=Remembered(desk.detectors, now),
+            details=DetailCache(record, Tokens(database, now=now), settings.native_symbol),
+            counts=Remembered(record.counts, now, seconds=1.0),
+            figures=Remembered(figures.day, now),
+            detectors=Remembered(figures.detectors, now),
             counted=Remembered(lambda: count_days(database, now()), now, seconds=300.0),
             now=now,
             heartbeats=heartbeats,

@@ -40,6 +40,8 @@ class DashboardSettings(BaseSettings):
     two_person_loss: float | None = Field(default=None, ge=0)
     """a release with at least this estimated loss needs a second person and a fresh second factor; empty: 100,000 in a
     currency, 30 in the coin"""
+    two_person_unpriced: bool = True
+    """a release also needs two if the loss, or part of it, has no price; false: what has no price counts as nothing"""
     longest_hold_hours: int = Field(default=24, ge=1)
     """nobody can extend a hold beyond this, counted from the hold; keep it below the forced-inclusion window"""
     idle_minutes: int = Field(default=30, ge=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from gateway.model.finding import Confidence, Severity
 _FOLDER = Path(__file__).with_name("templates")
 
 
+@cache
 def make_environment() -> Environment:
-    """Templates with the formatting that they may use."""
+    """Templates with the formatting that they may use, compiled: no visitor waits for it."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -44,6 +45,8 @@ def make_environment() -> Environment:
         percent=lambda share: "no decision yet" if share is None else f"{share:.0%}",
     )
     environment.globals.update(Permission=Permission, timedelta=timedelta)
+    for name in environment.list_templates(["html"]):
+        environment.get_template(name)
     return environment
 
 

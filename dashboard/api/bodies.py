@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.model.account import Mark
-from gateway.model.case import CaseStep
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.quarantine import CaseState, QuarantineEntry
 
@@ -16,7 +15,7 @@ from gateway.model.quarantine import CaseState, QuarantineEntry
 class Body(BaseModel):
     """What every body has in common: nothing unknown is taken."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, from_attributes=True)
 
     @field_validator("*")
     @classmethod
@@ -125,7 +124,7 @@ class CasesBody(Body):
 
 
 class StepBody(Body):
-    """One step that a case took."""
+    """One step that a case took; read from the model's value."""
 
     from_state: CaseState | None
     to_state: CaseState
@@ -133,18 +132,6 @@ class StepBody(Body):
     second_actor: str | None
     reason: str
     at: datetime
-
-    @classmethod
-    def of(cls, step: CaseStep) -> StepBody:
-        """From the model's value."""
-        return cls(
-            from_state=step.from_state,
-            to_state=step.to_state,
-            actor=step.actor,
-            second_actor=step.second_actor,
-            reason=step.reason,
-            at=step.at,
-        )
 
 
 class DecisionBody(Body):
@@ -157,7 +144,7 @@ class DecisionBody(Body):
 class ExtensionBody(Body):
     """More time."""
 
-    hours: int = Field(ge=1, le=168)
+    hours: int = Field(strict=True, ge=1, le=168)
     reason: str = Field(min_length=1, max_length=2000)
 
 

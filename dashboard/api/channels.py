@@ -20,7 +20,7 @@ from gateway.model.primitive import Address
 from gateway.model.shift import ShiftHours
 
 _GONE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "no such channel"}}
-routes = APIRouter(prefix="/api/v1/channels", responses=REFUSALS, tags=["notifications"])
+routes = APIRouter(prefix="/api/v1", responses=REFUSALS, tags=["notifications"])
 Administrator = Annotated[ApiToken, Depends(scoped(Permission.ADMINISTER))]
 ChannelId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
@@ -33,7 +33,7 @@ class RuleBody(Body):
     contracts: list[Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]] = Field(default=[], max_length=200)
     hours: str = Field("always", max_length=200, description="always, or like mon-fri 08:00-18:00; sat 22:00-06:00")
     zone: str = Field("UTC", max_length=60, description="IANA time zone of the hours")
-    grouping_seconds: int = Field(60, ge=0, le=3600)
+    grouping_seconds: int = Field(60, ge=0, le=3600, strict=True)
 
     def rule(self) -> ChannelRule:
         """The model's value. Raises ConfigurationError."""
@@ -129,10 +129,10 @@ class DeliveryBody(Body):
 class SwitchBody(Body):
     """On or off."""
 
-    enabled: bool
+    enabled: bool = Field(strict=True)
 
 
-@routes.get("")
+@routes.get("/channels")
 async def list_channels(room: TheRoom, token: Administrator) -> list[ChannelBody]:
     """Every channel."""
     return [ChannelBody.of(channel) for channel in await room.notices.channels()]
@@ -144,7 +144,7 @@ async def list_deliveries(room: TheRoom, token: Administrator) -> list[DeliveryB
     return [DeliveryBody.of(state) for state in await room.notices.deliveries(50)]
 
 
-@routes.post("", status_code=201)
+@routes.post("/channels", status_code=201)
 async def add_channel(room: TheRoom, token: Administrator, body: NewChannelBody) -> AddedBody:
     """Add a channel."""
     try:
@@ -156,7 +156,7 @@ async def add_channel(room: TheRoom, token: Administrator, body: NewChannelBody)
     return AddedBody(id=channel_id, secret=secret or None)
 
 
-@routes.put("/{channel_id}/rule", status_code=204, response_class=Response, responses=_GONE)
+@routes.put("/channels/{channel_id}/rule", status_code=204, response_class=Response, responses=_GONE)
 async def change_rule(room: TheRoom, token: Administrator, channel_id: ChannelId, body: RuleBody) -> Response:
     """Change which notices it gets."""
     try:
@@ -166,19 +166,19 @@ async def change_rule(room: TheRoom, token: Administrator, channel_id: ChannelId
     return _done(found)
 
 
-@routes.put("/{channel_id}/enabled", status_code=204, response_class=Response, responses=_GONE)
+@routes.put("/channels/{channel_id}/enabled", status_code=204, response_class=Response, responses=_GONE)
 async def switch(room: TheRoom, token: Administrator, channel_id: ChannelId, body: SwitchBody) -> Response:
     """Switch it on or off."""
     return _done(await room.notices.set_enabled(channel_id, body.enabled, actor=token.account.name))
 
 
-@routes.post("/{channel_id}/test", status_code=202, response_class=Response, responses=_GONE)
+@routes.post("/channels/{channel_id}/test", status_code=202, response_class=Response, responses=_GONE)
 async def test_channel(room: TheRoom, token: Administrator, channel_id: ChannelId) -> Response:
     """Have the gateway send a test notice; the list of deliveries tells what became of it."""
     return _done(await room.notices.test(channel_id, actor=token.account.name), 202)
 
 
-@routes.delete("/{channel_id}", status_code=204, response_class=Response, responses=_GONE)
+@routes.delete("/channels/{channel_id}", status_code=204, response_class=Response, responses=_GONE)
 async def remove_channel(room: TheRoom, token: Administrator, channel_id: ChannelId) -> Response:
     """Remove it, and what waits for it."""
     return _done(await room.notices.remove(channel_id, actor=token.account.name))

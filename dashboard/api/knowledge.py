@@ -133,7 +133,7 @@ class NewTrustBody(Body):
     selector: str | None = Field(default=None, pattern=r"^0x[0-9a-fA-F]{8}$")
     detector: str | None = Field(default=None, max_length=100)
     reason: str = Field(min_length=1, max_length=2000)
-    days: int = Field(default=30, ge=1, le=365)
+    days: int = Field(default=30, strict=True, ge=1, le=365)
 
 
 class WithdrawalBody(Body):

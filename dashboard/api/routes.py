@@ -33,7 +33,7 @@ from dashboard.decisions import (
     assign,
     decide,
     extend,
-    needs_two,
+    why_two,
 )
 from dashboard.dependencies import TheRoom
 from dashboard.views.case import add_note_of
@@ -122,7 +122,7 @@ async def read_case(room: TheRoom, token: Reader, case_id: CaseId) -> CaseBody:
 async def read_history(room: TheRoom, token: Reader, case_id: CaseId) -> list[StepBody]:
     """Every step of a case, the oldest first."""
     entry = await find_case(room, token.account, case_id)
-    return [StepBody.of(step) for step in await room.record.history(entry.case_id)]
+    return [StepBody.model_validate(step) for step in await room.record.history(entry.case_id)]
 
 
 @routes.get("/cases/{case_id}/trace", response_class=Response, responses={200: {"content": {"application/json": {}}}})
@@ -140,8 +140,10 @@ async def decide_case(room: TheRoom, token: Judge, case_id: CaseId, body: Decisi
     """Release or reject. A release that needs two people is for pages only: a token has no second factor."""
     entry = await find_case(room, token.account, case_id)
     target = CaseState(body.target)
-    if needs_two(room, entry, target):
-        raise HTTPException(403, "This release needs two people and a fresh second factor; decide it in the dashboard.")
+    if why := await why_two(room, entry, target):
+        raise HTTPException(
+            403, f"This release needs two people and a fresh second factor: {why}. Decide it in the dashboard."
+        )
     return await _done(decide(room, token.account, entry, target, body.reason))
 
 

@@ -197,8 +197,8 @@ def _ancestors(frames: Sequence[CallFrame], focus: Collection[int]) -> frozenset
 def _choose(frames: Sequence[CallFrame], root: int, end: int, focus: frozenset[int], most: int) -> frozenset[int]:
     wanted = sorted(index for index in focus if root <= index < end)[: most // 2]
     shown = {index for index in _ancestors(frames, wanted) if root <= index < end} | {root}
-    depth = frames[root].depth
-    by_depth = sorted(range(root, end), key=lambda index: (frames[index].depth - depth, index))
+    depths = [frame.depth for frame in frames]
+    by_depth = sorted(range(root, end), key=depths.__getitem__)
     for index in by_depth:  # shallow frames first: the outline of what happened
         if len(shown) >= most:
             break

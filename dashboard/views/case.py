@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,27 +19,26 @@ from dashboard.decisions import (
     decide,
     extend,
     findings_seen,
-    needs_two,
+    why_two,
 )
 from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field, require_step_up
 from dashboard.evidence import mentioned
-from dashboard.pages import CasePage, RunLine, TracePage
+from dashboard.pages.case import CasePage, RunLine, TracePage
 from dashboard.render.call_tree import find_frames, frame_line, frame_path, tree_steps
-from dashboard.render.changes import account_rows, address_changes
 from dashboard.render.difference import finding_difference
-from dashboard.render.flow import flow_of
+from dashboard.render.effects import Effects
 from dashboard.render.why import why_held
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account, Mark, Permission, Role
-from gateway.model.case import CaseDetail, CaseOrder, CaseQuery
+from gateway.model.case import CaseOrder, CaseQuery
 from gateway.model.casework import CaseRun
 from gateway.model.finding import OutcomeStatus
 from gateway.model.geth import geth_call_tracer
 from gateway.model.quarantine import WAITING, CaseState, QuarantineEntry
 
 routes = APIRouter(prefix="/cases/{case_id}")
-FRAMES_ON_CASE, FRAMES_ON_TRACE = 80, 300
+FRAMES_ON_TRACE = 300
 
 
 @routes.get("")
@@ -101,7 +99,7 @@ async def decide_one(request: Request, room: TheRoom, me: Decider, form: Posted,
     if word not in (CaseState.RELEASED, CaseState.REJECTED):
         raise HTTPException(422, "Choose whether to release or to reject.")
     target = CaseState(word)
-    if needs_two(room, entry, target):
+    if await why_two(room, entry, target):
         require_step_up(room, me, f"/cases/{case_id}")
     try:
         outcome = await decide(room, me.account, entry, target, field(form, "reason"), seen=field(form, "seen"))
@@ -184,7 +182,12 @@ async def add_note_of(room: Room, account: Account, entry: QuarantineEntry, text
 
 
 async def case_page(room: Room, account: Account, entry: QuarantineEntry, problem: str = "") -> CasePage:
-    """Everything the page prints about a case, for this account."""
+    """Everything the page prints about a case, for this account, as of one moment."""
+    async with room.database.together():
+        return await _case_page(room, account, entry, problem)
+
+
+async def _case_page(room: Room, account: Account, entry: QuarantineEntry, problem: str) -> CasePage:
     detail = await room.details.get(entry)
     report = entry.verdict.report
     scope = scope_of(account)
@@ -203,7 +206,7 @@ async def case_page(room: Room, account: Account, entry: QuarantineEntry, proble
         findings=sorted(report.findings, key=lambda found: (-found.severity, -found.confidence, found.detector_id)),
         incomplete=incomplete,
         completed=len(report.outcomes) - len(incomplete),
-        **_effects(room, detail),
+        effects=room.details.effects(entry, detail) if detail else Effects(),
         sender_cases=[other for other in by_sender.entries if other.case_id != entry.case_id][:5],
         similar=[other for other in similar.entries if other.case_id != entry.case_id][:5],
         similar_total=max(similar.total - 1, 0) if entry.group else 0,
@@ -212,7 +215,7 @@ async def case_page(room: Room, account: Account, entry: QuarantineEntry, proble
         marks=(await room.desk.marks([entry.case_id])).get(entry.case_id, ()),
         asked=await room.desk.asked(entry.case_id),
         waiting=waiting,
-        two_people=needs_two(room, entry, CaseState.RELEASED),
+        two_people=await why_two(room, entry, CaseState.RELEASED),
         seen=findings_seen(entry),
         latest_expiry=entry.held_at + timedelta(hours=room.settings.longest_hold_hours),
         deciders=deciders,
@@ -230,32 +233,6 @@ def _run_line(entry: QuarantineEntry, run: CaseRun) -> RunLine:
         found = finding_difference(entry.verdict.report, run.verdict.report)
         return RunLine(run, found.words, bool(found.new or found.gone))
     return RunLine(run, run.problem or "waits for the gateway")
-
-
-def _effects(room: Room, detail: CaseDetail | None) -> Mapping[str, Any]:
-    if detail is None:
-        return {"changes": (), "flow": None, "tree": (), "frames": 0, "accounts": (), "slots_left_out": 0}
-    native = room.settings.native_symbol
-    executed = detail.simulation.trace if detail.simulation else None
-    focus = {index for finding in detail.report.findings for index in finding.frames}
-    accounts, left_out = account_rows(detail, native)
-    tree = (
-        tuple(
-            tree_steps(
-                executed, focus=focus, labels=detail.labels, native=native, most=FRAMES_ON_CASE, tokens=detail.tokens
-            )
-        )
-        if executed
-        else ()
-    )
-    return {
-        "changes": address_changes(detail, native),
-        "flow": flow_of(detail, native),
-        "tree": tree,
-        "frames": len(executed.frames) if executed else 0,
-        "accounts": accounts,
-        "slots_left_out": left_out,
-    }
 
 
 def _back(entry: QuarantineEntry, anchor: str = "") -> Response:

@@ -14,11 +14,10 @@ from starlette.datastructures import FormData, UploadFile
 
 from dashboard.cases import find_case
 from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field
-from dashboard.evidence import FileRefused, checked_file
-from dashboard.pages import RunPage
+from dashboard.evidence import DOWNLOAD_HEADERS, FileRefused, checked_file, may_take_away
+from dashboard.pages.case import RunPage
 from dashboard.render.difference import balance_rows, finding_difference
 from dashboard.templating import page
-from gateway.model.account import Permission
 from gateway.model.casework import BlockChanges
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import WAITING
@@ -120,12 +119,8 @@ async def download(room: TheRoom, me: Me, case_id: str, attachment_id: RowId) ->
     if found is None:
         raise HTTPException(404, "There is no such file, or it was taken away.")
     kept, data = found
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(kept.name, safe='')}",
-        "content-security-policy": "default-src 'none'; sandbox",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(data, media_type="application/octet-stream", headers=headers)
+    named = {"content-disposition": f"attachment; filename*=UTF-8''{quote(kept.name, safe='')}"}
+    return Response(data, media_type="application/octet-stream", headers={**DOWNLOAD_HEADERS, **named})
 
 
 @routes.post("/attachments/{attachment_id}/remove")
@@ -135,7 +130,7 @@ async def remove(room: TheRoom, me: NoteTaker, form: Posted, case_id: str, attac
     kept = [file for file in await room.evidence.attachments(entry.case_id) if file.id == attachment_id]
     if not kept:
         raise HTTPException(404, "There is no such file.")
-    if kept[0].author != me.account.name and not me.account.may(Permission.DECIDE):
+    if not may_take_away(me.account, kept[0]):
         raise HTTPException(403, "Only its author, or somebody who may decide, can take a file away.")
     await room.evidence.remove(entry.case_id, attachment_id, me.account.name)
     return RedirectResponse(f"/cases/{entry.case_id}#evidence", 303)

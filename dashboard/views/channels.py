@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from dashboard.dependencies import Administrator, Posted, RowId, TheRoom, field, require_step_up
-from dashboard.pages import ChannelsPage
+from dashboard.pages.people import ChannelsPage
 from dashboard.room import Room
 from dashboard.templating import page
 from dashboard.views.people import named_contracts

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from dashboard.dependencies import TheRoom
-from dashboard.pages import FiguresPage
+from dashboard.pages.public import FiguresPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.published import SMALLEST, Published, publish

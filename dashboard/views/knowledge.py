@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dashboard.dependencies import Decider, Overseer, Posted, RowId, TheRoom, Truster, field
-from dashboard.pages import SignaturesPage, TrustPage
+from dashboard.pages.oversight import SignaturesPage, TrustPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.primitive import Address

@@ -11,7 +11,7 @@ from dashboard.auth.passwords import TooManyFailures, WrongCredentials, check_pa
 from dashboard.auth.second_factor import check_again, check_code
 from dashboard.auth.sessions import begin_session, client_address, forget_cookie, present_session
 from dashboard.dependencies import Me, Posted, TheRoom, field, own_path
-from dashboard.pages import LoginPage, StepUpPage
+from dashboard.pages.people import LoginPage, StepUpPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account

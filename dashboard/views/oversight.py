@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from dashboard.dependencies import Auditor, Overseer, TheRoom
+from dashboard.health import chain_check, exported, health_of, record_check
 from dashboard.live import TheNews
-from dashboard.pages import AuditPage, Check, DetectorsPage, GatewayPanel, HealthPage, OverviewPage
-from dashboard.room import Room
+from dashboard.pages.oversight import AuditPage, DetectorsPage, HealthPage, OverviewPage
 from dashboard.templating import page
-from gateway.errors import QueueUnavailable, RecordUnavailable
 from gateway.model.audit import AuditKind
-from gateway.model.case import CaseOrder, CaseQuery, ChainBreak
+from gateway.model.case import CaseOrder, CaseQuery
 from gateway.model.quarantine import CaseState
 
 routes = APIRouter()
@@ -53,14 +52,13 @@ async def detectors(request: Request, room: TheRoom, me: Overseer) -> Response:
 @routes.get("/health")
 async def health(request: Request, room: TheRoom, news: TheNews, me: Overseer) -> Response:
     """What works and what does not, asked now."""
-    checks = (await _record_check(room), await _queue_check(room), _news_check(news.alive), await _lag_check(room))
-    return page(request, "health.html", HealthPage(checks, await _gateways(room)))
+    return page(request, "health.html", await health_of(room, live=news.alive))
 
 
 @routes.get("/healthz")
 async def alive(room: TheRoom) -> Response:
     """For container probes: 200 while the record answers, else 503. Says nothing else."""
-    check = await _record_check(room)
+    check = await record_check(room)
     return Response("ok" if check.ok else "the record does not answer", 200 if check.ok else 503)
 
 
@@ -86,80 +84,14 @@ async def audit(request: Request, room: TheRoom, me: Auditor) -> Response:
 @routes.get("/audit.jsonl")
 async def export(room: TheRoom, me: Auditor) -> Response:
     """The whole chain as JSON lines, for `stopgate audit verify` and for auditors."""
-
-    async def lines() -> AsyncIterator[str]:
-        async for line in room.audit.export():
-            yield line + "\n"
-
-    return StreamingResponse(
-        lines(),
-        media_type="application/x-ndjson",
-        headers={"content-disposition": 'attachment; filename="stopgate-audit.jsonl"'},
-    )
+    return exported(room)
 
 
 @routes.get("/audit/verify")
 async def verify(request: Request, room: TheRoom, me: Auditor) -> Response:
     """Walk the whole chain and tell where it breaks, if it does."""
-    outcome = await room.audit.verify()
-    if isinstance(outcome, ChainBreak):
-        check = Check("Audit chain", False, f"record {outcome.sequence}: {outcome.problem}")
-    else:
-        check = Check("Audit chain", True, f"{outcome.sequence} records, head {outcome.hash.hex()}")
-    return page(request, "health.html", HealthPage((check,)))
-
-
-async def _gateways(room: Room) -> tuple[GatewayPanel, ...]:
-    """What every gateway process last told of itself; none if Redis is away, which has a check of its own."""
-    if room.heartbeats is None:
-        return ()
-    try:
-        beats = await room.heartbeats.all()
-    except QueueUnavailable:
-        return ()
-    return tuple(
-        GatewayPanel(
-            name=beat.replica,
-            at=beat.at,
-            silent=room.now() - beat.at > _SILENT_AFTER,
-            checks=tuple(Check(item.name, item.ok, item.says) for item in beat.items),
-        )
-        for beat in beats
-    )
+    return page(request, "health.html", HealthPage((await chain_check(room),)))
 
 
 def _set(filters: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in filters.items() if value}
-
-
-async def _record_check(room: Room) -> Check:
-    try:
-        head = await room.audit.head()
-    except RecordUnavailable as error:
-        return Check("Record (SQL)", False, str(error))
-    return Check("Record (SQL)", True, f"answers; {head.sequence} audit records")
-
-
-async def _queue_check(room: Room) -> Check:
-    try:
-        await room.queue.ping()
-    except QueueUnavailable as error:
-        return Check("Live queue (Redis)", False, f"{error}. Lists come from the record meanwhile.")
-    return Check("Live queue (Redis)", True, "answers")
-
-
-def _news_check(alive: bool) -> Check:
-    says = "open pages are told at once" if alive else "open pages are not told of new cases: reload them"
-    return Check("Live updates", alive, says)
-
-
-async def _lag_check(room: Room) -> Check:
-    try:
-        recorded = await room.record.counts()
-        queued = await room.queue.counts()
-    except (QueueUnavailable, RecordUnavailable) as error:
-        return Check("Queue agrees with record", False, f"cannot be compared: {error}")
-    waiting = (CaseState.HELD, CaseState.DEFERRED, CaseState.PARKED)
-    behind = sum(abs(recorded.get(state, 0) - queued.get(state, 0)) for state in waiting)
-    says = "both name the same number of waiting cases" if not behind else f"they differ by {behind}; rebuild the queue"
-    return Check("Queue agrees with record", not behind, says)

@@ -13,7 +13,7 @@ from dashboard.auth.passwords import TooManyFailures, WrongCredentials, check_pa
 from dashboard.auth.second_factor import enrolment_uri, matching_step, new_secret
 from dashboard.auth.sessions import client_address
 from dashboard.dependencies import Administrator, Me, Posted, RowId, TheRoom, field, require_step_up
-from dashboard.pages import AccountPage, UsersPage
+from dashboard.pages.people import AccountPage, UsersPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.errors import ConfigurationError

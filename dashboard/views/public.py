@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from dashboard.appeals import MAY_APPEAL, AppealRefused, issued_at, message_for, plain, signer_of
 from dashboard.auth.sessions import client_address
 from dashboard.dependencies import TheRoom
-from dashboard.pages import StatusPage
+from dashboard.pages.public import StatusPage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.primitive import Hash32

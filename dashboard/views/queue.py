@@ -12,7 +12,7 @@ from dashboard.cases import find_case, scope_of
 from dashboard.decisions import Decided, DecisionRefused, SecondVoiceNeeded, decide
 from dashboard.dependencies import MassDecider, Me, Posted, RowId, TheRoom, field, own_path, require_step_up
 from dashboard.live import TheNews
-from dashboard.pages import MassDonePage, MassPage, QueuePage, QueueRow, Tab
+from dashboard.pages.queue import MassDonePage, MassPage, QueuePage, QueueRow, Tab
 from dashboard.render.quantity import loss_text
 from dashboard.room import Room
 from dashboard.templating import page
@@ -146,11 +146,19 @@ def _target(word: str) -> CaseState:
 async def _queue_page(
     room: Room, account: Account, given: Mapping[str, str], last_id: str | None, alive: bool
 ) -> QueuePage:
+    async with room.database.together():
+        return await _queue_page_now(room, account, given, last_id, alive)
+
+
+async def _queue_page_now(
+    room: Room, account: Account, given: Mapping[str, str], last_id: str | None, alive: bool
+) -> QueuePage:
     filters = {key: given.get(key, "")[:200] for key in _KEPT}
     offset = int(given["offset"]) if given.get("offset", "").isdecimal() and len(given["offset"]) < 9 else 0
     query = query_of(filters, account, offset)
     grouped = filters["view"] == "groups"
     folded = tuple(await room.record.groups(query)) if grouped else ()
+    counts = {} if scope_of(account) is not None else await room.counts.get(last_id)
     if filters["tab"] == "voice" and scope_of(account) is None:
         found = [await room.record.case(case_id) for case_id in await room.desk.asked_cases()]
         entries = [entry for entry in found if entry is not None]
@@ -162,12 +170,13 @@ async def _queue_page(
     elif grouped:
         entries, total = [], offset + len(folded) + (len(folded) == PAGE)
     else:
-        result = await room.record.cases(query)
+        every = None if _is_narrow(query) else sum(counts.get(state, 0) for state in query.states or CaseState)
+        result = await room.record.cases(query, total=every)
         entries, total = list(result.entries), result.total
     shown = len(folded) if grouped else len(entries)
     present = {key: value for key, value in filters.items() if value}
     return QueuePage(
-        tabs=await _tabs(room, account, filters),
+        tabs=await _tabs(room, account, filters, counts),
         rows=await _rows(room, entries),
         groups=folded,
         grouped=grouped,
@@ -211,9 +220,16 @@ def query_of(filters: Mapping[str, str], account: Account, offset: int = 0) -> C
     )
 
 
-async def _tabs(room: Room, account: Account, filters: Mapping[str, str]) -> tuple[Tab, ...]:
+def _is_narrow(query: CaseQuery) -> bool:
+    """True if more than the states decides which cases are listed."""
+    given = (query.search.strip(), query.detector, query.group)
+    return any(given) or any(part is not None for part in (query.touching, query.severity, query.assigned_to))
+
+
+async def _tabs(
+    room: Room, account: Account, filters: Mapping[str, str], counts: Mapping[CaseState, int]
+) -> tuple[Tab, ...]:
     scoped = scope_of(account) is not None
-    counts = {} if scoped else await room.record.counts()
     current = filters["tab"] or ("all" if filters["q"] or filters["group"] else "held")
     tabs = [
         Tab(

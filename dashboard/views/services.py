@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dashboard.dependencies import Administrator, Posted, RowId, TheRoom, field, require_step_up
-from dashboard.pages import ServicesPage
+from dashboard.pages.people import ServicesPage
 from dashboard.room import Room
 from dashboard.templating import page
 from dashboard.views.people import chosen_role, named_contracts, token_span

@@ -14,7 +14,8 @@ from dashboard.auth.passkeys import NOBODY
 from dashboard.auth.passwords import TooManyFailures, refuse_guessing
 from dashboard.auth.sessions import begin_session, client_address, present_session
 from dashboard.dependencies import Me, Posted, RowId, TheRoom, own_path, require_step_up
-from dashboard.pages import LinkPage, LoginPage, MessagePage
+from dashboard.pages.people import LinkPage, LoginPage
+from dashboard.pages.public import MessagePage
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.store.keys import StepKind, TooManySteps

@@ -34,10 +34,12 @@ from gateway.proxy.endpoint import Endpoint, Receive, Scope, Send
 from gateway.proxy.reply import Terms
 from gateway.settings import Settings
 from gateway.store.audit_writer import AuditWriter
+from gateway.store.expiring import ExpiryWarnings
 from gateway.store.notices import Notices
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer
+from gateway.tasks.expiring import Expiring
 from gateway.tasks.expiry import Expiry
 from gateway.tasks.parked import ParkedLane
 from gateway.tasks.rebuild import QueueKeeper
@@ -223,6 +225,9 @@ def _watch(base: Foundation) -> None:
     if base.settings.notify.enabled:
         notifier = Notifier(Notices(stores.database), base.settings.notify.dashboard_url)
         base.supervisor.start("notifier", notifier.run)
+        warnings = ExpiryWarnings(stores.database, now=lambda: datetime.now(UTC))
+        expiring = Expiring(warnings, timedelta(seconds=base.settings.notify.expiring))
+        base.supervisor.start("expiring", expiring.run)
     if stores.embedded is None:
         spending = SharedSpending(base.allowances.take_spent, base.allowances.spent_elsewhere, stores.spending.exchange)
         base.supervisor.start("spending", spending.run)

@@ -20,6 +20,7 @@ from gateway.store.pending import RedisPendingLog
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.runs import Runs
+from gateway.store.seal import load_seal
 from gateway.store.spending_log import SpendingLog
 from gateway.store.tokens import Tokens
 
@@ -72,7 +73,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
     async with AsyncExitStack() as stack:
         url = database_url(settings.store, settings.data_dir)
         await asyncio.to_thread(migrate, url)
-        database = Database(url)
+        database = Database(url, seal=load_seal(settings.store, settings.data_dir))
         record = SqlRecord(database)
         stack.push_async_callback(record.close)
         embedded = None

@@ -38,6 +38,8 @@ class NoticeKind(StrEnum):
     SECOND_VOICE = "second-voice"
     """a release waits for another person"""
     ESCALATED = "escalated"
+    EXPIRING = "expiring"
+    """a held case is near its time limit, and nobody has decided"""
     APPEAL = "appeal"
     """the sender of a case appealed"""
     RELEASED = "released"
@@ -74,7 +76,9 @@ class Notice:
 class ChannelRule:
     """Which notices a channel gets."""
 
-    kinds: frozenset[NoticeKind] = frozenset({NoticeKind.HELD, NoticeKind.REOPENED, NoticeKind.ESCALATED})
+    kinds: frozenset[NoticeKind] = frozenset(
+        {NoticeKind.HELD, NoticeKind.REOPENED, NoticeKind.ESCALATED, NoticeKind.EXPIRING}
+    )
     severity: Severity = Severity.MEDIUM
     """the lowest"""
     contracts: frozenset[Address] = frozenset()

@@ -43,6 +43,9 @@ class StoreSettings(Group):
     """sqlite:///FILE or postgresql://...; empty: SQLite below the data folder"""
     redis_url: SecretStr = SecretStr("")
     """redis://, rediss:// or unix://; empty: an embedded Valkey below the data folder"""
+    secret_keys: SecretStr = SecretStr("")
+    """what second factors and channels are sealed with in SQL: Fernet keys, the first seals, all open; the same for
+    gateway and dashboard. Empty: a file beside a database below the data folder, else they are kept plain"""
 
 
 class NotifySettings(Group):
@@ -52,6 +55,8 @@ class NotifySettings(Group):
     """False: this process sends nothing (another replica may)"""
     dashboard_url: str = "http://127.0.0.1:8081"
     """what people reach the dashboard by, for the links"""
+    expiring: float = Field(default=1800.0, gt=0)
+    """seconds before its time limit at which a held case is told of once more"""
 
     @field_validator("dashboard_url")
     @classmethod

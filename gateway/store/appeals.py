@@ -13,10 +13,10 @@ from sqlmodel import col
 from gateway.model.audit import AuditKind
 from gateway.model.casework import Appeal
 from gateway.model.primitive import Address
-from gateway.model.quarantine import WAITING, QuarantineEntry
+from gateway.model.quarantine import QuarantineEntry
 from gateway.store.audit import append
 from gateway.store.database import Database
-from gateway.store.tables import CaseRow
+from gateway.store.reader import still_waiting
 from gateway.store.tables_casework import AppealRow
 
 MOST_FOR_A_CASE = 3
@@ -105,12 +105,6 @@ class Appeals:
 
     async def open_cases(self, limit: int = 50) -> Sequence[str]:
         """Ids of waiting cases with an open appeal, the longest waiting first."""
-        query = (
-            select(col(AppealRow.case_id))
-            .join(CaseRow, col(CaseRow.case_id) == col(AppealRow.case_id))
-            .where(col(AppealRow.answered_at).is_(None), col(CaseRow.state).in_(sorted(WAITING)))
-            .order_by(col(AppealRow.id))
-            .limit(limit)
-        )
+        query = select(col(AppealRow.case_id)).where(col(AppealRow.answered_at).is_(None)).order_by(col(AppealRow.id))
         async with self._database.read() as session:
-            return list((await session.execute(query)).scalars())
+            return await still_waiting(session, query, limit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from gateway.errors import ConfigurationError, RecordUnavailable
+from gateway.store.seal import Seal
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
 
@@ -68,10 +70,14 @@ def synchronous_url(text: str) -> URL:
     return url.set(drivername="sqlite" if url.drivername == "sqlite" else "postgresql+psycopg")
 
 
-class Database:
-    """One pool of connections. `read` and `write` are the only ways in."""
+_shared: ContextVar[tuple[Database, AsyncSession] | None] = ContextVar("shared read", default=None)
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+
+class Database:
+    """One pool of connections. `read` and `write` are the only ways in; `together` makes several reads one."""
+
+    def __init__(self, url: str, *, pool_size: int = 5, seal: Seal | None = None) -> None:
+        """`seal`: what secrets are kept under; without one they are plain."""
         parsed = parse_url(url)
         self.is_sqlite = parsed.drivername == "sqlite"
         self.where = parsed.render_as_string(hide_password=True)
@@ -80,6 +86,7 @@ class Database:
         self._engine = create_async_engine(
             parsed.set(drivername=driver), pool_size=pool_size, pool_timeout=5.0, **options
         )
+        self.seal = seal or Seal()
         self._turn = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
@@ -92,8 +99,26 @@ class Database:
         Raises:
             RecordUnavailable: the database did not answer.
         """
+        shared = _shared.get()
+        if shared is not None and shared[0] is self:
+            yield shared[1]
+            return
         async with self._session(immediate=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Every `read` of this task inside answers from one session: one moment, and one begin and end for all.
+
+        Raises:
+            RecordUnavailable: the database did not answer.
+        """
+        async with self.read() as session:
+            token = _shared.set((self, session))
+            try:
+                yield
+            finally:
+                _shared.reset(token)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:

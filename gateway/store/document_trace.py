@@ -146,7 +146,7 @@ def simulation_from(document: Mapping[str, Any]) -> SimulationResult:
         output=to_bytes(document["output"]),
         error=document["error"],
         trace=Trace(
-            frames=[_frame_from(index, row) for index, row in enumerate(document["frames"])],
+            frames=_frames_from(document["frames"]),
             logs=[
                 Log(sequence, frame, address(account), tuple(map(bytes.fromhex, topics)), to_bytes(data), reverted)
                 for sequence, frame, account, topics, data, reverted in document["logs"]
@@ -188,25 +188,44 @@ def _frame_to(frame: CallFrame, budget: Budget) -> list[Any]:
     ]
 
 
-def _frame_from(index: int, row: Sequence[Any]) -> CallFrame:
-    parent, depth, kind, from_, to, code_address, code_hash, value, gas, gas_used, data, output, *rest = row
+def _frames_from(rows: Sequence[Sequence[Any]]) -> list[CallFrame]:
+    """The frames of a trace. Thousands of calls are among a few accounts: each is read once."""
     unhex = bytes.fromhex
-    return CallFrame(
-        index,
-        parent,
-        depth,
-        FrameKind(kind),
-        Address(unhex(from_)),
-        None if to is None else Address(unhex(to)),
-        None if code_address is None else Address(unhex(code_address)),
-        None if code_hash is None else Hash32(unhex(code_hash)),
-        int(value, 16),
-        gas,
-        gas_used,
-        unhex(data[2:]),
-        unhex(output[2:]),
-        *rest,
-    )
+    kinds = {kind.value: kind for kind in FrameKind}
+    addresses: dict[str | None, Address | None] = {None: None}
+    hashes: dict[str | None, Hash32 | None] = {None: None}
+
+    def address(text: str | None) -> Any:
+        if text not in addresses and text is not None:
+            addresses[text] = Address(unhex(text))
+        return addresses[text]
+
+    def hash_(text: str | None) -> Hash32 | None:
+        if text not in hashes and text is not None:
+            hashes[text] = Hash32(unhex(text))
+        return hashes[text]
+
+    return [
+        CallFrame(
+            index,
+            parent,
+            depth,
+            kinds[kind],
+            address(from_),
+            address(to),
+            address(code_address),
+            hash_(code_hash),
+            int(value, 16),
+            gas,
+            gas_used,
+            unhex(data[2:]),
+            unhex(output[2:]),
+            *rest,
+        )
+        for index, (
+            parent, depth, kind, from_, to, code_address, code_hash, value, gas, gas_used, data, output, *rest,
+        ) in enumerate(rows)
+    ]  # fmt: skip
 
 
 def _preimages_to(result: SimulationResult) -> dict[str, str] | None:

@@ -64,7 +64,7 @@ class Keys:
             "secret_hash": digest(secret),
             "kind": kind.value,
             "address": address[:64],
-            "data": json.dumps(data),
+            "data": self._database.seal.close(json.dumps(data)),
             "expires_at": now + _STEP_LASTS,
         }
         async with self._database.write() as session:
@@ -88,7 +88,7 @@ class Keys:
                 .returning(col(SignInStepRow.data))
             )
             data = taken.scalar()
-        return None if data is None else dict(json.loads(data))
+        return None if data is None else dict(json.loads(self._database.seal.open(data)))
 
     async def add_passkey(
         self, account: Account, credential_id: str, public_key: bytes, sign_count: int, name: str

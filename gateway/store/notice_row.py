@@ -19,6 +19,7 @@ from gateway.model.notice import (
     Channel,
     ChannelKind,
     ChannelRule,
+    Delivery,
     DeliveryState,
     Notice,
     NoticeKind,
@@ -28,6 +29,7 @@ from gateway.model.notice import (
 from gateway.model.primitive import Address
 from gateway.model.shift import ShiftHours
 from gateway.store.case_row import entry_of
+from gateway.store.seal import Seal, SealedElsewhere
 from gateway.store.tables import AuditRow, CaseRow, TermRow
 from gateway.store.tables_notice import ChannelRow, DeliveryRow
 
@@ -64,14 +66,37 @@ def rule_text(rule: ChannelRule) -> str:
     )
 
 
-def channel_of(row: ChannelRow) -> Channel:
+def open_secrets(row: ChannelRow, seal: Seal) -> tuple[str, str] | None:
+    """Target and secret of a channel; None if they were sealed with a key that is not here."""
+    try:
+        return seal.open(row.target), seal.open(row.secret)
+    except SealedElsewhere:
+        return None
+
+
+def delivery_of(row: DeliveryRow, channel: ChannelRow, opened: tuple[str, str], attempts: int, seal: Seal) -> Delivery:
+    """What is sent at one attempt."""
+    target, secret = opened
+    return Delivery(
+        delivery_id=row.delivery_id,
+        channel=channel_of(channel, seal),
+        target=target,
+        secret=secret,
+        notices=tuple(notice_value(item) for item in json.loads(row.notices)),
+        created_at=row.created_at,
+        attempts=attempts,
+    )
+
+
+def channel_of(row: ChannelRow, seal: Seal) -> Channel:
     """The channel that a row holds."""
     rule = json.loads(row.rule)
+    opened = open_secrets(row, seal)
     return Channel(
         id=row.id or 0,
         name=row.name,
         kind=ChannelKind(row.kind),
-        where=masked(row.target),
+        where=masked(opened[0]) if opened else "sealed with a key that is not here",
         rule=ChannelRule(
             kinds=frozenset(map(NoticeKind, rule["kinds"])),
             severity=Severity[rule["severity"]],
@@ -179,6 +204,8 @@ def kind_of(detail: Mapping[str, Any]) -> NoticeKind | None:
             return NoticeKind.HELD if detail.get("state") == "HELD" else None
         case "mark":
             return NoticeKind.ESCALATED if detail.get("mark") == "escalated" else None
+        case "expiring":
+            return NoticeKind.EXPIRING
         case "appeal":
             return NoticeKind.APPEAL
         case "first voice":

@@ -25,10 +25,11 @@ from gateway.store.database import Database
 from gateway.store.notice_row import (
     channel_of,
     check_channel,
+    delivery_of,
     delivery_state,
     notice_json,
     notice_of,
-    notice_value,
+    open_secrets,
     rule_text,
     telling_records,
     test_notice,
@@ -66,8 +67,8 @@ class Notices:
         row = {
             "name": name,
             "kind": kind.value,
-            "target": target,
-            "secret": secret,
+            "target": self._database.seal.close(target),
+            "secret": self._database.seal.close(secret) if secret else "",
             "rule": rule_text(rule),
             "enabled": True,
             "created_by": actor,
@@ -86,7 +87,7 @@ class Notices:
         """Every channel by name."""
         async with self._database.read() as session:
             rows = (await session.execute(select(ChannelRow).order_by(col(ChannelRow.name)))).scalars()
-            return [channel_of(row) for row in rows]
+            return [channel_of(row, self._database.seal) for row in rows]
 
     async def set_rule(self, channel_id: int, rule: ChannelRule, *, actor: str) -> bool:
         """Change which notices a channel gets; False if there is no such channel."""
@@ -144,7 +145,7 @@ class Notices:
             head = (await session.execute(select(col(AuditHeadRow.sequence)))).scalar_one()
             records = await telling_records(session, after, head, _BATCH)
             channels = [
-                (row.id or 0, channel_of(row).rule)
+                (row.id or 0, channel_of(row, self._database.seal).rule)
                 for row in (await session.execute(select(ChannelRow).where(col(ChannelRow.enabled)))).scalars()
             ]
             for record in records:
@@ -176,22 +177,19 @@ class Notices:
             taken = []
             for row, channel in rows:
                 attempts = row.attempts + 1  # the update below also changes `row`
-                changed = {"not_before": now + lease, "attempts": attempts}
+                changed: dict[str, object] = {"not_before": now + lease, "attempts": attempts}
+                opened = open_secrets(channel, self._database.seal)
                 if not channel.enabled:
                     changed = {"settled_at": now, "problem": "the channel is switched off"}
+                elif opened is None:
+                    changed = {
+                        "not_before": now + _LONGEST_PAUSE,
+                        "problem": "its secret cannot be read with these keys",
+                        "settled_at": now if now >= row.created_at + _GIVEN_UP else None,
+                    }
+                else:
+                    taken.append(delivery_of(row, channel, opened, attempts, self._database.seal))
                 await session.execute(update(DeliveryRow).where(col(DeliveryRow.id) == row.id).values(changed))
-                if channel.enabled:
-                    taken.append(
-                        Delivery(
-                            delivery_id=row.delivery_id,
-                            channel=channel_of(channel),
-                            target=channel.target,
-                            secret=channel.secret,
-                            notices=tuple(notice_value(item) for item in json.loads(row.notices)),
-                            created_at=row.created_at,
-                            attempts=attempts,
-                        )
-                    )
             return taken
 
     async def settle(self, delivery: Delivery, problem: str = "") -> None:

@@ -78,14 +78,19 @@ class People:
             return [account_of(row) for row in rows]
 
     async def credentials(self, name: str) -> Credentials | None:
-        """What a sign-in of that name is checked against; None if there is no such account."""
+        """What a sign-in of that name is checked against; None if there is no such account.
+
+        Raises:
+            SealedElsewhere: its second factor cannot be read here, so nobody signs in by it.
+        """
         if not _NAME.fullmatch(name.lower()):
             return None
         async with self._database.read() as session:
             row = (await session.execute(select(UserRow).where(col(UserRow.name) == name.lower()))).scalar()
         if row is None:
             return None
-        return Credentials(account_of(row), row.password_hash, row.totp_secret, row.totp_last_step)
+        secret = None if row.totp_secret is None else self._database.seal.open(row.totp_secret)
+        return Credentials(account_of(row), row.password_hash, secret, row.totp_last_step)
 
     async def set_password(self, name: str, password_hash: str, *, actor: str) -> None:
         """Replace a password; every session of the account ends."""
@@ -113,7 +118,9 @@ class People:
     async def set_second_factor(self, name: str, secret: str | None, *, actor: str) -> None:
         """Enrol (base32 secret) or remove (None) the second factor."""
         step = "second factor added" if secret else "second factor removed"
-        await self._change(name, actor, {"step": step}, totp_secret=secret)
+        await self._change(
+            name, actor, {"step": step}, totp_secret=self._database.seal.close(secret) if secret else None
+        )
 
     async def take_code_step(self, name: str, step: int) -> bool:
         """Note that the code of a time step was used. False if it, or a later one, was used before."""

@@ -59,8 +59,8 @@ class Record(Protocol):
     async def detail(self, case_id: str, *, revision: int | None = None) -> CaseDetail | None:
         """What the case page prints: as of the hold (1), or of a later step that brought a detail (default: last)."""
 
-    async def cases(self, query: CaseQuery) -> Page:
-        """One page of the cases that match."""
+    async def cases(self, query: CaseQuery, *, total: int | None = None) -> Page:
+        """One page of the cases that match. Who knows how many they are gives `total`: counting takes longer."""
 
     async def groups(self, query: CaseQuery) -> Sequence[CaseGroup]:
         """The same cases folded into look-alikes, largest group first; `offset` and `limit` count groups."""

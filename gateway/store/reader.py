@@ -43,11 +43,12 @@ class CaseReader:
             data = (await session.execute(query.order_by(col(DetailRow.revision).desc()).limit(1))).scalar()
         return None if data is None else await asyncio.to_thread(decode_detail, data)
 
-    async def cases(self, query: CaseQuery) -> Page:
+    async def cases(self, query: CaseQuery, *, total: int | None = None) -> Page:
         """See Record.cases."""
         async with self._database.read() as session:
             common = await _common(session, query)
-            total = (await session.execute(_count(query, matching(query, common)))).scalar_one()
+            if total is None:
+                total = (await session.execute(_count(query, matching(query, common)))).scalar_one()
             condition = matching(query, common, in_order=True)
             # ids alone first: sorting whole rows, calldata included, takes ten times as long
             ids = (await session.execute(ordered(query, select(col(CaseRow.case_id)).where(condition)))).scalars().all()
@@ -72,7 +73,7 @@ class CaseReader:
         newest = (
             select(col(CaseRow.case_id))
             .where(condition, key == folded.c.key)
-            .order_by(col(CaseRow.held_at).desc(), col(CaseRow.case_id))
+            .order_by(col(CaseRow.held_at).desc())  # no more: the index ends here, and a group may be thousands
             .limit(1)
             .correlate(folded)
             .scalar_subquery()
@@ -174,6 +175,16 @@ class CaseReader:
         async with self._database.read() as session:
             row = (await session.execute(select(CaseRow).where(condition))).scalar_one_or_none()
         return None if row is None else entry_of(row)
+
+
+async def still_waiting(session: AsyncSession, case_ids: Select[str], limit: int) -> list[str]:
+    """Those of a short list of cases that wait, in its order. By two questions: a join may begin with all the cases."""
+    ids = list((await session.execute(case_ids.limit(1_000))).scalars())
+    if not ids:
+        return []
+    waits = (col(CaseRow.case_id).in_(ids), col(CaseRow.state).in_(sorted(WAITING)))
+    waiting = set((await session.execute(select(col(CaseRow.case_id)).where(*waits))).scalars())
+    return [case_id for case_id in ids if case_id in waiting][:limit]
 
 
 async def _common(session: AsyncSession, query: CaseQuery) -> frozenset[str]:

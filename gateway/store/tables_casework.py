@@ -79,6 +79,16 @@ class AttachmentRow(SQLModel, table=True):
     removed_by: str | None = None
 
 
+class ExpiryWarningRow(SQLModel, table=True):
+    """It was told that a case ends at this moment; a case that was given more time has another."""
+
+    __tablename__ = "expiry_warnings"
+
+    case_id: str = Field(primary_key=True, foreign_key="cases.case_id")
+    expires_at: datetime = Field(sa_column=Column(UtcTime, primary_key=True, nullable=False))
+    at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
 class MentionRow(SQLModel, table=True):
     """Somebody was named in a note."""
 

@@ -153,6 +153,7 @@ def case(
     state: CaseState = CaseState.HELD,
     score: float = 0.93,
     tokens: dict[Address, TokenInfo] | None = None,
+    unpriced: int = 0,
     **parts: object,
 ) -> tuple[QuarantineEntry, CaseDetail]:
     """A case and what is stored with it."""
@@ -210,7 +211,7 @@ def case(
         timings={"decode": 0.0002, "simulate": 0.0084, "inspect": 0.0031},
         labels=LABELS,
         tokens=tokens or TOKENS,
-        loss=None if loss is None else LossEstimate(loss, "USD", LossBasis.POOLS, unpriced=number % 2),
+        loss=None if loss is None else LossEstimate(loss, "USD", LossBasis.POOLS, unpriced=unpriced),
         sender_history={"first seen": "11 minutes ago", "transactions before": "0", "contracts created": "1"},
     )  # fmt: skip
     return replace(entry, **parts), detail  # type: ignore[arg-type]
@@ -274,7 +275,7 @@ async def seed_cases(room: Room, now: datetime) -> list[QuarantineEntry]:
         evidence={"<b>token</b>": "U\u200bSD\u200bC\u0301\u0301\u0301\u0301"},
     )  # fmt: skip
     made = [
-        case(1, now, finding(), proxy),
+        case(1, now, finding(), proxy, unpriced=1),
         case(2, now, proxy, loss=380_000.0, left=timedelta(minutes=11), score=0.7),
         *[case(3 + number, now, drain, loss=21_000.0 + number, score=0.8) for number in range(4)],
         case(8, now, small, loss=None, score=0.35, left=timedelta(hours=2)),

@@ -25,7 +25,7 @@ async def test_the_page_answers_the_five_questions(desk: Desk) -> None:
         "failed: execution reverted",
         "implementation behind the proxy (ERC-1967)",
         "11 minutes ago",
-        "a release needs two people",
+        "A release needs two people",
     ):
         assert words in text, words
 
@@ -169,7 +169,7 @@ async def test_marks_are_shown_counted_and_undone(desk: Desk) -> None:
     await anna.post("/cases/c-000001/marks", mark="false-alarm", reason="it was a migration")
     (mark,) = (await desk.room.desk.marks(["c-000001"]))["c-000001"]
     assert mark.mark == "false-alarm"
-    figures = {row.detector_id: row for row in await desk.room.desk.detectors()}
+    figures = {row.detector_id: row for row in await desk.room.detectors.get()}
     assert figures["price-manipulation"].false_alarms == 1
     await anna.post(f"/cases/c-000001/marks/{mark.id}/undo")
     assert await desk.room.desk.marks(["c-000001"]) == {}

@@ -89,7 +89,7 @@ async def test_the_api_does_what_the_page_does(desk: Desk) -> None:
     await hold(desk.room, case(1, utc_now()))
     await desk.room.notices.collect()
     assert (await operator.post(f"{where}/test")).status_code == 202
-    assert [row["channel"] for row in (await operator.get("/api/v1/channels/deliveries")).json()] == ["night", "night"]
+    assert [row["channel"] for row in (await operator.get("/api/v1/deliveries")).json()] == ["night", "night"]
     assert (await operator.put(f"{where}/rule", json={"kinds": ["expired"], "severity": "low"})).status_code == 204
     assert (await operator.put(f"{where}/enabled", json={"enabled": False})).status_code == 204
     (listed,) = (await operator.get("/api/v1/channels")).json()

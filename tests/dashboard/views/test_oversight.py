@@ -19,7 +19,7 @@ async def test_the_overview_counts_what_happened(desk: Desk) -> None:
 
 async def test_health_says_what_works(desk: Desk) -> None:
     text = (await (await desk.signed_in("vera")).get("/health")).text
-    assert text.count("state-ok") == 4
+    assert text.count("state-ok") == 5
     assert "state-bad" not in text
     assert (await desk.visitor().get("/healthz")).text == "ok"
 

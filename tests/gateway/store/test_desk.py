@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from gateway.model.account import Mark, Role
-from gateway.model.case import Decision
 from gateway.model.quarantine import CaseState
 from gateway.store.database import Database
 from gateway.store.desk import Desk
 from gateway.store.people import People
-from gateway.store.published import count_days
 from gateway.store.record import SqlRecord
-from tests.cases import Clock, detail, entry, note
+from tests.cases import Clock, detail, entry
 
 
 @pytest.fixture
@@ -58,18 +54,3 @@ async def test_views_are_their_owners_alone(desk: Desk, database: Database, cloc
     assert await desk.views(anna) == [view]
     await desk.drop_view(anna, view.id)
     assert await desk.views(anna) == []
-
-
-async def test_figures_count_what_happened(desk: Desk, record: SqlRecord, database: Database, clock: Clock) -> None:
-    await record.note([note(7)])
-    clock.forward(minutes=20)
-    await record.decide("case-1", Decision(CaseState.REJECTED, "anna", "x"))
-    figures = await desk.figures()
-    assert (figures.held, figures.rejected, figures.submissions) == (2, 1, 1)
-    assert figures.median_decision == timedelta(minutes=20)
-    assert sum(figures.held_by_hour) == 2
-    (talker,) = await desk.detectors()
-    assert (talker.cases, talker.rejected) == (2, 1)
-    assert (await count_days(database, clock())).held == 0  # today is not counted
-    counted = await count_days(database, clock() + timedelta(days=1))
-    assert (counted.held, counted.rejected, counted.decisions, counted.appeals) == (2, 1, 1, 0)

@@ -1,0 +1,1 @@
+"""One frozen context type for each page: a template prints these fields and nothing else."""
