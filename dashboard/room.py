@@ -20,7 +20,7 @@ from gateway.model.published import Counted
 from gateway.model.quarantine import CaseState
 from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database, make_data_dir, sqlite_url
 from gateway.store.desk import Desk
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.evidence import Evidence
@@ -97,7 +97,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         ConfigurationError: a URL is unusable, or the schema is newer than this program.
         RecordUnavailable, QueueUnavailable: a store does not answer.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     async with AsyncExitStack() as stack:
         url = settings.store.database_url.get_secret_value() or sqlite_url(settings.data_dir)
         await asyncio.to_thread(migrate, url)
