@@ -29,8 +29,8 @@ from gateway.evaluate.run import (
     run_case,
 )
 from gateway.evaluate.vary import Comparison, vary_block, vary_case
+from gateway.evm.local import LocalPyEvm
 from gateway.evm.simulator import Simulator
-from gateway.evm.workers import LocalPyEvm
 from gateway.inspection.registry import Ruleset, load
 from gateway.inspection.subject import Inspection
 
