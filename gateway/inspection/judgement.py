@@ -13,7 +13,7 @@ from gateway.inspection.consent import path
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
-from gateway.inspection.settlement import Settlement
+from gateway.inspection.settlement import IN_PROPORTION, Settlement
 from gateway.inspection.visit import visit
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -22,8 +22,6 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
-IN_PROPORTION = 1.1
-"""times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
 BURNS_EXAMINED = 64
 """kinds of burns that are looked at for each call out of the ordering side"""
 MOSTLY = 0.5
@@ -151,7 +149,7 @@ class Judgement(Settlement):
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
         agreed = loss.agreed and not self._by_an_open_door(loss)
-        return not (agreed or loss.signed or kept or self._redeemed(loss))
+        return not (agreed or loss.signed or kept or self._redeemed(loss) or self.is_redemption(loss))
 
     def _redeemed(self, loss: Loss) -> bool:
         """True if shares were burnt for it, of the ordering side's or pulled in, about as much as was paid out.

@@ -17,6 +17,8 @@ from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import StorageAccess
 
+IN_PROPORTION = 1.1
+"""times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
 EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
 _SEQUENCE = attrgetter("sequence")
@@ -116,17 +118,46 @@ class Settlement(Derived):
         gave, _ = self.market.value({asset: -amount for asset, amount in got.items() if amount < 0})
         return complete and gained > 0.0 and gave >= EVEN * gained
 
+    def is_redemption(self, loss: Loss) -> bool:
+        """True if the holder took back about as large a part of all its own shares as left its stock.
+
+        Markets of Compound's kind say so by a Transfer of the share to the market itself, which burns nothing.
+        """
+        if loss.share is None or loss.asset.item is not None:
+            return False
+        own = (move for move in self.facts.transfers if move.token == move.to == loss.holder and move.token_id is None)
+        returned = sum(move.amount for move in own if move.from_ != move.to)
+        diff = self.simulation.state_diff.get(loss.holder)
+        if not returned or diff is None:
+            return False
+        preimages = self.simulation.trace.preimages or {}
+        supplies = (
+            before
+            for slot, (before, after) in diff.storage.items()
+            if before - after == returned and slot not in preimages
+        )
+        supply = next(supplies, 0)
+        return supply > 0 and loss.share <= IN_PROPORTION * returned / supply
+
     def pays_off_debt(self, loss: Loss) -> bool:
         """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""
         chain = {account for frame in loss.frames for account, _ in path(self.simulation.trace.frames, frame)}
         preimages = self.simulation.trace.preimages or {}
-        for account in chain - self.roles.cluster - {loss.asset.token}:
+        for account in chain - {self.roles.origin, loss.asset.token}:
+            if not self._obeys(loss.asset.token, account):
+                continue
             diff = self.simulation.state_diff.get(account)
             for slot, (before, after) in diff.storage.items() if diff is not None else ():
                 key = preimages.get(slot, b"")
                 if after < before and len(key) == 64 and loss.holder in (key[12:32], key[44:64]):
                     return any(amount < 0 for amount, _ in self._balance_of_visit(loss))
         return False
+
+    def _obeys(self, contract: Address, master: Address) -> bool:
+        """True if `contract` knew `master`, or a register that it knew did."""
+        if self.consent.knows(contract, master):
+            return True
+        return any(master in known and self.consent.knows(contract, at) for at, known in self.consent.entries.items())
 
     def _balance_of_visit(self, loss: Loss) -> Iterator[tuple[int, Asset]]:
         """(amount, asset) of what came to the ordering side (negative: left it) in the call that led to a loss."""
