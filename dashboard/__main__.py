@@ -6,6 +6,8 @@ import argparse
 import sys
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from dashboard.app import create_app
 from dashboard.settings import load_dashboard_settings
@@ -13,8 +15,30 @@ from gateway.errors import StopgateError
 from gateway.settings import split_listen
 
 
+class PlainStart:
+    """The app, with a named error at its start told in one line instead of a traceback."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the lifespan (ASGI)."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        try:
+            async with self._app.router.lifespan_context(self._app):
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except StopgateError as error:
+            await send({"type": "lifespan.startup.failed", "message": f"stopgate dashboard: {error}"})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
 def main() -> int:
-    """Serve until stopped. Exit code 2 for settings that cannot be used."""
+    """Serve until stopped. Exit code 2 for settings that cannot be used, 3 for stores that do not open."""
     parser = argparse.ArgumentParser(prog="python -m dashboard", description="The analyst's desk of Stopgate.")
     parser.add_argument("--listen", metavar="HOST:PORT", help="default: STOPGATE_DASHBOARD__LISTEN, or 127.0.0.1:8081")
     parser.add_argument("--data-dir", metavar="DIR", help="default: STOPGATE_DATA_DIR, or .stopgate")
@@ -28,7 +52,7 @@ def main() -> int:
         print(f"stopgate dashboard: {error}", file=sys.stderr)  # noqa: T201 - the terminal is the reader
         return 2
     uvicorn.run(
-        app,
+        PlainStart(app),
         host=host,
         port=port,
         access_log=False,

@@ -47,6 +47,7 @@ from dashboard.views import (
 from gateway.errors import RecordUnavailable
 
 _STATIC = Path(__file__).with_name("static")
+_CANCEL_AGAIN = 0.5
 _TITLES = {
     403: "Not allowed",
     404: "Not found",
@@ -60,6 +61,13 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel until it is done: a client that just connects may take a cancellation for a lost connection."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN)
+
+
 def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _utc_now) -> FastAPI:
     """Build the app; stores are opened when it starts and closed when it stops."""
 
@@ -69,8 +77,10 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
             app.state.room = room
             app.state.news = News(room.queue)
             following = tasks.create_task(app.state.news.follow())
-            yield
-            following.cancel()
+            try:
+                yield
+            finally:
+                await _end(following)
 
     app = FastAPI(
         title="Stopgate desk",

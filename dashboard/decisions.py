@@ -147,6 +147,7 @@ async def _followed(room: Room, after: QuarantineEntry | Conflict) -> Outcome:
 async def follow(room: Room, entry: QuarantineEntry) -> None:
     """Tell the live queue. The record has decided already, so a silent queue costs nothing but freshness."""
     room.counts.forget()
+    room.ending.forget()
     try:
         await room.queue.move(entry)
     except QueueUnavailable as error:

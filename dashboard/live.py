@@ -20,7 +20,7 @@ from dashboard.auth.sessions import present_session
 from dashboard.dependencies import Me, TheRoom
 from dashboard.room import Room
 from gateway.errors import QueueUnavailable
-from gateway.model.case import QueueEvent
+from gateway.model.queue_event import QueueEvent
 from gateway.store.quarantine import LiveQueue
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -20,7 +20,7 @@ from gateway.model.published import Counted
 from gateway.model.quarantine import CaseState
 from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database, make_data_dir, sqlite_url
 from gateway.store.desk import Desk
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.evidence import Evidence
@@ -43,6 +43,8 @@ from gateway.store.tokens import Tokens
 from gateway.store.trust import TrustBook
 
 log = logging.getLogger(__name__)
+NEAR = timedelta(minutes=30)
+"""before its time limit a held case is shown as ending"""
 
 
 def _utc_now() -> datetime:
@@ -74,6 +76,8 @@ class Room:
     details: DetailCache
     counts: Remembered[Mapping[CaseState, int]]
     """cases in each state, for the tabs of the queue: counting a hundred thousand at each page is most of its time"""
+    ending: Remembered[int]
+    """held cases that end within `NEAR`"""
     figures: Remembered[Figures]
     detectors: Remembered[Sequence[DetectorFigures]]
     counted: Remembered[Counted]
@@ -93,7 +97,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         ConfigurationError: a URL is unusable, or the schema is newer than this program.
         RecordUnavailable, QueueUnavailable: a store does not answer.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     async with AsyncExitStack() as stack:
         url = settings.store.database_url.get_secret_value() or sqlite_url(settings.data_dir)
         await asyncio.to_thread(migrate, url)
@@ -132,6 +136,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             trust=TrustBook(database, now=now),
             details=DetailCache(record, Tokens(database, now=now), settings.native_symbol),
             counts=Remembered(record.counts, now, seconds=1.0),
+            ending=Remembered(lambda: record.ending(now() + NEAR), now, seconds=5.0),
             figures=Remembered(figures.day, now),
             detectors=Remembered(figures.detectors, now),
             counted=Remembered(lambda: count_days(database, now()), now, seconds=300.0),

@@ -56,6 +56,7 @@ READINGS = {
     "stopgate_deferred_waiting": _Kind("Cases in the slow lane of this process"),
     "stopgate_clients": _Kind("Clients with an allowance of their own in this process"),
     "stopgate_client_refusals": _Kind("Calls refused for want of allowance, by what ran out", "limit", counter=True),
+    "stopgate_limits_shared": _Kind("1 while clients' spending is told to other replicas; absent without replicas"),
     "stopgate_inspections_waiting": _Kind("Submissions that wait for their turn to be inspected"),
     "stopgate_websockets": _Kind("Open WebSocket connections"),
     "stopgate_rules": _Kind("Rules of protocols in force, by mode", "mode"),

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +19,9 @@ from joserfc.jwk import KeySet
 
 from dashboard.settings import DashboardSettings
 from gateway.errors import StopgateError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySetSerialization
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 """Signatures with a public key only: "none", and secrets that both sides share, are refused."""
@@ -181,7 +184,8 @@ class OidcClient:
         if kept is not None and self._now() < kept[0] + (_ASK_AGAIN if fresh else _KEPT):
             return kept[1]
         try:
-            keys = KeySet.import_key_set(await self._ask(where))  # type: ignore[arg-type]
+            # A stranger's JSON: joserfc checks while it reads that it is the key set that it wants typed.
+            keys = KeySet.import_key_set(cast("KeySetSerialization", await self._ask(where)))
         except (JoseError, KeyError, TypeError, ValueError) as error:
             raise SignOnRefused("provider-metadata", f"The provider's keys cannot be read: {_short(error)}.") from error
         self._keys = (self._now(), keys)

@@ -63,6 +63,8 @@ class QueuePage:
     state_words: tuple[str, ...] = ()
     mentions: Sequence[Mention] = ()
     """notes that name the visitor and were not opened since"""
+    ending: int = 0
+    """held cases that end soon; 0 where the list shows them first anyway"""
     live: bool = True
     """False: the live queue is silent; the record is shown, and the page says so"""
 

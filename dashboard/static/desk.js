@@ -31,6 +31,11 @@
     });
   });
 
+  // Where a row of links is wider than the window, the present one is in sight.
+  for (const here of document.querySelectorAll(".bar nav [aria-current], .tabs [aria-current]")) {
+    here.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   // Relative times stay true while the page is open.
   function span(milliseconds) {
     const seconds = Math.floor(Math.abs(milliseconds) / 1000);
@@ -44,7 +49,7 @@
     for (const element of document.querySelectorAll("time[datetime]")) {
       const left = Date.parse(element.dateTime) - now;
       element.textContent = left > 0 ? "in " + span(left) : span(left) + " ago";
-      if (element.hasAttribute("data-until")) element.classList.toggle("soon", left < 15 * 60 * 1000);
+      if (element.hasAttribute("data-until")) element.classList.toggle("soon", left < 30 * 60 * 1000);
     }
   }
   refreshTimes();

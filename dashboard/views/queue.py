@@ -193,8 +193,16 @@ async def _queue_page_now(
         may_decide_many=account.may(Permission.MASS),
         state_words=tuple(state.value for state in CaseState),
         mentions=await room.evidence.unseen(account.name),
+        ending=await _ending(room, account, filters),
         live=alive,
     )
+
+
+async def _ending(room: Room, account: Account, filters: Mapping[str, str]) -> int:
+    """Told to those who can do something about it."""
+    if not account.may(Permission.DECIDE) or filters["order"] == CaseOrder.EXPIRY.value:
+        return 0
+    return await room.ending.get()
 
 
 def query_of(filters: Mapping[str, str], account: Account, offset: int = 0) -> CaseQuery:

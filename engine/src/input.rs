@@ -20,7 +20,7 @@ use crate::recorder::Limits;
 use crate::spec::spec_by_name;
 
 /// Memory that one transaction may use, in bytes; more ends the run as truncated.
-const MEMORY_LIMIT: u64 = 256 << 20;
+pub const MEMORY_LIMIT: u64 = 256 << 20;
 
 /// The bytes of a Python bytes object.
 pub fn raw<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {

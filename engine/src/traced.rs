@@ -11,20 +11,31 @@ use revm::handler::instructions::EthInstructions;
 use revm::handler::{EthFrame, EthPrecompiles, EvmTr, FrameData, FrameInitOrResult, FrameResult, ItemOrResult};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::interpreter_action::FrameInit;
-use revm::interpreter::interpreter_types::Jumps;
+use revm::interpreter::interpreter_types::{Jumps, MemoryTr};
 use revm::interpreter::{
     CallInputs, CallScheme, CreateInputs, CreateScheme, FrameInput, InstructionResult, InterpreterAction, STACK_LIMIT,
+    SharedMemory,
 };
 use revm::primitives::Bytes;
 
 use crate::frame::{Frame, Kind};
 use crate::host::Host;
+use crate::input::MEMORY_LIMIT;
 use crate::instruction::instructions;
 use crate::spec::precompiles;
 use crate::word;
 
 type Inner = Evm<Host, (), EthInstructions<EthInterpreter, Host>, EthPrecompiles, EthFrame<EthInterpreter>>;
 type HostError = ContextError<Infallible>;
+
+/// Whether a frame with `gas` left could have paid for memory up to the limit. If not, it is merely out of gas: revm
+/// looks at the limit before it charges.
+fn could_pay(memory: &SharedMemory, gas: u64) -> bool {
+    let cost = |words: u64| 3 * words + words * words / 512;
+    let (before, own) = (memory.local_memory_offset() as u64, memory.size() as u64);
+    let free = MEMORY_LIMIT.saturating_sub(before + own);
+    cost((own + free) / 32) - cost(own / 32) <= gas
+}
 
 /// revm whose frames are recorded.
 pub struct Traced {
@@ -181,7 +192,9 @@ impl EvmTr for Traced {
         if let Some(frame) = ctx.chain.frame() {
             frame.remaining = remaining;
         }
-        if matches!(&action, InterpreterAction::Return(result) if result.result == InstructionResult::MemoryLimitOOG) {
+        if matches!(&action, InterpreterAction::Return(result) if result.result == InstructionResult::MemoryLimitOOG)
+            && could_pay(&frame.interpreter.memory, remaining)
+        {
             ctx.chain.stop("memory");
         }
         if ctx.chain.stopped.is_some() {

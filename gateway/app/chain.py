@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from gateway.decoding.native import decode_transaction
 from gateway.errors import ConfigurationError, UpstreamError
 from gateway.evm.simulator import Simulator
 from gateway.live.codes import CodeStore
+from gateway.live.conduct import LiveSettings
 from gateway.live.pending import PendingLog
 from gateway.live.recheck import Recheck
-from gateway.live.state import LiveSettings, LiveState
+from gateway.live.state import LiveState
 from gateway.model.chain import ChainProfile
 from gateway.model.profiles import DEVELOPMENT, PROFILES, profile_for
 from gateway.model.transaction import RawTransaction, Transaction
@@ -33,6 +35,8 @@ log = structlog.get_logger()
 
 _ASK_AGAIN = 1.0
 """seconds between attempts to reach a chain that has not answered yet"""
+_SAY_AGAIN = 30.0
+"""seconds until the log repeats what is still wrong"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def _names(urls: Sequence[str]) -> list[str]:
 
 async def chain_id(upstream: Upstream, readiness: Readiness) -> int:
     """Ask until the chain answers; readiness tells what is wrong meanwhile."""
+    told_at = -math.inf
     while True:
         try:
             answer = await upstream.call("eth_chainId", within=3.0)
@@ -93,8 +98,19 @@ async def chain_id(upstream: Upstream, readiness: Readiness) -> int:
         except ValueError:
             problem = "the upstream's chain id is no number"
         readiness.set("chain", problem)
-        log.warning("chain.waiting", problem=problem)
+        if time.monotonic() - told_at > _SAY_AGAIN:
+            log.warning("chain.waiting", problem=problem)
+            told_at = time.monotonic()
         await asyncio.sleep(_ASK_AGAIN)
+
+
+def profile_named(name: str) -> ChainProfile:
+    """The built-in profile with that name. Raises ConfigurationError if there is none."""
+    for profile in PROFILES.values():
+        if profile.name == name:
+            return profile
+    known = ", ".join(profile.name for profile in PROFILES.values())
+    raise ConfigurationError(f"STOPGATE_UPSTREAM__PROFILE: there is no chain profile {name!r}; known: {known}")
 
 
 def chain_profile(number: int, name: str = "") -> ChainProfile:
@@ -104,11 +120,7 @@ def chain_profile(number: int, name: str = "") -> ChainProfile:
         ConfigurationError: there is no profile of that name.
     """
     if name:
-        for profile in PROFILES.values():
-            if profile.name == name:
-                return replace(profile, chain_id=number)
-        known = ", ".join(profile.name for profile in PROFILES.values())
-        raise ConfigurationError(f"there is no chain profile {name!r}; known: {known}")
+        return replace(profile_named(name), chain_id=number)
     if number not in PROFILES:
         log.warning("chain.unknown", chain_id=number, using="Ethereum's present rules; set STOPGATE_UPSTREAM__PROFILE")
     return profile_for(number)

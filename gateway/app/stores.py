@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.settings import Settings, StoreSettings
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database, make_data_dir, sqlite_url
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.heartbeat import Heartbeats
 from gateway.store.memory_log import RedisMemoryLog
@@ -20,6 +21,7 @@ from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.runs import Runs
 from gateway.store.seal import load_seal
+from gateway.store.spending_log import SpendingLog
 from gateway.store.tokens import Tokens
 
 
@@ -38,6 +40,8 @@ class OpenStores:
     tokens: Tokens
     heartbeats: Heartbeats
     """where gateways leave signs of life for the dashboard"""
+    spending: SpendingLog
+    """what clients spend, told from replica to replica"""
     embedded: EmbeddedValkey | None
     """None if the queue is a server of the operator's own"""
 
@@ -65,7 +69,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         ConfigurationError: a URL is unusable, or the schema is newer than this program.
         RecordUnavailable, QueueUnavailable: a store does not answer.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     async with AsyncExitStack() as stack:
         url = database_url(settings.store, settings.data_dir)
         await asyncio.to_thread(migrate, url)
@@ -87,4 +91,6 @@ async def open_stores(settings: Settings) -> AsyncIterator[OpenStores]:
         runs, tokens = Runs(database, now=_utc_now), Tokens(database, now=_utc_now)
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
-        yield OpenStores(database, record, queue, order, memory, runs, tokens, heartbeats, embedded)
+        spending = SpendingLog(redis_url, secrets.token_hex(8))
+        stack.push_async_callback(spending.close)
+        yield OpenStores(database, record, queue, order, memory, runs, tokens, heartbeats, spending, embedded)

@@ -17,7 +17,7 @@ from gateway.model.account import Role
 from gateway.model.case import ChainBreak
 from gateway.settings import load_settings
 from gateway.store.audit import AuditLog
-from gateway.store.database import Database
+from gateway.store.database import Database, make_data_dir
 from gateway.store.migrate import migrate as run_migrations
 from gateway.store.password import hash_password
 from gateway.store.people import People
@@ -93,5 +93,5 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def record_url(data_dir: Path | None) -> str:
     """The database that the options and the environment name."""
     settings = load_settings(**({} if data_dir is None else {"data_dir": data_dir}))
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     return database_url(settings.store, settings.data_dir)

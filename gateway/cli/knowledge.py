@@ -20,7 +20,7 @@ from gateway.model.primitive import Address
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
 from gateway.settings import load_settings
-from gateway.store.database import Database
+from gateway.store.database import Database, make_data_dir
 from gateway.store.migrate import migrate
 from gateway.store.signatures import Signatures
 from gateway.store.trust import TrustBook
@@ -250,7 +250,7 @@ def _with_database(data_dir: Path | None, work: Callable[[Database], Awaitable[N
 @asynccontextmanager
 async def _database(data_dir: Path | None) -> AsyncIterator[Database]:
     settings = load_settings(**({} if data_dir is None else {"data_dir": data_dir}))
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     url = database_url(settings.store, settings.data_dir)
     await asyncio.to_thread(migrate, url)
     database = Database(url)

@@ -7,7 +7,8 @@ from typing import Any
 
 from gateway.devnet import answer
 from gateway.devnet.answer import hex_data
-from gateway.devnet.chain import CHAIN_ID, Call, DevChain, ExecutionFailed
+from gateway.devnet.chain import Call, DevChain, ExecutionFailed
+from gateway.devnet.genesis import CHAIN_ID
 from gateway.errors import DecodingError, InvalidTransaction, StopgateError
 
 PRIORITY_FEE = 10**9

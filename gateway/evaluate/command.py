@@ -18,8 +18,8 @@ from gateway.evaluate.guise import GuiseBoard
 from gateway.evaluate.recorded import judge_recording
 from gateway.evaluate.run import CaseResult, HonestResult, find_blocks, run_block, run_case
 from gateway.evaluate.vary import Comparison, vary_block, vary_case
+from gateway.evm.local import LocalPyEvm
 from gateway.evm.simulator import Simulator
-from gateway.evm.workers import LocalPyEvm
 from gateway.inspection.registry import Ruleset, load
 
 

@@ -30,15 +30,16 @@ from gateway.evm.admission import (
     intrinsic_gas,
 )
 from gateway.evm.diff import state_diff
-from gateway.evm.py_evm_state import NEWEST, in_geths_words, make_state
+from gateway.evm.py_evm_error import in_geths_words
+from gateway.evm.py_evm_state import NEWEST, make_state
 from gateway.evm.simulator import ADMISSION, Checks, Limits
 from gateway.evm.tracer import ABORTED, REVERTED, LimitReached, Recorder
 from gateway.evm.world import LayeredWorld
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import Address
-from gateway.model.state import AccountState, StateBatch, StateKeys
+from gateway.model.state import AccountState, StateKeys
 from gateway.model.trace import FrameKind, SimulationResult, SimulationStatus
-from gateway.model.transaction import RawTransaction, Transaction, TransactionType
+from gateway.model.transaction import Transaction
 
 # py-evm hashes through eth_hash, whose default backend takes seven times as long; read at its first use
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
@@ -301,40 +302,3 @@ class _Run:
             duration=time.perf_counter() - started,
             truncated=self.truncated,
         )
-
-
-def warm_up() -> None:
-    """Build the newest fork's tables and load what py-evm imports late, so that the first run is not slow."""
-    sender = Address(b"\x01" * 20)
-    code = bytes.fromhex("6001600052602060002060005500")  # a hash and a store
-    world = LayeredWorld(complete=True)
-    world.load(
-        StateBatch({sender: AccountState(balance=10**18), _WARM_UP: AccountState(code=code, code_hash=keccak256(code))})
-    )
-    transaction = Transaction(
-        raw=RawTransaction(b"", keccak256(b"")),
-        type=TransactionType.LEGACY,
-        chain_id=1,
-        sender=sender,
-        nonce=0,
-        to=_WARM_UP,
-        value=0,
-        input=b"",
-        gas_limit=100_000,
-        max_fee_per_gas=1,
-        max_priority_fee_per_gas=1,
-    )
-    block = BlockContext(
-        number=1,
-        timestamp=1,
-        coinbase=sender,
-        gas_limit=30_000_000,
-        base_fee=0,
-        prev_randao=keccak256(b""),
-        chain_id=1,
-        fork=NEWEST,
-    )
-    execute(world, transaction, block)
-
-
-_WARM_UP: Final = Address(b"\x02" * 20)

@@ -6,22 +6,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from eth.exceptions import (
-    ContractCreationCollision,
-    FullStack,
-    Halt,
-    InsufficientFunds,
-    InsufficientStack,
-    InvalidInstruction,
-    InvalidJumpDestination,
-    OutOfBoundsRead,
-    OutOfGas,
-    ReservedBytesInCode,
-    Revert,
-    StackDepthLimit,
-    VMError,
-    WriteProtection,
-)
+from eth.exceptions import Halt
 from eth.vm.computation import NO_RESULT
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.berlin.state import BerlinState
@@ -42,8 +27,9 @@ from eth.vm.forks.tangerine_whistle.state import TangerineWhistleState
 from gateway.decoding.keccak import keccak256
 from gateway.evm.account_db import AccountDatabase
 from gateway.evm.precompiles import P256_ADDRESS, POINT_EVALUATION_ADDRESS, p256_verify, point_evaluation
+from gateway.evm.py_evm_error import in_geths_words
 from gateway.evm.py_evm_opcodes import hooked
-from gateway.evm.tracer import PRECOMPILE_FAILED, REVERTED, Frame, Recorder
+from gateway.evm.tracer import Frame, Recorder
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import EMPTY_CODE_HASH
 from gateway.model.trace import FrameKind
@@ -72,38 +58,6 @@ NEWEST = Fork.PRAGUE
 
 _MAX_CODES = 4096
 _positions: dict[bytes, tuple[set[int], set[int]]] = {}
-
-_WORDS: tuple[tuple[type[VMError], str], ...] = (
-    (Revert, REVERTED),
-    (InsufficientStack, "stack underflow"),
-    (FullStack, "stack limit reached 1024"),
-    (InvalidJumpDestination, "invalid jump destination"),
-    (WriteProtection, "write protection"),
-    (OutOfBoundsRead, "return data out of bounds"),
-    (ReservedBytesInCode, "invalid code: must not begin with 0xef"),
-    (ContractCreationCollision, "contract address collision"),
-    (StackDepthLimit, "max call depth exceeded"),
-    (InsufficientFunds, "insufficient balance for transfer"),
-)
-
-
-def in_geths_words(error: VMError) -> str:
-    """py-evm's error as geth prints it (core/vm/errors.go)."""
-    for kind, text in _WORDS:
-        if isinstance(error, kind):
-            return text
-    if isinstance(error, InvalidInstruction):
-        return "invalid opcode"
-    if isinstance(error, OutOfGas):
-        reason = str(error)
-        if "EIP170" in reason:
-            return "max code size exceeded"
-        if "EIP-3860" in reason and "exceeds" in reason:
-            return "max initcode size exceeded"
-        if "Write contract code" in reason:
-            return "contract creation code storage out of gas"
-        return "out of gas"
-    return PRECOMPILE_FAILED
 
 
 def make_state(database: AccountDatabase, recorder: Recorder, block: BlockContext, *, p256: bool) -> Any:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from gateway.errors import StateMissing, Unexecutable
-from gateway.evm.py_evm import execute, warm_up
+from gateway.evm.py_evm import execute
+from gateway.evm.py_evm_start import warm_up
 from gateway.evm.simulator import Checks, Limits
 from gateway.evm.world import LayeredWorld, Segment
 from gateway.model.block import BlockContext

@@ -1,4 +1,4 @@
-"""py-evm behind the Simulator protocol: in this process, or in a pool whose members can be killed."""
+"""py-evm behind the Simulator protocol, in a pool of processes that can be killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from gateway.errors import SimulationError, StateMissing, Unexecutable
-from gateway.evm.py_evm import NAME, execute
+from gateway.evm.local import own_world
+from gateway.evm.py_evm import NAME
 from gateway.evm.simulator import ADMISSION, Checks, Limits, World
 from gateway.evm.worker import Answer, Failure, Job, Refusal
 from gateway.evm.world import LayeredWorld
@@ -28,37 +29,6 @@ _DELIVERY_SECONDS: Final = 0.25
 """for packing and sending what a truncated run saw"""
 _CACHED_ENTRIES: Final = 1_000_000
 """accounts and slots one worker keeps between runs"""
-
-
-class LocalPyEvm:
-    """py-evm in the calling thread: for evaluation and tests, where nothing else waits for the event loop.
-
-    The wall clock is looked at in every loop and frame, so it ends everything but one long precompile.
-    """
-
-    name = NAME
-
-    def __init__(self, profile: ChainProfile | None = None) -> None:
-        self._p256 = profile is not None and profile.p256
-
-    def world(self, *, complete: bool = False) -> LayeredWorld:
-        """An empty world."""
-        return LayeredWorld(complete=complete)
-
-    async def simulate(
-        self,
-        world: World,
-        transaction: Transaction,
-        block: BlockContext,
-        *,
-        limits: Limits = Limits(),
-        checks: Checks = ADMISSION,
-    ) -> SimulationResult:
-        """As the protocol says, but the event loop waits."""
-        return execute(_own(world), transaction, block, limits=limits, checks=checks, p256=self._p256)
-
-    async def close(self) -> None:
-        """Nothing to stop."""
 
 
 class PyEvmPool:
@@ -107,7 +77,7 @@ class PyEvmPool:
         checks: Checks = ADMISSION,
     ) -> SimulationResult:
         """As the protocol says. The wall clock begins when a worker is free, not while the run queues."""
-        layers = _own(world)
+        layers = own_world(world)
         worker = await self._acquire()
         outcome = await worker.run(layers, transaction, block, limits, checks, self._p256)
         if isinstance(outcome, SimulationResult):
@@ -298,9 +268,3 @@ def _seen(ready: asyncio.Future[None]) -> None:
     """A worker that nobody awaited may fail to start: its error reaches those who wait for the pool."""
     if not ready.cancelled():
         ready.exception()
-
-
-def _own(world: World) -> LayeredWorld:
-    if not isinstance(world, LayeredWorld):
-        raise SimulationError(f"a world of another engine ({type(world).__name__}) was given to {NAME}")
-    return world

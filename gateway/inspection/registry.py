@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect as introspection
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +70,8 @@ def load(
     names = [point.name for point in points]
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
-        raise ConfigurationError(f"detector ids installed twice: {', '.join(duplicates)}; uninstall one of each")
+        twice = "; ".join(f"{name} by {_owners(points, name)}" for name in duplicates)
+        raise ConfigurationError(f"detector ids installed twice: {twice}; uninstall one of each")
     unknown = sorted((enabled | disabled) - set(names))
     if unknown:
         raise ConfigurationError(
@@ -90,12 +92,31 @@ def ruleset(detectors: Iterable[Detector], shelf: RuleShelf | None = None) -> Ru
 
 
 def _construct(point: EntryPoint) -> Detector:
+    where = f"detector {point.name} ({point.value}, installed by {_owner(point)})"
+    hint = f"mend or uninstall it, or start without it: STOPGATE_INSPECTION__DISABLED_DETECTORS={point.name}"
     try:
         loaded = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"detector {point.name} ({point.value}) cannot be imported: {error}") from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}; {hint}") from error
+    except Exception as error:
+        # Whatever somebody else's module does wrong while it is read, the operator has to know whose it is.
+        raise ConfigurationError(f"{where} cannot be imported: {type(error).__name__}: {error}; {hint}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, Detector)):
-        raise ConfigurationError(f"entry point {point.name} ({point.value}) is no Detector class")
+        raise ConfigurationError(f"{where} is no subclass of gateway.plugin.Detector; {hint}")
+    if introspection.isabstract(loaded):
+        raise ConfigurationError(f"{where} does not define {', '.join(sorted(loaded.__abstractmethods__))}; {hint}")
     if loaded.id != point.name:
-        raise ConfigurationError(f"entry point {point.name} names a detector whose id is {loaded.id}")
-    return loaded()
+        raise ConfigurationError(f"{where} has the id {loaded.id!r}; the entry point's name must be the same; {hint}")
+    try:
+        return loaded()
+    except Exception as error:
+        # As above, for its constructor.
+        raise ConfigurationError(f"{where} cannot be made: {type(error).__name__}: {error}; {hint}") from error
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
+
+
+def _owners(points: Iterable[EntryPoint], name: str) -> str:
+    return " and ".join(_owner(point) for point in points if point.name == name)

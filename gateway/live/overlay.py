@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import InvalidTransaction, SimulationError, UpstreamError
 from gateway.evm.simulator import ADMISSION, Limits
 from gateway.live.block_trace import Key
-from gateway.live.context import next_base_fee
+from gateway.live.conflict import repriced, still_holds
 from gateway.live.head_state import HeadState
 from gateway.live.pending import UNSEEN, Footprint, PendingLog, footprint
 from gateway.live.runner import HeadMoved
@@ -20,8 +20,6 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import StateDiff
 from gateway.model.transaction import RawTransaction, Transaction
 
-COSTLY_GAS = 300_000
-"""Below, running again is cheaper than thinking about it; above, it could be made to take all the time there is."""
 MAX_TURNED = 256
 KEEP_SPENT_HEADS = 64
 """heads for which a mined transaction is remembered: a reorg may bring it back"""
@@ -85,8 +83,8 @@ class Overlay:
         for item in old.standing:
             was_spent = item.spent_since
             kept = replace(item, effects=None)
-            if written is not None and item.effects is not None and _still_holds(item, written, redone):
-                kept.effects = self.lay(view, view.top, _repriced(item, item.effects, old, view))
+            if written is not None and item.effects is not None and still_holds(item, written, redone):
+                kept.effects = self.lay(view, view.top, repriced(item, item.effects, old, view))
             else:
                 await self._place(view, view.top, kept)
                 redone += [item, kept]
@@ -306,44 +304,3 @@ class Overlay:
         coinbase = view.head.coinbase
         account = self._state.cache.accounts.get(coinbase)
         return stack.put(effects, coinbase, account.balance if account is not None else 0)
-
-
-def touched_by(standing: Sequence[Standing], mark: Footprint, *, after: int = -1) -> bool:
-    """True if any of these, after place `after`, may have written what was read, or read what is written."""
-    return any(
-        item.effects is not None and item.entry.sequence > after and (follows(mark, item) or precedes(mark, item))
-        for item in standing
-    )
-
-
-def follows(mark: Footprint, item: Standing) -> bool:
-    """True if what was read may differ with `item` before it."""
-    return item.mark.creates or mark.meets(item.mark.writes)
-
-
-def precedes(mark: Footprint, item: Standing) -> bool:
-    """True if `item` may do something else with the marked transaction before it."""
-    return mark.creates or item.mark.meets(mark.writes)
-
-
-def _still_holds(item: Standing, written: Collection[Key], redone: Sequence[Standing]) -> bool:
-    """True if a costly run would do the same on the new head: nothing that it read was written, by blocks or others."""
-    mark = item.mark
-    if mark.gas_used < COSTLY_GAS or mark.environment or item.replaced_by is not None or mark.meets(written):
-        return False
-    return not any(follows(mark, other) for other in redone)
-
-
-def _repriced(item: Standing, effects: StateDiff, old: View, new: View) -> StateDiff:
-    """The same effects at the new head's base fee: it is the sender who pays more or less."""
-    sender, change = item.entry.sender, effects.get(item.entry.sender)
-    more = item.mark.gas_used * (_price(item.transaction, new) - _price(item.transaction, old))
-    if not more or change is None or change.balance is None:
-        return effects
-    before, after = change.balance
-    return {**effects, sender: replace(change, balance=(before, max(after - more, 0)))}
-
-
-def _price(transaction: Transaction, view: View) -> int:
-    base_fee = view.fees.base_fee if view.fees is not None else next_base_fee(view.head)
-    return min(transaction.max_fee_per_gas, base_fee + transaction.max_priority_fee_per_gas)

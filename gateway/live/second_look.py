@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from gateway.errors import SimulationError, Unexecutable
 from gateway.evm.simulator import Checks, Limits
 from gateway.live.codes import CodeStore
+from gateway.live.conflict import follows, precedes
 from gateway.live.evidence import evasion, recreations
 from gateway.live.head_state import HeadState
-from gateway.live.overlay import Overlay, follows, precedes
+from gateway.live.overlay import Overlay
 from gateway.live.pending import UNSEEN
 from gateway.live.runner import HeadMoved
 from gateway.live.simulation import LiveSimulation

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.errors import QueueUnavailable, SimulationError, Unexecutable, UpstreamError, UpstreamRefused
 from gateway.evm.admission import upfront_cost
-from gateway.evm.simulator import ADMISSION, Limits, Simulator, World
+from gateway.evm.simulator import ADMISSION, Simulator, World
 from gateway.live.codes import CodeStore
+from gateway.live.conduct import LiveSettings, LiveStatistics
+from gateway.live.conflict import touched_by
 from gateway.live.fetch import Reader
 from gateway.live.head_state import HeadState, HeadUnknown
-from gateway.live.overlay import Decode, Overlay, touched_by
+from gateway.live.overlay import Decode, Overlay
 from gateway.live.pending import UNSEEN, PendingLog, footprint
 from gateway.live.runner import HeadMoved, Pursuit, Ran
 from gateway.live.second_look import SecondLook, SecondLooks
 from gateway.live.simulation import Basis, LiveSimulation, on_basis
 from gateway.live.view import View
+from gateway.live.whereabouts import Whereabouts
 from gateway.model.chain import ChainProfile
 from gateway.model.head import HeadChange, Header
 from gateway.model.pending import Admission
@@ -34,37 +36,6 @@ MAX_RESTARTS = 6
 
 
 Admitted = Callable[[Transaction, SimulationResult | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """Limits of live state."""
-
-    max_head_age: float = 30.0
-    """seconds without a new head after which nothing is judged"""
-    require_shared_order: bool = True
-    """True: without Redis nothing is forwarded, for another replica may have forwarded the first half of an attack.
-    False: this process is the only one, or the operator takes the risk"""
-    dropped_after: float = 20.0
-    """seconds for which the upstream may not know a forwarded transaction before it counts as dropped"""
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(slots=True)
-class LiveStatistics:
-    """Counted since start."""
-
-    simulations: int = 0
-    warm: int = 0
-    """simulations that waited for no round trip"""
-    trips: int = 0
-    by_trips: Counter[int] = field(default_factory=Counter)
-    """round trips waited for -> simulations"""
-    restarts: int = 0
-    newest_head: int = 0
-    """admitted verdicts made on what was the newest head then"""
-    admitted: int = 0
-    changed: int = 0
 
 
 class LiveState:
@@ -97,6 +68,7 @@ class LiveState:
         )
         self.overlay = Overlay(self.head_state, log, decode, limits=settings.limits, now=now)
         self._second_look = SecondLook(self.head_state, self.overlay, self._codes, settings.limits, clock)
+        self._whereabouts = Whereabouts(self.head_state, self.overlay, settings.dropped_after, clock)
         self.statistics = LiveStatistics()
 
     @property
@@ -147,11 +119,7 @@ class LiveState:
                 if view is self.head_state.view:
                     raise
                 continue
-            trips = basis.trips
-            self.statistics.simulations += 1
-            self.statistics.trips += trips
-            self.statistics.warm += trips == 0
-            self.statistics.by_trips[trips] += 1
+            self.statistics.ran(basis.trips)
             return on_basis(ran.result, basis)
         raise SimulationError(f"the head moved {MAX_RESTARTS} times while state was fetched for {transaction.hash}")
 
@@ -222,7 +190,7 @@ class LiveState:
         Raises QueueUnavailable if the other replicas could not be told; `maintain` finds it dropped later.
         """
         try:
-            if await self._at_upstream(transaction):
+            if await self._whereabouts.at_upstream(transaction):
                 return
         except UpstreamError:
             # Nobody can be asked, so nothing was taken either: the refusal stands.
@@ -256,7 +224,7 @@ class LiveState:
             view = self.head_state.present()
             await self.overlay.share(view)
             await self.overlay.forget_spent(view)
-        await self._find_dropped(view)
+        await self._whereabouts.find_dropped(view)
 
     async def _catch_up(self) -> bool:
         """Read the shared order: the nonce before may have gone through another replica. True if there was news."""
@@ -315,11 +283,7 @@ class LiveState:
         item = view.find(hash)
         if item is None or self._now() - item.entry.forwarded_at < SENDING_SECONDS:
             return Admission.KNOWN
-        return Admission.KNOWN if await self._at_upstream(hash) else Admission.ADMITTED
-
-    async def _at_upstream(self, hash: Hash32) -> bool:
-        (answer,) = await self.head_state.fetcher.ask([("eth_getTransactionByHash", [str(hash)])])
-        return answer is not None and not isinstance(answer, UpstreamRefused)
+        return Admission.KNOWN if await self._whereabouts.at_upstream(hash) else Admission.ADMITTED
 
     def _outdated(self, view: View, basis: Basis) -> bool:
         if not basis.whole:
@@ -329,20 +293,3 @@ class LiveState:
             if written is None or basis.footprint.meets(written):
                 return True
         return touched_by(view.standing, basis.footprint, after=basis.seen)
-
-    async def _find_dropped(self, view: View) -> None:
-        now = self._clock()
-        waiting = [item for item in view.standing if item.effects is not None][:200]
-        calls: list[tuple[str, Sequence[object]]] = [
-            ("eth_getTransactionByHash", [str(item.entry.hash)]) for item in waiting
-        ]
-        answers = await self.head_state.fetcher.ask(calls)
-        for item, answer in zip(waiting, answers, strict=True):
-            if isinstance(answer, UpstreamRefused) or answer is not None:
-                item.missing_since = None
-            elif item.missing_since is None:
-                item.missing_since = now
-            elif now - item.missing_since > self._settings.dropped_after:
-                self.overlay.statistics.dropped += 1
-                async with self.head_state.turn:
-                    await self.overlay.withdraw(self.head_state.present(), item.entry.hash)

@@ -282,25 +282,3 @@ class ChainBreak:
 
     sequence: int
     problem: str
-
-
-class QueueEventKind(StrEnum):
-    """What happened to the live queue."""
-
-    HELD = "held"
-    MOVED = "moved"
-    REMOVED = "removed"
-    CHANGED = "changed"
-    """claimed, extended or inspected again, but in the same state"""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEvent:
-    """One step of the live queue, in order; `id` is what SSE sends as the event id."""
-
-    id: str
-    kind: QueueEventKind
-    case_id: str
-    hash: Hash32
-    state: CaseState
-    at: datetime

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.jsonrpc.errors import Code, RpcError
+from gateway.model.spending import Spending
 from gateway.model.transaction import Client
 
 MAX_CLIENTS: Final = 20_000
@@ -71,13 +72,18 @@ class _Account:
 
 
 class Allowances:
-    """The accounts of all clients of this process. Not shared: with n replicas a client has n times as much."""
+    """The accounts of all clients of this process. Every check is made here and waits for nobody.
+
+    With several replicas a task carries what was spent here to the others (`take_spent`) and what was spent there to
+    this one (`spent_elsewhere`): a burst may be had once from each replica, and is then owed.
+    """
 
     def __init__(
         self, limits: AllowanceLimits = AllowanceLimits(), *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._limits, self._clock = limits, clock
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
+        self._untold: dict[str, Spending] | None = None
         self.refusals: Counter[str] = Counter()
         """limit -> calls refused since start"""
 
@@ -91,6 +97,7 @@ class Allowances:
         if missing:
             raise self._refuse("requests", "too many calls from one client", missing)
         account.requests.charge(1.0)
+        self._note(client, requests=1.0)
 
     def inspection(self, client: Client) -> None:
         """See that the client owes nothing for earlier inspections. Raises RpcError with a hint when to come back."""
@@ -107,19 +114,47 @@ class Allowances:
         account = self._account(client)
         account.seconds.charge(seconds)
         account.gas.charge(gas)
+        self._note(client, seconds=seconds, gas=gas)
+
+    def take_spent(self, most: int) -> list[Spending]:
+        """What was spent since the last call, of the `most` clients that called most; counted from the first call on.
+
+        What the others spent is forgotten: clients that call so little are not those that limits are for.
+        """
+        untold, self._untold = self._untold or {}, {}
+        return sorted(untold.values(), key=lambda spent: -spent.requests)[:most]
+
+    def spent_elsewhere(self, spent: Spending) -> None:
+        """Charge what another replica told. It may leave a debt, as what an inspection costs does."""
+        account = self._owned(spent.owner, spent.key)
+        account.requests.charge(spent.requests)
+        account.seconds.charge(spent.seconds)
+        account.gas.charge(spent.gas)
+
+    def _note(self, client: Client, *, requests: float = 0.0, seconds: float = 0.0, gas: float = 0.0) -> None:
+        if self._untold is None or len(self._untold) > MAX_CLIENTS:
+            return  # nobody asks, or nobody could be told for long
+        owner = client.owner
+        before = self._untold.get(owner) or Spending(owner, client.key)
+        self._untold[owner] = Spending(
+            owner, client.key, before.requests + requests, before.seconds + seconds, before.gas + gas
+        )
 
     def _refuse(self, limit: str, what: str, missing: float) -> RpcError:
         self.refusals[limit] += 1
         return limited(limit, what, missing)
 
     def _account(self, client: Client) -> _Account:
-        account = self._accounts.get(client.owner)
+        return self._owned(client.owner, client.key)
+
+    def _owned(self, owner: str, key: str) -> _Account:
+        account = self._accounts.get(owner)
         if account is None:
-            factor = self._limits.factors.get(client.key, 1.0) if client.key else 1.0
-            account = self._accounts[client.owner] = _Account(self._limits, factor, self._clock())
+            factor = self._limits.factors.get(key, 1.0) if key else 1.0
+            account = self._accounts[owner] = _Account(self._limits, factor, self._clock())
             while len(self._accounts) > MAX_CLIENTS:
                 self._accounts.popitem(last=False)
-        self._accounts.move_to_end(client.owner)
+        self._accounts.move_to_end(owner)
         return account
 
 

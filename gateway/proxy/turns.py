@@ -15,6 +15,8 @@ from gateway.proxy.allowance import Allowances, limited
 
 Judge = Callable[[Transaction, float], Awaitable[Judgement]]
 """`Pipeline.judge`: (transaction, deadline in monotonic seconds)."""
+JudgeFor = Callable[[Transaction, Client, float], Awaitable[Judgement]]
+"""The same, and the client that is charged for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +63,28 @@ class Turns:
             # Those of the same client that went before may have spent what was left when this one began to wait.
             self._allowances.inspection(client)
             judgement = await self._judge(transaction, deadline)
-        gas = judgement.simulation.gas_used if judgement.simulation else transaction.gas_limit
-        self._allowances.charge(client, _seconds(judgement), gas)
+        self._charge(client, judgement)
         return judgement
 
-    def background(self, lane: str) -> Judge:
+    def background(self, lane: str) -> JudgeFor:
         """`Pipeline.judge` for a task behind the edge, which takes turns with the clients like one of them.
 
-        The time it waits for its turn does not count towards its deadline.
+        The time it waits for its turn does not count towards its deadline. What it costs is charged to the client: the
+        slow lane is no way around the allowance. It is never refused for that; the client's next submission is.
         """
 
-        async def judge(transaction: Transaction, deadline: float) -> Judgement:
+        async def judge(transaction: Transaction, client: Client, deadline: float) -> Judgement:
             seconds = deadline - self._clock()
             async with self._turn(lane, transaction, None):
-                return await self._judge(transaction, self._clock() + seconds)
+                judgement = await self._judge(transaction, self._clock() + seconds)
+            self._charge(client, judgement)
+            return judgement
 
         return judge
+
+    def _charge(self, client: Client, judgement: Judgement) -> None:
+        gas = judgement.simulation.gas_used if judgement.simulation else judgement.transaction.gas_limit
+        self._allowances.charge(client, _seconds(judgement), gas)
 
     @asynccontextmanager
     async def _turn(self, owner: str, transaction: Transaction, deadline: float | None) -> AsyncIterator[None]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.errors import ConfigurationError
 from gateway.settings.edge import LimitSettings, RpcSettings, parse_api_key, split_listen
@@ -78,14 +79,37 @@ def load_settings(**overrides: Any) -> Settings:
         ConfigurationError: a value is unusable; names the setting and what it takes.
     """
     bare = os.environ.get("REDIS_URL", "")
+    problems = [f"{name}: {_UNKNOWN}" for name in sorted(os.environ) if _is_of_no_group(name)]
     try:
         settings = Settings(**overrides)
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"{error}: STOPGATE_<GROUP> by itself, and values that are JSON objects, take JSON; "
+            "single settings are STOPGATE_<GROUP>__<NAME>, docs/settings.md lists them"
+        ) from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"STOPGATE_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
-        )
-        raise ConfigurationError(problems) from error
+        raise ConfigurationError("; ".join([*problems, *map(_told, error.errors())])) from error
+    if problems:
+        raise ConfigurationError("; ".join(problems))
     if bare and not settings.store.redis_url.get_secret_value():
         store = settings.store.model_copy(update={"redis_url": SecretStr(bare)})
         settings = settings.model_copy(update={"store": store})
     return settings
+
+
+_UNKNOWN = "there is no such setting; docs/settings.md lists them"
+_OTHERS = frozenset({"dashboard"})
+"""groups of other processes that read the same environment"""
+
+
+def _is_of_no_group(name: str) -> bool:
+    """True for STOPGATE_<GROUP>__<NAME> with a group that nobody has: such a slip would leave a default standing."""
+    group, nested, _ = name.removeprefix("STOPGATE_").lower().partition("__")
+    return name.startswith("STOPGATE_") and bool(nested) and group not in Settings.model_fields.keys() | _OTHERS
+
+
+def _told(problem: ErrorDetails) -> str:
+    name = "STOPGATE_" + "__".join(map(str, problem["loc"])).upper()
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: {_UNKNOWN}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

@@ -63,7 +63,8 @@ class RpcSettings(Group):
 class LimitSettings(Group):
     """What one client may ask for: a client is an API key, or an address (of IPv6 its /64) without one.
 
-    Each gateway process counts for itself: with n replicas a client has n times as much. A rate of 0 limits nothing.
+    Replicas on one Redis tell each other what was spent, four times a second: rates hold for all of them together, and
+    a burst may be had once from each and is then owed. Without Redis each counts for itself. A rate of 0: no limit.
     """
 
     api_keys: Words = ()

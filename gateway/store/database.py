@@ -24,6 +24,21 @@ from gateway.store.seal import Seal
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
 
 
+def make_data_dir(data_dir: Path) -> None:
+    """The folder of the embedded stores, made if it is not there, for its owner alone.
+
+    Raises:
+        ConfigurationError: there can be no such folder.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the data folder {data_dir} cannot be used: {error.strerror}; name another one with --data-dir or "
+            "STOPGATE_DATA_DIR"
+        ) from error
+
+
 def sqlite_url(data_dir: Path) -> str:
     """The default database below a data folder."""
     return URL.create("sqlite", database=str(data_dir / "stopgate.sqlite3")).render_as_string()

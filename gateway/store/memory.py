@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from gateway.errors import QueueUnavailable
-from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
+from gateway.model.case import CaseOrder
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
+from gateway.model.queue_event import QueueEvent, QueueEventKind
 
 
 class MemoryQueue:

@@ -21,11 +21,11 @@ from gateway.model.case import (
     OutboxItem,
     OutboxOutcome,
     Page,
-    QueueEvent,
     SubmissionNote,
 )
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry, TransactionStatus
+from gateway.model.queue_event import QueueEvent
 from gateway.model.transaction import Client
 from gateway.model.verdict import Verdict
 

@@ -92,6 +92,12 @@ class CaseReader:
             rows = (await session.execute(select(state, func.count()).group_by(state))).all()
         return {CaseState(word): number for word, number in rows}
 
+    async def ending(self, before: datetime) -> int:
+        """How many held cases end before a moment."""
+        held = (col(CaseRow.state) == CaseState.HELD.value, col(CaseRow.expires_at) < before)
+        async with self._database.read() as session:
+            return int((await session.execute(select(func.count()).select_from(CaseRow).where(*held))).scalar_one())
+
     async def waiting_of(self, client: Client) -> int:
         """See Record.waiting_of."""
         query = select(func.count()).where(

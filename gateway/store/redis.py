@@ -17,10 +17,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway.errors import QueueUnavailable
-from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
+from gateway.errors import ConfigurationError, QueueUnavailable
+from gateway.model.case import CaseOrder
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
+from gateway.model.queue_event import QueueEvent, QueueEventKind
 from gateway.store.document import decode_entry, encode_entry
 
 PREFIX = "stopgate:{queue}:"
@@ -42,14 +43,25 @@ def connect(url: str, *, timeout: float = 2.0) -> aioredis.Redis:
     """A client for `redis://`, `rediss://` or `unix://`; `timeout` in seconds bounds each step on the wire.
 
     One silent retry over a fresh connection: every script is idempotent by the version of its case.
+
+    Raises:
+        ConfigurationError: it is no such URL.
     """
-    return aioredis.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=30,
-    )
+    try:
+        return aioredis.Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1),
+            health_check_interval=30,
+        )
+    except ValueError:
+        # What the library says may quote the password.
+        raise ConfigurationError(
+            "REDIS_URL or STOPGATE_STORE__REDIS_URL is no URL of a Redis or Valkey server; "
+            "it is written redis://USER:PASSWORD@HOST:PORT/0, rediss://... or unix:///PATH, "
+            "with /, : and @ in the password as %2F, %3A and %40"
+        ) from None
 
 
 class RedisQueue:

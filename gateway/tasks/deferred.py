@@ -21,8 +21,8 @@ from gateway.tasks.lane import FairLane, LaneLimits, Owner
 
 log = structlog.get_logger()
 
-Judge = Callable[[Transaction, float], Awaitable[Judgement]]
-"""`Pipeline.judge`: (transaction, deadline in monotonic seconds)."""
+Judge = Callable[[Transaction, Client, float], Awaitable[Judgement]]
+"""`Pipeline.judge` on the account of a client: (transaction, client, deadline in monotonic seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class DeferredLane:
         while True:
             try:
                 transaction = self._decode(entry.raw)
-                judgement = await self._judge(transaction, time.monotonic() + self._limits.seconds)
+                judgement = await self._judge(transaction, entry.client, time.monotonic() + self._limits.seconds)
                 moved = await self._conclusion.judged(entry, judgement)
             except (UpstreamError, RecordUnavailable) as error:
                 log.warning("deferred.waiting", case=entry.case_id, error=str(error))

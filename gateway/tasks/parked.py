@@ -93,7 +93,8 @@ class ParkedLane:
 
     async def _wake(self, entry: QuarantineEntry) -> bool:
         try:
-            judgement = await self._judge(self._decode(entry.raw), time.monotonic() + self._limits.seconds)
+            deadline = time.monotonic() + self._limits.seconds
+            judgement = await self._judge(self._decode(entry.raw), entry.client, deadline)
         except Unexecutable as error:
             if error.reason != "nonce too low":
                 # Its funds may still arrive, and its predecessor may be on the way; it expires if they do not.

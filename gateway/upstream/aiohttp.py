@@ -116,7 +116,10 @@ class HttpUpstream:
             async with self._open().post(self.url, data=body, timeout=limits, allow_redirects=False) as response:
                 answer = await self._read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamUnreachable(f"cannot connect to {self._where}: {error}") from error
+            why = getattr(error, "strerror", None) or str(error)
+            raise UpstreamUnreachable(
+                f"cannot connect to {self._where} ({why}); does the node run there, and is that its RPC?"
+            ) from error
         except TimeoutError as error:
             raise UpstreamSilent(f"{self._where} did not answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:

@@ -107,7 +107,7 @@ class UpstreamPool:
             else:
                 member.breaker.succeeded()
                 return answer
-        raise last or UpstreamUnreachable("every upstream is failing; the next trial is a few seconds away")
+        raise last or UpstreamUnreachable(self._all_failing())
 
     async def send_raw(self, raw: RawTransaction) -> bytes:
         """See `Upstream.send_raw`."""
@@ -210,6 +210,10 @@ class UpstreamPool:
         answers = await asyncio.gather(*(ask(member) for member in members))
         return {member.name: ref for member, ref in zip(members, answers, strict=True) if ref is not None}
 
+    def _all_failing(self) -> str:
+        names = ", ".join(member.name for member in self.members)
+        return f"none of the upstreams ({names}) answers; the next trial is a few seconds away"
+
     def _order(self) -> list[Member]:
         """Healthy members first, in the order configured."""
 
@@ -236,4 +240,4 @@ class UpstreamPool:
             else:
                 member.breaker.succeeded()
                 return answer
-        raise last or UpstreamUnreachable("every upstream is failing; the next trial is a few seconds away")
+        raise last or UpstreamUnreachable(self._all_failing())

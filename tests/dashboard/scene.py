@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from dashboard.room import Room
 from dashboard.settings import DashboardSettings
-from gateway.model.account import Account, Permission, Role
+from gateway.model.account import Account, Mark, Permission, Role
 from gateway.model.block import BlockContext, Fork
 from gateway.model.case import CaseDetail, LossBasis, LossEstimate, TokenInfo
 from gateway.model.casework import BlockChanges
@@ -21,6 +21,7 @@ from gateway.model.notice import ChannelKind, ChannelRule, NoticeKind
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.shift import ShiftHours
+from gateway.model.signature import Signature, SignatureKind, SignatureState
 from gateway.model.trace import (
     AccountDiff,
     CallFrame,
@@ -34,6 +35,7 @@ from gateway.model.transaction import Client, RawTransaction, Transaction, Trans
 from gateway.model.verdict import Action, ReasonClass, Verdict
 from gateway.settings import StoreSettings
 from gateway.store.password import hash_password
+from gateway.store.trust import Clean
 
 PASSWORD = "correct horse battery"
 _HASH: list[str] = []
@@ -305,6 +307,31 @@ async def seed_work(room: Room, entry: QuarantineEntry) -> None:
     )
     changed = replace(detail, facts=Facts(moves, detail.facts.approvals), report=report)
     await room.runs.finish(run, replace(verdict, report=report), changed)
+
+
+async def seed_knowledge(room: Room, entry: QuarantineEntry) -> None:
+    """What the desk taught the gateway: signatures of a confirmed case, lines of trust, and history."""
+    now = utc_now()
+    await room.desk.mark(entry.case_id, Mark.CONFIRMED, "anna", "the same helper as last week")
+    (confirmed,) = await room.signatures.unsigned()
+    lasts = now + timedelta(days=90)
+    made = [
+        Signature(
+            kind, Hash32(bytes([number]) * 32), entry.case_id, "anna", now, lasts, SignatureState.ENFORCED, HELPER, 412
+        )
+        for number, kind in enumerate(SignatureKind, 1)
+    ]
+    await room.signatures.add(confirmed, made)
+    first, *_ = await room.signatures.listed()
+    await room.signatures.add_hits({first.signature.id: 3})
+    await room.trust.add(
+        author="lena", reason="our own rebalancer, audited in spring", expires_at=now + timedelta(days=30), sender=POOL
+    )
+    await room.trust.add(
+        author="lena", reason="only these swaps", expires_at=now + timedelta(days=7), contract=ROUTER,
+        selector=bytes.fromhex("022c0d9f"), detector="price-manipulation",
+    )  # fmt: skip
+    await room.trust.count_clean({ROUTER: Clean(4_210, {POOL, LENDER}), POOL: Clean(77, {HELPER})})
 
 
 def utc_now() -> datetime:

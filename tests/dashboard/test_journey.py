@@ -15,7 +15,17 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.model.quarantine import CaseState
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import PASSWORD, case, hold, seed_administration, seed_cases, seed_people, utc_now
+from tests.dashboard.scene import (
+    PASSWORD,
+    case,
+    hold,
+    seed_administration,
+    seed_cases,
+    seed_knowledge,
+    seed_people,
+    seed_work,
+    utc_now,
+)
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
@@ -110,17 +120,23 @@ async def test_pages_fit_and_are_accessible(stage: tuple[str, Room, Browser], th
     if not AXE.exists():
         pytest.skip("axe-core is not installed: node_modules/axe-core comes with make setup where npm is")
     address, room, browser = stage
-    await seed_cases(room, utc_now())
+    entries = await seed_cases(room, utc_now())
     await seed_administration(room)
+    await seed_work(room, entries[0])
+    await seed_knowledge(room, entries[0])
     size = {"width": width, "height": 800}
     page = await sign_in(browser, address, room, "otto", viewport=size, color_scheme=theme, bypass_csp=True)
     problems: list[str] = []
     for path in ("/queue", "/queue?view=groups", "/cases/c-000001", "/cases/c-000010", "/cases/c-000001/trace",
                  "/overview", "/detectors", "/health", "/audit", "/users", "/services", "/notifications", "/account",
-                 "/figures", "/step-up", "/login"):  # fmt: skip
+                 "/cases/c-000001/runs/1", "/signatures", "/trust", f"/status/{entries[0].hash}",
+                 f"/status/{entries[2].hash}", "/figures", "/step-up", "/login"):  # fmt: skip
         if path == "/login":
             await page.context.clear_cookies()
         await page.goto(address + path)
+        if path == f"/status/{entries[2].hash}":  # a step further: the text to sign
+            await page.get_by_label("Your words").fill("We rebalance our own pool.")
+            await page.get_by_role("button", name="Go on to signing").click()
         if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             problems.append(f"{path} is too wide")
         await page.add_script_tag(path=str(AXE))

@@ -65,12 +65,42 @@ def test_the_bare_redis_url_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> 
         ("STOPGATE_UPSTREAM__URLS", "ftp://x"),
         ("STOPGATE_POLICY__ON_RECORD_UNAVAILABLE", "hold"),
         ("STOPGATE_RPC__UNKNOWN", "1"),
+        ("STOPGATE_RPC__OPERATOR_IPS", "10.0.0.0/33"),
+        ("STOPGATE_POLICIES__MODE", "observe"),
     ],
 )
 def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [("STOPGATE_UPSTREAM", "http://x:1", "upstream"), ("STOPGATE_VALUE__TOKENS", "{", "value")],
+)
+def test_what_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=rf"{field}.*docs/settings\.md"):
+        load_settings()
+
+
+def test_slips_in_names_and_values_are_told_together_and_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOPGATE_POLICIES__MODE", "observe")
+    monkeypatch.setenv("STOPGATE_RPC__TYPO", "1")
+    monkeypatch.setenv("STOPGATE_RPC__LISTEN", "8080")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value).split("; STOPGATE") == [
+        "STOPGATE_POLICIES__MODE: there is no such setting; docs/settings.md lists them",
+        "_RPC__LISTEN: '8080' is not host:port",
+        "_RPC__TYPO: there is no such setting; docs/settings.md lists them",
+    ]
+
+
+def test_the_dashboards_settings_are_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOPGATE_DASHBOARD__CHAIN_NAME", "base")
+    assert load_settings() == load_settings()
 
 
 def test_listen() -> None:

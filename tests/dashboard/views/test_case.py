@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from dashboard.decisions import why_two
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
@@ -71,6 +74,22 @@ async def test_a_large_release_needs_two_people_and_a_fresh_confirmation(desk: D
     assert (entry.state, entry.decided_by) == (CaseState.RELEASED, "anna")
     step = (await desk.room.record.history("c-000001"))[-1]
     assert (step.actor, step.second_actor) == ("anna", "bela")
+
+
+@pytest.mark.parametrize("parts", [{"loss": None}, {"loss": 5.0, "unpriced": 1}])
+async def test_a_release_of_what_has_no_price_needs_two_people(desk: Desk, parts: dict[str, Any]) -> None:
+    await hold(desk.room, case(1, utc_now(), **parts))
+    anna, seen = await desk.signed_in("anna"), await _seen(desk)
+    fields = {"target": "RELEASED", "reason": "it is ours", "seen": seen}
+    assert "has no price here" in (await anna.get("/cases/c-000001")).text
+    await anna.step_up()
+    assert (await anna.post("/cases/c-000001/decide", **fields)).status_code == 303
+    assert await _state(desk) is CaseState.HELD
+    entry = await desk.room.record.case("c-000001")
+    assert entry is not None
+    lenient = replace(desk.room, settings=desk.room.settings.model_copy(update={"two_person_unpriced": False}))
+    assert await why_two(lenient, entry, CaseState.RELEASED) == ""
+    assert await why_two(desk.room, entry, CaseState.REJECTED) == ""
 
 
 async def test_a_release_on_findings_that_changed_is_refused(desk: Desk) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+from dashboard.decisions import findings_seen
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
 from tests.dashboard.scene import ATTACKER, case, hold, seed_cases, utc_now
@@ -105,3 +107,18 @@ async def test_a_view_is_kept_used_and_forgotten_by_its_owner_alone(desk: Desk) 
     assert "grave ones" in (await anna.get("/queue")).text
     await anna.post(f"/queue/views/{view.id}/drop")
     assert "grave ones" not in (await anna.get("/queue")).text
+
+
+async def test_what_ends_soon_is_said_above_the_list_to_those_who_decide(desk: Desk) -> None:
+    entry = await hold(desk.room, case(1, utc_now(), left=timedelta(minutes=11)))
+    await hold(desk.room, case(2, utc_now(), left=timedelta(hours=4)))
+    anna, vera = await desk.signed_in("anna"), await desk.signed_in("vera")
+    said = "1 held case ends within 30 minutes"
+    assert said in (await anna.get("/queue")).text
+    assert said not in (await anna.get("/queue?order=expiry")).text
+    assert said not in (await vera.get("/queue")).text
+    fields = {"target": "REJECTED", "reason": "a drain", "seen": findings_seen(entry)}
+    assert (await anna.post("/cases/c-000001/decide", **fields)).status_code == 303
+    page = (await anna.get("/queue")).text
+    assert said not in page
+    assert 'Held <span class="count">1</span>' in page  # counted again at once, not from what was remembered

@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 from gateway.app.chain import Chain
 from gateway.app.observation import Observation, Watched
 from gateway.live.recheck import Recheck
-from gateway.model.transaction import Transaction
 from gateway.pipeline import Judgement
 from gateway.proxy.allowance import Allowances
 from gateway.proxy.turns import Turns
@@ -35,7 +34,7 @@ class NoCases:
         raise AssertionError("the lane is not run here")
 
 
-async def never(transaction: Transaction, deadline: float) -> Judgement:
+async def never(*asked: object) -> Judgement:
     raise AssertionError("nothing is judged here")
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.devnet.chain import ALLOCATION, Call, DevChain, ExecutionFailed
+from gateway.devnet.chain import Call, DevChain, ExecutionFailed
+from gateway.devnet.genesis import ALLOCATION
 from gateway.errors import DecodingError, Unexecutable
 from tests.gateway.devnet.conftest import Clock
 from tests.gateway.devnet.signing import OTHER, RETURN_42, SENDER, creation, signed

@@ -119,6 +119,20 @@ def test_memory_beyond_the_bound_ends_the_run_and_says_so(engine: RevmSimulator)
     assert result.truncated == "memory"
 
 
+@pytest.mark.parametrize("at", [300 << 20, 2**40, 2**63, 2**255])
+def test_memory_that_nobody_could_pay_for_is_plain_out_of_gas(engine: RevmSimulator, at: int) -> None:
+    """The bound on memory is looked at before gas is charged; a run must not look cut off for that."""
+    result = run(engine, push(1) + push(at) + b"\x52", gas=30_000_000, limits=Limits())
+    assert (result.truncated, result.error, result.gas_used) == (None, "out of gas", 30_000_000)
+
+    own_call = scenes.call(scenes.CONTRACT, gas=100_000, size=1) + b"\x50" + scenes.ADD_ONE + scenes.STOP
+    jump = b"\x36" + push(len(own_call) + 4) + b"\x57"  # with calldata: over the call, to the memory
+    code = jump + own_call + b"\x5b" + push(1) + push(at) + b"\x52"
+    result = run(engine, code, gas=30_000_000, limits=Limits())
+    assert (result.truncated, result.error) == (None, None)
+    assert [frame.error for frame in result.trace.frames] == [None, "out of gas"]
+
+
 @given(
     code=st.binary(max_size=300),
     data=st.binary(max_size=100),

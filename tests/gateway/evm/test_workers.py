@@ -13,10 +13,11 @@ import pytest_asyncio
 
 from gateway.errors import SimulationError, StateMissing, Unexecutable
 from gateway.evm.crosscheck import compare
+from gateway.evm.local import LocalPyEvm
 from gateway.evm.node import NodeWorld
 from gateway.evm.py_evm import execute
 from gateway.evm.simulator import Limits
-from gateway.evm.workers import LocalPyEvm, PyEvmPool
+from gateway.evm.workers import PyEvmPool
 from gateway.model.block import Fork
 from gateway.model.primitive import Address, Hash32
 from gateway.model.profiles import BASE

@@ -12,11 +12,12 @@ from typing import Any
 from eth_account import Account
 
 from gateway.decoding.envelope import decode_transaction
+from gateway.evm.local import LocalPyEvm
 from gateway.evm.simulator import Simulator
-from gateway.evm.workers import LocalPyEvm
+from gateway.live.conduct import LiveSettings
 from gateway.live.fetch import Reader
 from gateway.live.pending import PendingLog
-from gateway.live.state import LiveSettings, LiveState
+from gateway.live.state import LiveState
 from gateway.model.block import Fork
 from gateway.model.chain import ChainProfile
 from gateway.model.pending import Admission

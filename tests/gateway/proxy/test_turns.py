@@ -130,10 +130,22 @@ async def test_a_task_behind_the_edge_takes_turns_and_keeps_its_time() -> None:
     turns = Turns(engine.judge, Allowances(), TurnLimits(slots=2))
     first = asyncio.ensure_future(turns.judge(heavy(1), CROWD, soon()))
     lane = turns.background("slow lane")
-    second = asyncio.ensure_future(lane(heavy(2), soon(1)))
-    third = asyncio.ensure_future(lane(heavy(3), soon(0.02)))
+    second = asyncio.ensure_future(lane(heavy(2), HONEST, soon(1)))
+    third = asyncio.ensure_future(lane(heavy(3), HONEST, soon(0.02)))
     await asyncio.sleep(0.05)
     assert engine.began == [1, 2]
     engine.gate.set()
     await asyncio.gather(first, second, third)
     assert engine.began == [1, 2, 3]
+
+
+async def test_the_slow_lane_is_charged_to_who_sent_it_and_refused_to_nobody() -> None:
+    engine = Engine()
+    engine.gate.set()
+    turns = Turns(engine.judge, Allowances(AllowanceLimits(seconds=Rate(0.1, 0.05))))
+    lane = turns.background("slow lane")
+    for number in range(3):
+        await lane(heavy(number), CROWD, soon())
+    with pytest.raises(RpcError, match="much time"):
+        await turns.judge(heavy(3), CROWD, soon())
+    await turns.judge(heavy(4), HONEST, soon())

@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.errors import QueueUnavailable
-from gateway.model.case import CaseOrder, QueueEvent, QueueEventKind
+from gateway.errors import ConfigurationError, QueueUnavailable
+from gateway.model.case import CaseOrder
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
+from gateway.model.queue_event import QueueEvent, QueueEventKind
 from gateway.store.embedded import EmbeddedValkey
 from gateway.store.memory import MemoryQueue
 from gateway.store.quarantine import LiveQueue
@@ -173,3 +174,11 @@ async def test_the_twin_can_be_switched_off() -> None:
     queue.available = False
     with pytest.raises(QueueUnavailable):
         await queue.put(replace(at(1)))
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://user:pa/ss@host:6379/0", "http://localhost"])
+def test_what_is_no_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="STOPGATE_STORE__REDIS_URL") as refused:
+        RedisQueue(url)
+    assert "pa" not in str(refused.value).replace("password", "").replace("PASSWORD", "").replace("PATH", "")
+    assert refused.value.__cause__ is None

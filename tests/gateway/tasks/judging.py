@@ -6,7 +6,7 @@ import asyncio
 
 from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport
-from gateway.model.transaction import RawTransaction, Transaction
+from gateway.model.transaction import Client, RawTransaction, Transaction
 from gateway.model.verdict import Action, ReasonClass, Verdict
 from gateway.pipeline import Judgement
 from tests.cases import transaction
@@ -18,10 +18,11 @@ class Judge:
     def __init__(self) -> None:
         self.actions: dict[int, Action | Exception] = {}
         self.judged: list[int] = []
+        self.charged: list[Client] = []
         self.gate: asyncio.Event | None = None
         self.at_work = self.most_at_work = 0
 
-    async def __call__(self, judged: Transaction, deadline: float) -> Judgement:
+    async def __call__(self, judged: Transaction, client: Client, deadline: float) -> Judgement:
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:
@@ -30,6 +31,7 @@ class Judge:
         finally:
             self.at_work -= 1
         self.judged.append(judged.nonce)
+        self.charged.append(client)
         action = self.actions.get(judged.nonce, Action.FORWARD)
         if isinstance(action, Exception):
             raise action

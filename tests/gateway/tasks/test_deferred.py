@@ -91,6 +91,7 @@ async def test_each_outcome_has_its_state(
     async with running(lane):
         assert lane.offer(deferred)
         await until(record, 1, state)
+    assert set(judge.charged) == {deferred.client}, "the slow lane is on its client's account"
     items = await record.outbox_take()
     assert len(items) == (1 if state is CaseState.RELEASED else 0)
     queued = await memory_queue.case("case-1")

@@ -11,8 +11,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from gateway.errors import UpstreamError
+from gateway.evm.local import LocalPyEvm
 from gateway.evm.simulator import ADMISSION, Checks, Limits, Simulator, World
-from gateway.evm.workers import LocalPyEvm
 from gateway.evm.world import LayeredWorld
 from gateway.model.block import BlockContext, Fork
 from gateway.model.facts import Facts
@@ -98,7 +98,7 @@ def outcomes(metrics: Metrics) -> dict[str, float]:
         sample.labels["outcome"]: sample.value
         for metric in metrics.verifications.collect()
         for sample in metric.samples
-        if sample.name.endswith("_total")
+        if sample.name.endswith("_total") and sample.value
     }
 
 
