@@ -150,7 +150,7 @@ class Settlement(Derived):
             for slot, (before, after) in diff.storage.items() if diff is not None else ():
                 key = preimages.get(slot, b"")
                 if after < before and len(key) == 64 and loss.holder in (key[12:32], key[44:64]):
-                    return any(amount < 0 for amount, _ in self._balance_of_visit(loss))
+                    return bool(self.roles.gave) or any(amount < 0 for amount, _ in self._balance_of_visit(loss))
         return False
 
     def _obeys(self, contract: Address, master: Address) -> bool:
