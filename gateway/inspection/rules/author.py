@@ -11,16 +11,10 @@ from typing import Any, TypeVar
 
 from gateway.decoding.keccak import keccak256
 from gateway.inspection.rules.book import RuleBook, bind
-from gateway.inspection.rules.expression import (
-    Compiled,
-    ExpressionError,
-    Moment,
-    Names,
-    compile_expression,
-    constants,
-    literal,
-)
+from gateway.inspection.rules.compiler import compile_expression
+from gateway.inspection.rules.expression import Compiled, ExpressionError, Names, constants, literal
 from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError, read_manuscripts
+from gateway.inspection.rules.moment import Moment
 from gateway.inspection.rules.rule import Rule, RuleMode, RuleStatus, Scope, shown
 from gateway.inspection.rules.trial import Trial, read_trial
 from gateway.inspection.rules.vocabulary import COLLECTIONS, FUNCTIONS, Type

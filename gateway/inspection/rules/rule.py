@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from gateway.inspection.rules.expression import Compiled, Moment
+from gateway.inspection.rules.expression import Compiled
+from gateway.inspection.rules.moment import Moment
 from gateway.inspection.rules.vocabulary import Type
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Confidence, Finding, Severity

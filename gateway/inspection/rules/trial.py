@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.decoding.keccak import keccak256
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.rules.book import touched_accounts
-from gateway.inspection.rules.expression import OutOfSteps, literal
+from gateway.inspection.rules.expression import literal
 from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError
+from gateway.inspection.rules.moment import OutOfSteps
 from gateway.inspection.rules.vocabulary import ALL, Type
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext, Fork

@@ -10,17 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from gateway.decoding.keccak import keccak256
 from gateway.inspection.ledger import Asset
+from gateway.inspection.rules.reading import (
+    WORD,
+    argument,
+    as_address,
+    balance_changes,
+    held,
+    mapping_slot,
+    selector,
+    share_lost,
+    slot_changes,
+    slot_value,
+    standing_logs,
+    topic,
+    word_at,
+)
 from gateway.inspection.subject import Inspection
-from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
-from gateway.model.trace import CallFrame, Log
+from gateway.model.primitive import ZERO_ADDRESS
 
 ALL = 2**256 - 1
 """the amount of an approval without a limit"""
-_WORD = 32
 
 
 class Type(StrEnum):
@@ -77,86 +89,6 @@ class Collection:
     """index of the call frame an item belongs to, for the evidence"""
 
 
-class SlotChange(NamedTuple):
-    """One storage slot that ends with another value."""
-
-    address: Address
-    slot: int
-    before: int
-    after: int
-
-
-class BalanceChange(NamedTuple):
-    """What one holder has more or less of."""
-
-    holder: Address
-    asset: Asset
-    change: int
-
-
-def _arguments(frame: CallFrame, number: int) -> int:
-    return _word_at(frame.input, 4 + _WORD * number)
-
-
-def _word_at(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + _WORD].ljust(_WORD, b"\0"), "big") if 0 <= at < len(data) else 0
-
-
-def _address(number: int) -> Address:
-    return Address((number % 2**160).to_bytes(20, "big"))
-
-
-def _topic(log: Log, number: int) -> Hash32:
-    return Hash32(log.topics[number] if 0 <= number < len(log.topics) else bytes(_WORD))
-
-
-def _selector(data: bytes) -> bytes:
-    return data[:4] if len(data) >= 4 else bytes(4)
-
-
-def _slot_changes(subject: Inspection) -> list[SlotChange]:
-    return [
-        SlotChange(address, slot, before, after)
-        for address, account in subject.simulation.state_diff.items()
-        for slot, (before, after) in account.storage.items()
-        if before != after
-    ]
-
-
-def _balance_changes(subject: Inspection) -> list[BalanceChange]:
-    return [
-        BalanceChange(holder, asset, change)
-        for holder, changes in subject.ledger.net.items()
-        for asset, change in changes.items()
-    ]
-
-
-def _standing_logs(subject: Inspection) -> list[Log]:
-    return [log for log in subject.simulation.trace.logs if not log.reverted]
-
-
-def _slot(subject: Inspection, address: Address, slot: int, otherwise: int, side: int) -> int:
-    account = subject.simulation.state_diff.get(address)
-    change = account.storage.get(slot) if account is not None else None
-    return otherwise if change is None else change[side]
-
-
-def _held(subject: Inspection, holder: Address, token: Address, otherwise: int) -> int:
-    return subject.ledger.before.get((holder, Asset(token)), otherwise)
-
-
-def _share_lost(subject: Inspection, holder: Address, token: Address, otherwise: int) -> int:
-    lost = -subject.ledger.net.get(holder, {}).get(Asset(token), 0)
-    if lost <= 0:
-        return 0
-    stock = subject.ledger.before.get((holder, Asset(token)))
-    return min(10_000, lost * 10_000 // stock) if stock else otherwise
-
-
-def _mapping_slot(subject: Inspection, base: int, key: Address) -> int:
-    return int.from_bytes(keccak256(key.rjust(_WORD, b"\0") + base.to_bytes(_WORD, "big")), "big")
-
-
 _NUMBER, _TRUTH, _ADDRESS = Type.NUMBER, Type.TRUTH, Type.ADDRESS
 
 COLLECTIONS: Mapping[str, Collection] = {
@@ -175,7 +107,7 @@ COLLECTIONS: Mapping[str, Collection] = {
             "value": Field(_NUMBER, lambda f: f.value, "wei that go along"),
             "gas_used": Field(_NUMBER, lambda f: f.gas_used, "gas"),
             "selector": Field(
-                Type.SELECTOR, lambda f: _selector(f.input), "first four bytes of the input; zeros if shorter"
+                Type.SELECTOR, lambda f: selector(f.input), "first four bytes of the input; zeros if shorter"
             ),
             "size": Field(_NUMBER, lambda f: len(f.input), "bytes of input"),
             "failed": Field(_TRUTH, lambda f: f.error is not None, "this call itself failed"),
@@ -184,10 +116,10 @@ COLLECTIONS: Mapping[str, Collection] = {
         "Every call frame in the order of entry, undone ones too.",
         {
             "argument": Reader(
-                _NUMBER, _arguments, "the n-th 32-byte word behind the selector, from 0; 0 beyond the end"
+                _NUMBER, argument, "the n-th 32-byte word behind the selector, from 0; 0 beyond the end"
             ),
             "address_argument": Reader(
-                _ADDRESS, lambda f, n: _address(_arguments(f, n)), "the same word as an address"
+                _ADDRESS, lambda f, n: as_address(argument(f, n)), "the same word as an address"
             ),
         },
         lambda f: int(f.index),
@@ -219,33 +151,33 @@ COLLECTIONS: Mapping[str, Collection] = {
         frame=lambda a: int(a.frame),
     ),
     "logs": Collection(
-        _standing_logs,
+        standing_logs,
         {
             "address": Field(_ADDRESS, lambda entry: entry.address, "the contract that speaks"),
             "topic": Field(
-                Type.WORD, lambda entry: _topic(entry, 0), "hash of the event's signature; zeros if anonymous"
+                Type.WORD, lambda entry: topic(entry, 0), "hash of the event's signature; zeros if anonymous"
             ),
             "size": Field(_NUMBER, lambda entry: len(entry.data), "bytes of data"),
         },
         "Events that stood at the end.",
         {
             "indexed": Reader(
-                _NUMBER, lambda e, n: int.from_bytes(_topic(e, n), "big"), "the n-th indexed value, from 1"
+                _NUMBER, lambda e, n: int.from_bytes(topic(e, n), "big"), "the n-th indexed value, from 1"
             ),
             "indexed_address": Reader(
-                _ADDRESS, lambda e, n: _address(int.from_bytes(_topic(e, n), "big")), "the same as an address"
+                _ADDRESS, lambda e, n: as_address(int.from_bytes(topic(e, n), "big")), "the same as an address"
             ),
             "data": Reader(
-                _NUMBER, lambda e, n: _word_at(e.data, _WORD * n), "the n-th 32-byte word of the data, from 0"
+                _NUMBER, lambda e, n: word_at(e.data, WORD * n), "the n-th 32-byte word of the data, from 0"
             ),
             "data_address": Reader(
-                _ADDRESS, lambda e, n: _address(_word_at(e.data, _WORD * n)), "the same as an address"
+                _ADDRESS, lambda e, n: as_address(word_at(e.data, WORD * n)), "the same as an address"
             ),
         },
         lambda entry: int(entry.frame),
     ),
     "storage": Collection(
-        _slot_changes,
+        slot_changes,
         {
             "address": Field(_ADDRESS, lambda s: s.address, "the contract"),
             "slot": Field(_NUMBER, lambda s: s.slot, "number of the slot"),
@@ -255,7 +187,7 @@ COLLECTIONS: Mapping[str, Collection] = {
         "Storage slots that end with another value.",
     ),
     "balances": Collection(
-        _balance_changes,
+        balance_changes,
         {
             "holder": Field(_ADDRESS, lambda b: b.holder, "whose balance"),
             "token": Field(_ADDRESS, lambda b: b.asset.token, "the token; `coin` for the chain's own coin"),
@@ -280,7 +212,7 @@ GLOBALS: Mapping[str, Field] = {
     "transaction.value": Field(_NUMBER, lambda s: s.transaction.value, "wei"),
     "transaction.nonce": Field(_NUMBER, lambda s: s.transaction.nonce, "how many the sender sent before"),
     "transaction.type": Field(_NUMBER, lambda s: int(s.transaction.type), "EIP-2718 type, 0 to 4"),
-    "transaction.selector": Field(Type.SELECTOR, lambda s: _selector(s.transaction.input), "first four bytes of input"),
+    "transaction.selector": Field(Type.SELECTOR, lambda s: selector(s.transaction.input), "first four bytes of input"),
     "transaction.size": Field(_NUMBER, lambda s: len(s.transaction.input), "bytes of input"),
     "transaction.gas_limit": Field(_NUMBER, lambda s: s.transaction.gas_limit, "gas"),
     "transaction.max_fee": Field(_NUMBER, lambda s: s.transaction.max_fee_per_gas, "wei for each gas, at the most"),
@@ -306,29 +238,29 @@ FUNCTIONS: Mapping[str, Function] = {
         "token", "units that came into being; negative: burnt",
     ),
     "held": Function(
-        (_ADDRESS, _ADDRESS, _NUMBER), _NUMBER, _held,
+        (_ADDRESS, _ADDRESS, _NUMBER), _NUMBER, held,
         "holder, token, otherwise", "the balance before; `otherwise` where the transaction does not show it",
     ),
     "share_lost": Function(
-        (_ADDRESS, _ADDRESS, _NUMBER), _NUMBER, _share_lost,
+        (_ADDRESS, _ADDRESS, _NUMBER), _NUMBER, share_lost,
         "holder, token, otherwise",
         "hundredths of a percent (0 to 10000) of its stock that the holder lost; `otherwise` where it lost some and "
         "the transaction does not show of how much",
     ),
     "before": Function(
-        (_ADDRESS, _NUMBER, _NUMBER), _NUMBER, lambda s, address, slot, other: _slot(s, address, slot, other, 0),
+        (_ADDRESS, _NUMBER, _NUMBER), _NUMBER, lambda s, address, slot, other: slot_value(s, address, slot, other, 0),
         "address, slot, otherwise", "the slot's value before; `otherwise` if it did not change",
     ),
     "after": Function(
-        (_ADDRESS, _NUMBER, _NUMBER), _NUMBER, lambda s, address, slot, other: _slot(s, address, slot, other, 1),
+        (_ADDRESS, _NUMBER, _NUMBER), _NUMBER, lambda s, address, slot, other: slot_value(s, address, slot, other, 1),
         "address, slot, otherwise", "the slot's value after; `otherwise` if it did not change",
     ),
     "mapping_slot": Function(
-        (_NUMBER, _ADDRESS), _NUMBER, _mapping_slot,
+        (_NUMBER, _ADDRESS), _NUMBER, mapping_slot,
         "base, key", "the slot of a Solidity `mapping(address => ...)` that is declared at slot `base`",
     ),
     "as_address": Function(
-        (_NUMBER,), _ADDRESS, lambda s, number: _address(number), "number", "its lower 20 bytes as an address"
+        (_NUMBER,), _ADDRESS, lambda s, number: as_address(number), "number", "its lower 20 bytes as an address"
     ),
     "units": Function(
         (_NUMBER, _NUMBER), _NUMBER, lambda s, amount, decimals: amount * 10 ** min(max(decimals, 0), 77),

@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.inspection.rules.expression import (
-    STEPS,
-    ExpressionError,
-    Moment,
-    Names,
-    OutOfSteps,
-    compile_expression,
-    constants,
-)
+from gateway.inspection.rules.compiler import compile_expression
+from gateway.inspection.rules.expression import ExpressionError, Names, constants
+from gateway.inspection.rules.moment import STEPS, Moment, OutOfSteps
 from gateway.inspection.rules.vocabulary import Type
 from gateway.inspection.subject import Inspection
 from gateway.model.primitive import Address
