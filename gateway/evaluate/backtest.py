@@ -255,4 +255,4 @@ def _held(number: int, past: PastTransaction, judged: Judged) -> Held:
 def _report(document: dict[str, object]) -> BlockReport:
     rows = document.pop("held")
     held = [Held(**row) for row in rows] if isinstance(rows, list) else []
-    return BlockReport(**document, held=held)  # type: ignore[arg-type]
+    return BlockReport(**document, held=held)  # type: ignore[arg-type]  # our own journal, written by `asdict`

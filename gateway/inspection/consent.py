@@ -121,13 +121,21 @@ class Consent:
 
     @cached_property
     def argued(self) -> Set[Address]:
-        """Contracts below which a precompile of other cryptography said yes: they believe an argument, not a caller."""
-        return frozenset(
-            account
-            for frame in self.simulation.trace.select(to=_ARGUMENTS)
-            if any(frame.output)
-            for account, _ in path(self.simulation.trace.frames, frame.index)[:-1]
-        )
+        """Contracts that asked a precompile of other cryptography, or a verifier that they knew, and were told yes.
+
+        Whom they did not know before, a stranger's callback for one, argues for himself alone.
+        """
+        found: set[Address] = set()
+        for frame in self.simulation.trace.select(to=_ARGUMENTS):
+            asked: Address | None = None
+            for account, _ in reversed(
+                path(self.simulation.trace.frames, frame.index)[:-1] if any(frame.output) else ()
+            ):
+                if asked is not None and not self.knows(account, asked):
+                    break
+                found.add(account)
+                asked = account
+        return frozenset(found)
 
     @cached_property
     def makers(self) -> Mapping[Address, Address]:

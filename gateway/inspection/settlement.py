@@ -107,7 +107,7 @@ class Settlement(Derived):
         return {}
 
     def is_fair_visit(self, loss: Loss) -> bool:
-        """True if the call in which the holder lost was a fair trade for the ordering side, at the prices before.
+        """True if the calls in which the holder lost were a fair trade for the ordering side, at the prices before.
 
         It may have paid another contract than the one that paid it: a sister market, an auction's till, a burn.
         """
@@ -160,16 +160,22 @@ class Settlement(Derived):
         return any(master in known and self.consent.knows(contract, at) for at, known in self.consent.entries.items())
 
     def _balance_of_visit(self, loss: Loss) -> Iterator[tuple[int, Asset]]:
-        """(amount, asset) of what came to the ordering side (negative: left it) in the call that led to a loss."""
-        if not loss.frames:
-            return
-        visits, cluster = self._visits, self.roles.cluster
-        top = visits[loss.frames[0]]
+        """(amount, asset) of what came to the ordering side (negative: left it) in the calls that led to a loss.
+
+        In all of them together, so that a payment in one does not clear what another took.
+        """
+        cluster, calls = self.roles.cluster, {self._visit_of(frame) for frame in loss.frames}
         for move in self.facts.transfers:
             inward, outward = move.to in cluster, move.from_ in cluster
-            if inward is not outward and visits[move.frame] == top:
+            if inward is not outward and self._visit_of(move.frame) in calls:
                 asset = Asset(move.token, move.token_id)
                 yield (move.amount if inward else -move.amount), NATIVE if asset in self.wrapped else asset
+
+    def _visit_of(self, frame: int) -> int:
+        """The call out of the ordering side that frame `frame` belongs to; coin paid to that side, to who paid it."""
+        found = self._visits[frame]
+        above = self.simulation.trace.frames[frame].parent
+        return self._visits[above] if found < 0 <= above else found
 
     @cached_property
     def _visits(self) -> Sequence[int]:

@@ -150,7 +150,7 @@ async def withdraw_undone(session: AsyncSession, case_id: str, actor: str, now: 
 async def _end(session: AsyncSession, which: object, actor: str, now: datetime, reason: str) -> list[str]:
     ended = await session.execute(
         update(SignatureRow)
-        .where(which, col(SignatureRow.ended_at).is_(None))  # type: ignore[arg-type]
+        .where(which, col(SignatureRow.ended_at).is_(None))  # type: ignore[arg-type]  # sqlmodel types a condition as bool
         .values(state=SignatureState.WITHDRAWN.value, ended_by=actor, ended_at=now, end_reason=reason)
         .returning(col(SignatureRow.case_id))
     )

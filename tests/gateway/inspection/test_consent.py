@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from gateway.decoding.keccak import keccak256
 from gateway.inspection.consent import Bond
+from gateway.model.primitive import Address
 from gateway.model.trace import FrameKind
-from tests.makers import ENTRY, SENDER, Tape, account
+from tests.makers import ENTRY, SENDER, Tape, account, word
 
 DROP, TOKEN = account(10), account(11)
 LEAF, SIBLING = (keccak256(bytes([number])) for number in range(2))
@@ -45,3 +46,21 @@ def test_what_was_created_here_obeys_its_maker() -> None:
     subject = tape.subject()
     assert Bond.MAKER in subject.consent.bonds(child, {DROP}, before=0)
     assert Bond.MAKER not in subject.consent.bonds(child, {ENTRY}, before=0)
+
+
+def test_a_proof_argues_for_those_who_knew_whom_they_asked() -> None:
+    """A wallet asks a verifier that it stores; a lender that calls a stranger back has been told nothing."""
+    pairing, wallet, verifier, lender, stranger = (
+        Address(b"\0" * 19 + b"\x08"), account(30), account(31), account(32), account(33)
+    )  # fmt: skip
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(wallet):
+            tape.read(wallet, 0, int.from_bytes(verifier, "big"))
+            with tape.call(verifier), tape.call(pairing, output=word(1)):
+                pass
+        with tape.call(lender), tape.call(stranger), tape.call(pairing, output=word(1)):
+            pass
+    argued = tape.subject().consent.argued
+    assert {wallet, verifier, stranger} <= argued
+    assert lender not in argued

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from gateway.inspection.ledger import Asset
+from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.pool import Market
 from gateway.inspection.reentry import Reentry
 from gateway.inspection.subject import Inspection
@@ -104,3 +104,30 @@ def test_an_own_balance_that_the_events_tell_is_settled_and_anothers_is_not() ->
     assert subject.is_own_balance(GOLD, own)
     assert not subject.is_own_balance(GOLD, foreign)
     assert not subject.is_own_balance(GOLD, own + 1)
+
+
+def test_coin_that_is_paid_out_belongs_to_the_call_that_paid_it() -> None:
+    """The box sends coin, not a token: the receiving frame is the ordering side's own."""
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(GOLD_BOX):
+        tape.transfer(DOLLAR, ENTRY, GOLD_BOX, 100)
+        tape.transfer(GOLD, GOLD_BOX, ENTRY, 100)
+        with tape.call(ENTRY, value=500):
+            pass
+    subject = priced(tape.subject(), dollar=1.0, gold=1.0)
+    object.__setattr__(subject, "market", Market({}, frozenset(), {**subject.market.prices, NATIVE: 1.0}))
+    (lost,) = [loss for loss in subject.losses if loss.asset == Asset(GOLD)]
+    assert not subject.is_fair_visit(lost)
+
+
+def test_a_payment_in_one_call_does_not_clear_what_another_took() -> None:
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(GOLD_BOX):
+            tape.transfer(DOLLAR, ENTRY, CASH, 100)
+            tape.transfer(GOLD, GOLD_BOX, ENTRY, 100)
+        with tape.call(GOLD_BOX):
+            tape.transfer(GOLD, GOLD_BOX, ENTRY, 100)
+    subject = priced(tape.subject(), dollar=1.0, gold=1.0)
+    (lost,) = [loss for loss in subject.losses if loss.asset == Asset(GOLD)]
+    assert not subject.is_fair_visit(lost)
