@@ -124,7 +124,8 @@ def test_a_payment_in_one_call_does_not_clear_what_another_took() -> None:
     tape = Tape()
     with tape.call(ENTRY):
         with tape.call(GOLD_BOX):
-            tape.transfer(DOLLAR, ENTRY, CASH, 100)
+            with tape.call(CASH):
+                tape.transfer(DOLLAR, ENTRY, CASH, 100)
             tape.transfer(GOLD, GOLD_BOX, ENTRY, 100)
         with tape.call(GOLD_BOX):
             tape.transfer(GOLD, GOLD_BOX, ENTRY, 100)
