@@ -15,6 +15,10 @@ OPEN = {
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
     "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
     "acquaintance.promised-himself": "missed: who calls a till himself, without a contract, is not remembered as new",
+    "everyday-rollup.coin-mined": "coins for work: the token itself mints to whom only his work entitles",
+    "everyday-rollup.deposit-finalised": "first large deposit into a young bridged token, proved under a root",
+    "everyday-rollup.overdue-included-by-stranger": "anybody may do overdue work and is paid for it",
+    "everyday-names.lapsed-name-bought": "a lease ran out long ago; who pays the controller gets the name anew",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
