@@ -22,6 +22,8 @@ OPEN = {
     "everyday-troves.trove-liquidated": "a stranger liquidates for a tip, and a pool covers the debt for ether",
     "everyday-venues.bins-left": "shares stand in a book by owner and number, balanceOf[owner][id]",
     "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
+    "everyday-issuers.transfer-forced": "the agent of a regulated share moves a dead holder's shares to the heir",
+    "everyday-issuers.wallet-recovered-by-agent": "the agent of a regulated share moves it to its owner's new wallet",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
