@@ -29,6 +29,8 @@ OPEN = {
     "everyday-vaults.shares-claimed-by-operator": "an operator claims shares for whom they are waiting",
     "everyday-guilds.applicant-admitted-and-paid": "what is owed stands in a book by member and token",
     "everyday-guilds.rage-quit": "what is owed stands in a book by member and token, written a moment before",
+    "everyday-bookkeeping.loose-sum-taken": "a book inside the record of each saver: savers[user].loose[token]",
+    "everyday-bookkeeping.three-levels-deep": "books three levels deep: books[epoch][user][token]",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
