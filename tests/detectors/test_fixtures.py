@@ -31,6 +31,10 @@ OPEN = {
     "everyday-guilds.rage-quit": "what is owed stands in a book by member and token, written a moment before",
     "everyday-bookkeeping.loose-sum-taken": "a book inside the record of each saver: savers[user].loose[token]",
     "everyday-bookkeeping.three-levels-deep": "books three levels deep: books[epoch][user][token]",
+    "everyday-errandboys.car-towed": "half of a forfeited deposit is the reward of whoever clears it away",
+    "everyday-errandboys.chore-poked": "a reward that grows with time until somebody does the chore",
+    "everyday-errandboys.trigger-pulled": "a fee that a user left pays whoever carries out his order",
+    "everyday-launches.curve-graduated": "a full curve is moved to an exchange and its liquidity thrown away",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
