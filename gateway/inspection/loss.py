@@ -87,7 +87,9 @@ def losses(
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
-    permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
+    permitted = frozenset(
+        (set_.token, set_.owner) for set_ in facts.approvals if consent.has_signed(set_.token, set_.owner)
+    )
     trace = simulation.trace
     tracer = _Tracer(trace, trace.frames, consent, roles, tokens, ledger, permitted)
     return tuple(
@@ -220,7 +222,7 @@ class _Tracer:
         outer: set[Address | None] = {None, *self.roles.cluster}
         for account, first in chain:
             bonds = self.consent.bonds(
-                account, parties, before=move.sequence, entries=account not in self.tokens
+                account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
@@ -278,7 +280,9 @@ class _Tracer:
             else:
                 continue
             known.append(helper)
-            bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)
+            bonds = self.consent.bonds(
+                helper, parties, before=move.sequence, entries=helper not in self.tokens, move=move
+            )
             if bonds:
                 return bonds
         return ()
