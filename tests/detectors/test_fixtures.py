@@ -15,6 +15,13 @@ OPEN = {
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
     "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
     "acquaintance.promised-himself": "missed: who calls a till himself, without a contract, is not remembered as new",
+    "everyday-rollup.coin-mined": "coins for work: the token itself mints to whom only his work entitles",
+    "everyday-rollup.deposit-finalised": "first large deposit into a young bridged token, proved under a root",
+    "everyday-rollup.overdue-included-by-stranger": "anybody may do overdue work and is paid for it",
+    "everyday-names.lapsed-name-bought": "a lease ran out long ago; who pays the controller gets the name anew",
+    "everyday-troves.trove-liquidated": "a stranger liquidates for a tip, and a pool covers the debt for ether",
+    "everyday-venues.bins-left": "shares stand in a book by owner and number, balanceOf[owner][id]",
+    "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
