@@ -22,6 +22,18 @@ OPEN = {
     "everyday-troves.trove-liquidated": "a stranger liquidates for a tip, and a pool covers the debt for ether",
     "everyday-venues.bins-left": "shares stand in a book by owner and number, balanceOf[owner][id]",
     "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
+    "raid-harbor.roles-granted": "missed: the role was granted by the raider himself two steps before he uses it",
+    "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
+    "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
+    "raid-cellar.started-again-by-three": "missed: one names the strategy, another has it paid, a third collects",
+    "raid-pledge.leaned-on-in-a-flash": "missed: a loan against pool shares while the pool is full of borrowed dollars",
+    "raid-pledge.leaned-on-by-hand": "missed: the same with own money in four transactions",
+    "raid-spring.two-hands": "missed: one account moves the price, another buys shares in between",
+    "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
+    "raid-eddy.dear-share-by-delegated": "missed: grain and gift of a delegated account make a share dear for others",
+    "raid-kettle.sieve": "missed: only harms; a bank credits more than arrives, and pays it out, again and again",
+    "raid-ember.give": "a gift between holders sets off a burn at the pool that an earlier sale ordered",
+    "raid-bonus.unstake": "a first harvest, minted on leaving, looks like a payment to a stranger",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
