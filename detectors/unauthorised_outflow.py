@@ -22,7 +22,7 @@ GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 SMALL_SHARE = 0.002
 """the same where the loot was sold at once, and took a grave part of what the buying pool held"""
-COIN_FLOOR = 10**16
+COIN_FLOOR = 10**17
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 RUINED_SHARE = 0.2
 """part of a house's coin that no single bet may win"""
@@ -59,7 +59,7 @@ class UnauthorisedOutflow(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per drained holder and asset."""
-        if not subject.gained_for_little and not self._emptied(subject):
+        if subject.only_tipped or not (subject.gained_for_little or self._emptied(subject)):
             return
         for loss in subject.losses:
             if not loss.acted or loss.compensated:

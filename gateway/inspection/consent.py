@@ -73,11 +73,7 @@ class Consent(Known):
         """True if `contract` knew `other`, had made it here, or kept an entry for it that is no balance."""
         if self.knows(contract, other) or self.makers.get(other) == contract:
             return True
-        return contract not in self._tokens and other in self.entries.get(contract, ())
-
-    @cached_property
-    def _tokens(self) -> Set[Address]:
-        return {log.address for log in self.simulation.trace.events(_MOVES)}
+        return contract not in self.tokens and other in self.entries.get(contract, ())
 
     @cached_property
     def _noted(self) -> Mapping[Address, Set[Address]]:

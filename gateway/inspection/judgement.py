@@ -212,6 +212,31 @@ class Judgement(Settlement):
                     paid_out[asset] = paid_out.get(asset, 0) - amount
         return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
 
+    def named_amount(self, loss: Loss) -> bool:
+        """True if a call out of the ordering side that led to a loss says how much it shall be."""
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        amounts = {move.amount.to_bytes(32, "big") for move in self.facts.transfers if move.frame in loss.frames}
+        for at in loss.frames:
+            index = at
+            while index >= 0:
+                frame = frames[index]
+                if frame.from_ in cluster and any(frame.input.find(amount, 4) >= 0 for amount in amounts):
+                    return True
+                index = frame.parent
+        return False
+
+    def was_proven(self, loss: Loss) -> bool:
+        """True if an office of the ordering side's, which a contract on the way to a loss knew, was shown a proof.
+
+        A bridge mints at the word of its messenger, who has seen that the message was sent.
+        """
+        consent = self.consent
+        offices = self.roles.cluster & (consent.proven | consent.ordered) - frozenset(self.memory.created)
+        if not offices:
+            return False
+        chain = {account for at in loss.frames for account, _ in path(self.simulation.trace.frames, at)}
+        return any(consent.knows(account, office) for account in chain - self.roles.cluster for office in offices)
+
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
         tokens = {move.token for move in self.facts.transfers}

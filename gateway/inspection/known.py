@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from gateway.inspection.facts import TRANSFER
 from gateway.inspection.notes import Accounts, read_accounts
 from gateway.inspection.proof import proven
 from gateway.model.fold import Kept, parties
@@ -14,6 +15,7 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CREATIONS, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
+_MOVES = frozenset({TRANSFER})
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 
@@ -41,8 +43,27 @@ class Known:
 
     @cached_property
     def entries(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> addresses whose mapping entry there was not zero when read."""
-        return self._kept.entries
+        """Contract -> addresses whose mapping entry there was not zero when read.
+
+        An entry within an entry counts for its owner unless the inner key is somebody else whom he lets spend: what
+        he owns of a token, of a bin, of an item.
+        """
+        flat = self._kept.entries
+        own: dict[Address, set[Address]] = defaultdict(set)
+        for contract, owner, key in self.allowances:
+            if owner in self._parties and (key in self.tokens or key not in self._parties):
+                own[contract].add(owner)
+        return {**flat, **{contract: {*flat.get(contract, ()), *owners} for contract, owners in own.items()}}
+
+    @cached_property
+    def _parties(self) -> Set[Address]:
+        trace = self.simulation.trace
+        return parties(self.transaction.sender, trace.links, trace.logs)
+
+    @cached_property
+    def tokens(self) -> Set[Address]:
+        """Contracts that told of a movement of tokens."""
+        return {log.address for log in self.simulation.trace.events(_MOVES)}
 
     @cached_property
     def allowances(self) -> Set[tuple[Address, Address, Address]]:
@@ -56,8 +77,7 @@ class Known:
 
     @cached_property
     def _accounts(self) -> Accounts:
-        trace = self.simulation.trace
-        return read_accounts(trace, parties(self.transaction.sender, trace.links, trace.logs), self.but)
+        return read_accounts(self.simulation.trace, self._parties, self.but)
 
     def keeps_account(self, token: Address, known: Set[Address], balances: Set[bytes]) -> bool:
         """True if `token` had an entry for one of `known` that is neither its balance nor an allowance.

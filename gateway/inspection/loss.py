@@ -225,7 +225,7 @@ class _Tracer:
                 account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
-            if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
+            if not bonds and own and account in self.tokens:
                 bonds = self._account_bonds(account, parties)
             if not bonds and move.to in self.consent.terms.get(account, ()):
                 bonds = (Bond.TERMS,)
@@ -237,7 +237,7 @@ class _Tracer:
         return links
 
     def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
-        """What a token pays out of its own stock, or in coin, may belong to an account that it keeps beside balances.
+        """What a token pays out of its own stock may belong to an account that it keeps beside balances.
 
         An account that the ordering side opened lately does not count where such records are left out.
         """

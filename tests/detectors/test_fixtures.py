@@ -15,13 +15,6 @@ OPEN = {
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
     "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
     "acquaintance.promised-himself": "missed: who calls a till himself, without a contract, is not remembered as new",
-    "everyday-rollup.coin-mined": "coins for work: the token itself mints to whom only his work entitles",
-    "everyday-rollup.deposit-finalised": "first large deposit into a young bridged token, proved under a root",
-    "everyday-rollup.overdue-included-by-stranger": "anybody may do overdue work and is paid for it",
-    "everyday-names.lapsed-name-bought": "a lease ran out long ago; who pays the controller gets the name anew",
-    "everyday-troves.trove-liquidated": "a stranger liquidates for a tip, and a pool covers the debt for ether",
-    "everyday-venues.bins-left": "shares stand in a book by owner and number, balanceOf[owner][id]",
-    "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
     "raid-harbor.roles-granted": "missed: the role was granted by the raider himself two steps before he uses it",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
@@ -32,8 +25,6 @@ OPEN = {
     "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
     "raid-eddy.dear-share-by-delegated": "missed: grain and gift of a delegated account make a share dear for others",
     "raid-kettle.sieve": "missed: only harms; a bank credits more than arrives, and pays it out, again and again",
-    "raid-ember.give": "a gift between holders sets off a burn at the pool that an earlier sale ordered",
-    "raid-bonus.unstake": "a first harvest, minted on leaving, looks like a payment to a stranger",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
