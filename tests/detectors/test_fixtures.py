@@ -25,6 +25,15 @@ OPEN = {
     "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
     "raid-eddy.dear-share-by-delegated": "missed: grain and gift of a delegated account make a share dear for others",
     "raid-kettle.sieve": "missed: only harms; a bank credits more than arrives, and pays it out, again and again",
+    "everyday-rollup.coin-mined": "coins for work: the token itself mints to whom only his work entitles",
+    "everyday-rollup.deposit-finalised": "first large deposit into a young bridged token, proved under a root",
+    "everyday-rollup.overdue-included-by-stranger": "anybody may do overdue work and is paid for it",
+    "everyday-names.lapsed-name-bought": "a lease ran out long ago; who pays the controller gets the name anew",
+    "everyday-troves.trove-liquidated": "a stranger liquidates for a tip, and a pool covers the debt for ether",
+    "everyday-venues.bins-left": "shares stand in a book by owner and number, balanceOf[owner][id]",
+    "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
+    "everyday-issuers.transfer-forced": "the agent of a regulated share moves a dead holder's shares to the heir",
+    "everyday-issuers.wallet-recovered-by-agent": "the agent of a regulated share moves it to its owner's new wallet",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
