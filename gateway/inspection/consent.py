@@ -35,6 +35,7 @@ class Bond(StrEnum):
 
     OWNER = "stores the caller's address"
     ENTRY = "keeps a non-empty entry for the caller"
+    OFFICE = "lists the caller, and nobody else who was asked, as one who may"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
     PROOF = "was shown a Merkle proof for a root that it knew"

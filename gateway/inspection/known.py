@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import Accounts, read_accounts
+from gateway.inspection.notes import Accounts, read_accounts, read_lists
 from gateway.inspection.proof import proven
 from gateway.model.fold import Kept, parties
 from gateway.model.lazy import cached_property
@@ -86,6 +86,19 @@ class Known:
         stakes or rewards of its holders beside their balances knows them as a farm does.
         """
         return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
+
+    def holds_office(self, token: Address, known: Set[Address]) -> bool:
+        """True if `token` looked up one of `known` in a list that says yes of him, and of nobody else who was asked.
+
+        Minters, agents and controllers stand in such lists: a mapping to true, or one for each role.
+        """
+        listed = self._lists.get(token, {}).values()
+        return any(yes <= known for yes in listed)
+
+    @cached_property
+    def _lists(self) -> Mapping[Address, Mapping[bytes, Set[Address]]]:
+        """Contract -> where a mapping lies -> parties whose word there is true; unless another number stood there."""
+        return read_lists(self.simulation.trace, self._parties, self.but)
 
     @cached_property
     def embedded(self) -> Mapping[Address, Set[Address]]:

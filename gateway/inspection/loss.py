@@ -227,6 +227,8 @@ class _Tracer:
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and account in self.tokens:
                 bonds = self._account_bonds(account, parties)
+            if not bonds and account == move.token and self.consent.holds_office(account, parties):
+                bonds = (Bond.OFFICE,)
             if not bonds and move.to in self.consent.terms.get(account, ()):
                 bonds = (Bond.TERMS,)
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
