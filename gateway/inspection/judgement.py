@@ -32,6 +32,11 @@ COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
 
+PUSH0 = 0x5F
+"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
+SPELT_OUT = 1 << 24
+"""smaller numbers stand in any code by chance"""
+
 _ENTERED = attrgetter("entered")
 
 
@@ -224,6 +229,25 @@ class Judgement(Settlement):
                     return True
                 index = frame.parent
         return False
+
+    def is_fixed(self, loss: Loss) -> bool:
+        """True if one payment made the loss, of an amount that the holder had set before.
+
+        In its code or a plain slot.
+        """
+        moves = self.ledger.outflows[loss.holder, loss.asset]
+        if len(moves) != 1 or moves[0].amount < SPELT_OUT:
+            return False
+        amount = moves[0].amount
+        size = (amount.bit_length() + 7) // 8
+        spelt = bytes((PUSH0 + size,)) + amount.to_bytes(size, "big")
+        if any(code.find(spelt) >= 0 for code in self.consent.codes.get(loss.holder, ())):
+            return True
+        preimages = self.simulation.trace.preimages or {}
+        return any(
+            use.address == loss.holder and use.before == amount and not use.written and use.slot not in preimages
+            for use in self.simulation.trace.slots or ()
+        )
 
     def was_proven(self, loss: Loss) -> bool:
         """True if an office of the ordering side's, which a contract on the way to a loss knew, was shown a proof.

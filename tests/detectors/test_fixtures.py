@@ -13,7 +13,6 @@ OPEN = {
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
-    "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
     "acquaintance.promised-himself": "missed: who calls a till himself, without a contract, is not remembered as new",
     "raid-harbor.roles-granted": "missed: the role was granted by the raider himself two steps before he uses it",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",

@@ -134,3 +134,50 @@ def test_a_wallet_made_here_may_name_its_owner_only_now() -> None:
         with tape.call(child):
             _recover(tape, ())
     assert Bond.SIGNATURE in bonds_of(tape, child)
+
+
+def nested(inner: bytes, *, told: bool) -> bool:
+    """Whether a book that keeps a number under the caller, and below it under `inner`, knows the caller."""
+    tape = Tape()
+    key = inner if len(inner) == 32 else word(Address(inner))
+    with tape.call(ENTRY), tape.call(LENDER):
+        tape.read(LENDER, int.from_bytes(tape.hashed(key + word(tape.entry(ENTRY, 3))), "big"), 7)
+        if told:
+            with tape.call(TOKEN):
+                tape.move(TOKEN, LENDER, ENTRY, 9, had=10)
+        with tape.call(STRANGER):
+            pass
+    return ENTRY in tape.subject().consent.entries.get(LENDER, ())
+
+
+def test_what_he_has_of_a_token_or_of_a_number_is_his_record() -> None:
+    assert nested(TOKEN, told=True)
+    assert nested(word(100), told=False)
+
+
+def test_whom_he_lets_spend_is_no_record_of_his() -> None:
+    assert not nested(STRANGER, told=False)
+
+
+def listed(*, said: dict[Address, int], written: bool = False) -> bool:
+    """Whether the token's list of agents, of which `said` was read, makes the caller one."""
+    tape = Tape()
+    with tape.call(TOKEN):
+        for party, value in said.items():
+            slot = tape.entry(party, 4)
+            tape.write(TOKEN, slot, value, 1) if written else tape.read(TOKEN, slot, value)
+        tape.move(TOKEN, LENDER, STRANGER, 9, had=10)
+    (loss,) = tape.subject().losses
+    return loss.agreed
+
+
+def test_an_agent_on_the_tokens_list_may_move_what_others_hold() -> None:
+    assert listed(said={SENDER: 1})
+    assert listed(said={SENDER: 1, LENDER: 0})
+
+
+def test_a_list_of_everybody_or_a_number_is_no_office() -> None:
+    assert not listed(said={SENDER: 0})
+    assert not listed(said={SENDER: 1, LENDER: 1})
+    assert not listed(said={SENDER: 1_700_000_000})
+    assert not listed(said={SENDER: 0}, written=True)
