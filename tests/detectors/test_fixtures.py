@@ -33,6 +33,11 @@ OPEN = {
     "everyday-venues.withdrawn-from-within": "what she owns stands in a book by owner and token inside a vault",
     "everyday-issuers.transfer-forced": "the agent of a regulated share moves a dead holder's shares to the heir",
     "everyday-issuers.wallet-recovered-by-agent": "the agent of a regulated share moves it to its owner's new wallet",
+    "everyday-yields.reward-paid-by-keeper": "the reward debt of an account is no debt of money",
+    "everyday-vaults.harvested-by-stranger": "a strategy sells its reward and hands the proceeds on to its vault",
+    "everyday-vaults.shares-claimed-by-operator": "an operator claims shares for whom they are waiting",
+    "everyday-guilds.applicant-admitted-and-paid": "what is owed stands in a book by member and token",
+    "everyday-guilds.rage-quit": "what is owed stands in a book by member and token, written a moment before",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
