@@ -35,7 +35,7 @@ OPEN = {
     "raid-transient.lock-opened-inside": "missed: re-entrancy is seen, its loss taken for a member's due",
     "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
     "raid-meadow.chaff-by-two": "missed: one opens a market of a worthless coin, another borrows there later",
-    "raid-platter.left-with-debt": "missed: draws money, takes the stake, redeems the money; each step alone is allowed",
+    "raid-platter.left-with-debt": "missed: draws money, takes the stake, redeems the money; each step is allowed",
     "raid-council.coins-handed-on": "missed: five accounts vote with the same coins",
     "raid-chamber.changeling": "missed: what was agreed calls code that its maker changed since",
     "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
