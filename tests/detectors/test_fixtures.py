@@ -38,6 +38,23 @@ OPEN = {
     "everyday-vaults.shares-claimed-by-operator": "an operator claims shares for whom they are waiting",
     "everyday-guilds.applicant-admitted-and-paid": "what is owed stands in a book by member and token",
     "everyday-guilds.rage-quit": "what is owed stands in a book by member and token, written a moment before",
+    "raid-ember.give": "a gift between holders sets off a burn at the pool that an earlier sale ordered",
+    "raid-bonus.unstake": "a first harvest, minted on leaving, looks like a payment to a stranger",
+    "raid-ferry.adapter-by-three": "missed: one made the adapter, one has it listed, one uses it",
+    "raid-closer.closed-by-hand": "missed: a person without a contract asks the lender in the closer's name",
+    "raid-gallery.sent-along": "missed: items of others are sent along with one's own to six purses",
+    "raid-desk.settle": "the desk's standing approval of an exchange that the client names looks wrung",
+    "raid-toll.passed-while-paid": "missed: re-entrancy is seen; the gain is a credit that another takes later",
+    "raid-transient.lock-opened-inside": "missed: re-entrancy is seen, its loss taken for a member's due",
+    "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
+    "raid-meadow.chaff-by-two": "missed: one opens a market of a worthless coin, another borrows there later",
+    "raid-platter.left-with-debt": "missed: draws money, takes the stake, redeems the money; each step is allowed",
+    "raid-council.coins-handed-on": "missed: five accounts vote with the same coins",
+    "raid-chamber.changeling": "missed: what was agreed calls code that its maker changed since",
+    "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
+    "raid-annex.tidied-up": "missed: a signed delegatecall admits a module, which takes the ether by three calls",
+    "raid-porch.initialised-by-stranger": "missed: a stranger initialised a bare proxy, and hours later evacuates it",
+    "raid-porch.key-handed-over": "missed: the guardian's own key names the account that takes everything",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
