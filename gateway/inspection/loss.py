@@ -226,7 +226,7 @@ class _Tracer:
             ) or self._helper_bonds(account, first, outer, parties, move)
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and account in self.tokens:
-                bonds = self._account_bonds(account, parties)
+                bonds = self._account_bonds(account, parties | {move.to})
             if not bonds and account == move.token and self.consent.holds_office(account, parties):
                 bonds = (Bond.OFFICE,)
             if not bonds and move.to in self.consent.terms.get(account, ()):
