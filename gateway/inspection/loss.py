@@ -87,7 +87,9 @@ def losses(
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
-    permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
+    permitted = frozenset(
+        (set_.token, set_.owner) for set_ in facts.approvals if consent.has_signed(set_.token, set_.owner)
+    )
     trace = simulation.trace
     tracer = _Tracer(trace, trace.frames, consent, roles, tokens, ledger, permitted)
     return tuple(
@@ -220,11 +222,13 @@ class _Tracer:
         outer: set[Address | None] = {None, *self.roles.cluster}
         for account, first in chain:
             bonds = self.consent.bonds(
-                account, parties, before=move.sequence, entries=account not in self.tokens
+                account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
-            if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
-                bonds = self._account_bonds(account, parties)
+            if not bonds and own and account in self.tokens:
+                bonds = self._account_bonds(account, parties | {move.to})
+            if not bonds and account == move.token and self.consent.holds_office(account, parties):
+                bonds = (Bond.OFFICE,)
             if not bonds and move.to in self.consent.terms.get(account, ()):
                 bonds = (Bond.TERMS,)
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
@@ -235,7 +239,7 @@ class _Tracer:
         return links
 
     def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
-        """What a token pays out of its own stock, or in coin, may belong to an account that it keeps beside balances.
+        """What a token pays out of its own stock may belong to an account that it keeps beside balances.
 
         An account that the ordering side opened lately does not count where such records are left out.
         """
@@ -278,7 +282,9 @@ class _Tracer:
             else:
                 continue
             known.append(helper)
-            bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)
+            bonds = self.consent.bonds(
+                helper, parties, before=move.sequence, entries=helper not in self.tokens, move=move
+            )
             if bonds:
                 return bonds
         return ()

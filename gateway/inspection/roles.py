@@ -116,6 +116,8 @@ def _adopt_entry(
             return
         if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
             return
+        if entry not in cluster and consent is not None and _is_till(entry, cluster, facts, ledger, consent):
+            return
         cluster.add(entry)
         _adopt_created(simulation, cluster)
         entry = behind(entry, simulation, facts, ledger, cluster)
@@ -164,6 +166,35 @@ def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, f
         if frame.from_ == entry:
             return True
     return False
+
+
+def _is_till(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, consent: Consent) -> bool:
+    """True if the called contract has more only of what the origin's side paid it, and who gave something up knows it.
+
+    It sells what is not its own, as a registrar does; a holder, or the token of what he lost, let it in before.
+    """
+    kept = ledger.net.get(entry)
+    if not kept or any(amount < 0 for amount in kept.values()):
+        return False
+    paid: dict[Asset, int] = defaultdict(int)
+    for move in facts.transfers:
+        if move.to == entry and move.from_ in cluster:
+            paid[Asset(move.token, move.token_id)] += move.amount
+    if any(paid[asset] < amount for asset, amount in kept.items()):
+        return False
+    sellers = {
+        account
+        for holder, changes in ledger.net.items()
+        if holder != entry and holder not in cluster
+        for asset, amount in changes.items()
+        if amount < 0 and asset != NATIVE
+        for account in (holder, asset.token)
+    }
+    return any(
+        consent.knows(seller, entry)
+        or consent.keeps_account(seller, frozenset((entry,)), ledger.balance_places.get(seller, frozenset()))
+        for seller in sellers
+    )
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
