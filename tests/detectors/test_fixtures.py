@@ -60,6 +60,7 @@ OPEN = {
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "raid-lots.alice-draws": "a lot is drawn and wins twelve times its fee",
+    "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
