@@ -49,7 +49,7 @@ class Takeover(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract and kind of change."""
         created = frozenset(subject.simulation.created)
-        for use in subject.simulation.trace.slots or ():
+        for use in subject.simulation.trace.written:
             what = _SLOTS.get(use.slot)
             if what is not None and use.frame >= 0 and use.address not in created:
                 yield from self._replaced(subject, use, what)
@@ -99,11 +99,11 @@ class Takeover(Detector):
         simulation = subject.simulation
         preimages, changed = simulation.trace.preimages or {}, simulation.state_diff
         offices: dict[tuple[Address, Address], list[SlotUse]] = defaultdict(list)
-        for use in simulation.trace.slots or ():
-            if not use.written or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
+        for use in simulation.trace.written:
+            if not use.before >> 80 or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
                 continue
             ours = use.address in subject.roles.cluster and use.address != subject.transaction.to
-            if use.address in created or ours or not use.before >> 80:
+            if use.address in created or ours:
                 continue
             after = changed[use.address].storage.get(use.slot, (0, 0))[1] if use.address in changed else 0
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
@@ -128,7 +128,7 @@ class Takeover(Detector):
         """The member of the ordering side that took the place of another address in a word."""
         for shift in (0, 8):  # beside a flag that solc packs in front of an address
             old = (before >> shift & _ADDRESS).to_bytes(20, "big")
-            new = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
-            if new != old and new in cluster and Address(old) not in cluster and any(old[:10]):
-                return new
+            new = (after >> shift & _ADDRESS).to_bytes(20, "big")
+            if new != old and new in cluster and old not in cluster and any(old[:10]):
+                return Address(new)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,12 @@ class NativeFacts(Facts):
         return {
             (holder, Asset(token, item)): amount for holder, token, item, amount in self._outcome.stocks(self._words)
         }
+
+    @cached_property
+    def balance_places(self) -> Mapping[Address, Set[bytes]]:
+        """Token -> the other halves of the keys under which its balances were found."""
+        made: Mapping[Address, Set[bytes]] = self._outcome.balance_places(self._words)
+        return made
 
     @cached_property
     def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:

@@ -83,7 +83,7 @@ def unsimulated(ruleset: Ruleset, error: SimulationError) -> InspectionReport:
 def _run(
     detector: Speaker, subject: Inspection, started: float, clock: Callable[[], float]
 ) -> tuple[tuple[Finding, ...], DetectorOutcome]:
-    if detector.needs_accesses and subject.simulation.trace.slots is None:
+    if detector.needs_accesses and not subject.simulation.trace.shows_storage:
         reason = f"engine {subject.simulation.engine} supplies no storage accesses"
         return (), DetectorOutcome(detector.id, OutcomeStatus.UNSUPPORTED, 0.0, reason)
     try:

@@ -47,6 +47,9 @@ class Ledger:
     @cached_property
     def balance_places(self) -> Mapping[Address, Set[bytes]]:
         """Token -> where its mapping of balances lies, as the second half of the preimage of its entries."""
+        known = self.facts.balance_places
+        if known is not None:
+            return known
         places: dict[Address, set[bytes]] = defaultdict(set)
         for (_, asset), _, place in _balances(self.net, self.simulation):
             places[asset.token].add(place)

@@ -126,7 +126,7 @@ def _adopt_entry(
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
     """Accounts without code that ended with more and stand in the data the transaction brings."""
     frames = simulation.trace.frames
-    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
+    active = simulation.trace.active
     return {
         holder
         for holder, changes in ledger.net.items()
@@ -223,7 +223,7 @@ def _adopt_keepers(
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
     frames = simulation.trace.frames
-    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
+    active = simulation.trace.active
     asked: set[Address] = set()
     for move in facts.transfers:
         payee = move.to
