@@ -89,8 +89,8 @@ class BridgeOutflow(Detector):
 
     def _zero_accepted(self, subject: Inspection, loss: Loss) -> bool:
         preimages = subject.simulation.trace.preimages or {}
-        for use in subject.simulation.trace.slots or ():
-            if use.address != loss.holder or not use.before or use.written:  # a bitmap of claims is written
+        for use in subject.simulation.trace.slots_of({loss.holder}):
+            if not use.before or use.written:  # a bitmap of claims is written
                 continue
             preimage = preimages.get(use.slot)
             if preimage is not None and len(preimage) == 64 and not any(preimage[:32]):

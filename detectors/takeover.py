@@ -109,7 +109,8 @@ class Takeover(Detector):
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
             if newcomer is not None:
                 offices[use.address, newcomer].append(use)
-        traded = {party for move in subject.facts.transfers for party in (move.token, move.to)}
+        moves = subject.facts.transfers if any(len(uses) >= OFFICES for uses in offices.values()) else ()
+        traded = {party for move in moves for party in (move.token, move.to)}
         for (contract, newcomer), uses in offices.items():
             if len(uses) < OFFICES or contract in traded:
                 continue

@@ -21,20 +21,18 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// One pass over the frames and one over the ways of entry.
+    /// One pass over the ways of entry, which come in the order of their first frames.
     pub fn new(trace: &Recorder, links: &[Link]) -> Self {
         let mut found = Self::default();
-        for (index, frame) in trace.frames.iter().enumerate() {
-            let Some(hash) = frame.code_hash else { continue };
-            if !found.places.contains_key(&hash) {
-                found.places.insert(hash, index as u32);
-                found.order.push((hash, index as u32));
-            }
-        }
         for link in links {
             let frame = &trace.frames[link.first as usize];
-            let (Some(account), Some(hash)) = (frame.context(), frame.code_hash) else { continue };
-            let (place, ran) = (found.places[&hash], found.ran.entry(account).or_default());
+            let Some(hash) = frame.code_hash else { continue };
+            let place = *found.places.entry(hash).or_insert_with(|| {
+                found.order.push((hash, link.first));
+                link.first
+            });
+            let Some(account) = frame.context() else { continue };
+            let ran = found.ran.entry(account).or_default();
             if !ran.contains(&place) {
                 ran.push(place);
             }

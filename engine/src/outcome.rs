@@ -287,6 +287,24 @@ impl Outcome {
         row::addresses(py, &mut self.names.maker(py, words), &self.inner.trace.contexts(start, end))
     }
 
+    /// (account, first frame) of each account that acts between the transaction and frame `index`.
+    fn path<'py>(&self, py: Python<'py>, words: &Words, index: usize) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+        let mut maker = self.names.maker(py, words);
+        let chain = self.inner.trace.path(index).into_iter();
+        chain.map(|(account, first)| Ok((maker.address(account)?, first))).collect()
+    }
+
+    /// Who called `token` when it acted in frame `index`; None if there is no such frame.
+    fn asker<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        index: usize,
+        token: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.names.maker(py, words).maybe_address(self.inner.trace.asker(index, to_address(&token)?))
+    }
+
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
     fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<i32>> {
         Ok(self.inner.trace.visits(&to_addresses(Some(cluster))?.unwrap_or_default()))

@@ -58,6 +58,11 @@ class RecordedTrace(Trace):
         """Each slot of the state before, at the first frame of its contract."""
         return self._uses
 
+    @property
+    def shows_storage(self) -> bool:
+        """True: what lay there before is known."""
+        return True
+
 
 def judge_recording(path: Path, case: Case, ruleset: Ruleset) -> CaseResult | None:
     """What the detectors say of a recorded attack; None if nothing that stood was recorded."""

@@ -15,6 +15,7 @@ _transfer = partial(tuple.__new__, Transfer)
 _approval = partial(tuple.__new__, Approval)
 _comeback = partial(tuple.__new__, Comeback)
 _reserves = partial(tuple.__new__, Reserves)
+_asset = partial(tuple.__new__, Asset)
 
 
 class NativeFacts(Facts):
@@ -52,7 +53,7 @@ class NativeFacts(Facts):
     def stocks(self) -> Mapping[tuple[Address, Asset], int]:
         """(holder, asset) -> what was there before, as the ledger would have it."""
         return {
-            (holder, Asset(token, item)): amount for holder, token, item, amount in self._outcome.stocks(self._words)
+            (holder, _asset((token, item))): amount for holder, token, item, amount in self._outcome.stocks(self._words)
         }
 
     @cached_property
@@ -66,7 +67,7 @@ class NativeFacts(Facts):
         net: dict[Address, dict[Asset, int]] = {}
         minted: dict[Asset, int] = {}
         for holder, token, item, amount in self._outcome.net(self._words):
-            asset = Asset(token, item)
+            asset = _asset((token, item))
             if holder != ZERO_ADDRESS:
                 net.setdefault(holder, {})[asset] = amount
             elif asset != NATIVE:

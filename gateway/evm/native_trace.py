@@ -152,10 +152,35 @@ class NativeTrace(Trace):
         made: tuple[Address, ...] = self._outcome.contexts(self._words, first, end)
         return made
 
+    def path(self, index: int) -> Sequence[tuple[Address, int]]:
+        """(account, first frame) of each account that acts between the transaction and frame `index`."""
+        known = self._paths.get(index)
+        if known is None:
+            known = self._paths[index] = self._outcome.path(self._words, index)
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[int, list[tuple[Address, int]]]:
+        return {}
+
+    def asker(self, index: int, token: Address) -> Address:
+        """Who called `token` when it acted in frame `index`."""
+        found: Address | None = self._outcome.asker(self._words, index, token)
+        if found is None:
+            raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
+        return found
+
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
-        found: list[int] = self._outcome.visits(cluster)
-        return found
+        key = frozenset(cluster)
+        known = self._visits.get(key)
+        if known is None:
+            known = self._visits[key] = self._outcome.visits(cluster)
+        return known
+
+    @cached_property
+    def _visits(self) -> dict[frozenset[Address], list[int]]:
+        return {}
 
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door; the engine knows the movements."""

@@ -16,7 +16,7 @@ from gateway.model.code import ran
 from gateway.model.fold import Accounts, Kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import CREATIONS, CallFrame, SimulationResult, Trace
+from gateway.model.trace import CREATIONS, SimulationResult, Trace
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -128,9 +128,7 @@ class Consent:
         found: set[Address] = set()
         for frame in self.simulation.trace.select(to=_ARGUMENTS):
             asked: Address | None = None
-            for account, _ in reversed(
-                path(self.simulation.trace.frames, frame.index)[:-1] if any(frame.output) else ()
-            ):
+            for account, _ in reversed(self.simulation.trace.path(frame.index)[:-1] if any(frame.output) else ()):
                 if asked is not None and not self.knows(account, asked):
                     break
                 found.add(account)
@@ -193,22 +191,6 @@ class Consent:
         return tuple(found)
 
 
-def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
-    """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
-    chain: list[tuple[Address, int]] = []
-    while index >= 0:
-        frame = frames[index]
-        account = frame.context
-        if account is not None:
-            if chain and chain[-1][0] == account:
-                chain[-1] = (account, index)
-            else:
-                chain.append((account, index))
-        index = frame.parent
-    chain.reverse()
-    return chain
-
-
 def gather(
     transaction: Transaction,
     simulation: SimulationResult,
@@ -222,7 +204,7 @@ def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
     checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
     for frame in trace.select(to=_CHECKS):
         if any(frame.output):
-            for account in {account for account, _ in path(trace.frames, frame.index)[:-1]}:
+            for account in {account for account, _ in trace.path(frame.index)[:-1]}:
                 checks[account].append((frame.entered, Address(frame.output[12:32])))
     return dict(checks)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.conjured import overspent
-from gateway.inspection.consent import path
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
@@ -228,7 +227,7 @@ class Judgement(Settlement):
         this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
         frames = self.simulation.trace.frames
-        chain = path(frames, frame)
+        chain = self.simulation.trace.path(frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
         called = contract == self.transaction.to and contract not in self.memory.created

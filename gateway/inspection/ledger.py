@@ -64,13 +64,15 @@ class Ledger:
     def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
         """The transfers that took from each holder that lost on balance, in order."""
         lost = {
-            (holder, asset) for holder, changes in self.net.items() for asset, amount in changes.items() if amount < 0
+            holder: {asset for asset, amount in changes.items() if amount < 0} for holder, changes in self.net.items()
         }
         taken: dict[Holding, list[Transfer]] = defaultdict(list)
-        for move in self.facts.transfers if lost else ():
-            holding = (move.from_, Asset(move.token, move.token_id))
-            if holding in lost and move.from_ != move.to and move.amount:
-                taken[holding].append(move)
+        for move in self.facts.transfers:
+            assets = lost.get(move.from_)
+            if assets and move.from_ != move.to and move.amount:
+                asset = Asset(move.token, move.token_id)
+                if asset in assets:
+                    taken[move.from_, asset].append(move)
         return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:

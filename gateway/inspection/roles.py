@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
 from gateway.inspection.door import PAYING, behind, is_unknown
-from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
-from gateway.model.facts import Facts, Transfer
+from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
@@ -231,17 +230,12 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
             continue
         if any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
             continue
-        if move.from_ in cluster and asker(frames, move) in cluster:
+        if move.from_ in cluster and simulation.trace.asker(move.frame, move.token) in cluster:
             cluster.add(payee)
         elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
             if _names(frames, move.frame, payee, cluster):
                 cluster.add(payee)
-
-
-def asker(frames: Sequence[CallFrame], move: Transfer) -> Address:
-    """Who called the token for this movement; a proxy's own delegation is left out."""
-    return ordering(frames, move).from_
 
 
 def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:

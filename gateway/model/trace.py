@@ -36,7 +36,7 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import contexts, sole_room, visits
+from gateway.model.walk import asker, contexts, path, sole_room, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
@@ -220,6 +220,17 @@ class Trace:
     def contexts(self, first: int, end: int) -> Sequence[Address]:
         """The accounts that act in the frames from `first` to before `end`, each once, in order."""
         return contexts(self.frames[first:end])
+
+    def path(self, index: int) -> Sequence[tuple[Address, int]]:
+        """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
+
+        Contracts that act in several frames in a row are one step.
+        """
+        return path(self.frames, index)
+
+    def asker(self, index: int, token: Address) -> Address:
+        """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
+        return asker(self.frames, index, token)
 
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""

@@ -104,10 +104,10 @@ def check_code(trace: Trace, plain: Trace) -> None:
     assert trace.active == plain.active
     for sender in (plain.frames[0].from_, OTHER):
         assert trace.embedded(sender) == plain.embedded(sender)
-    accounts = list(dict.fromkeys(link.context for link in plain.links if link.context is not None))[:24]
-    for account in accounts:
-        for asked in (*accounts, b"\x57", next(iter(codes.values()), b"\0")[-40:] or b"\0"):
-            assert trace.names(account, asked) == plain.names(account, asked)
+    actors = list(dict.fromkeys(link.context for link in plain.links if link.context is not None))[:24]
+    for actor in actors:
+        for asked in (*actors, b"\x57", next(iter(codes.values()), b"\0")[-40:] or b"\0"):
+            assert trace.names(actor, asked) == plain.names(actor, asked)
 
 
 def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
@@ -115,6 +115,10 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
     sender, last = plain.frames[0].from_, len(plain.frames)
     for first, end in ((0, last), (last // 2, last + 5), (3, 2)):
         assert trace.contexts(first, end) == plain.contexts(first, end)
+    for frame in plain.frames[:200]:
+        assert trace.path(frame.index) == plain.path(frame.index)
+        for token in (frame.to or OTHER, plain.frames[frame.parent].context or OTHER):
+            assert trace.asker(frame.index, token) == plain.asker(frame.index, token)
     accounts = sorted({frame.context for frame in plain.frames if frame.context is not None})
     for cluster in (frozenset(accounts[::2]), frozenset(accounts[1::2]), frozenset((sender, accounts[-1]))):
         for most in (2, 256):
