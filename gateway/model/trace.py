@@ -93,7 +93,7 @@ class Trace:
         """Storage opcodes in order; None if this engine cannot supply them."""
         return self._accesses
 
-    @property
+    @cached_property
     def slots(self) -> tuple[SlotUse, ...] | None:
         """Each touched slot once, in the order of first touch; None if this engine cannot supply accesses."""
         return None if self.accesses is None else slot_uses(self.accesses, self.frames)
@@ -103,7 +103,7 @@ class Trace:
         """True if this engine supplies storage accesses; asking makes none of them."""
         return self.accesses is not None
 
-    @property
+    @cached_property
     def written(self) -> tuple[SlotUse, ...]:
         """Those of `slots` that an SSTORE touched; none if this engine cannot supply accesses."""
         return tuple([use for use in self.slots or () if use.written])
@@ -112,7 +112,7 @@ class Trace:
         """Those of `slots` that lie in these accounts; none if this engine cannot supply accesses."""
         return tuple([use for use in self.slots or () if use.address in accounts])
 
-    @property
+    @cached_property
     def links(self) -> tuple[Link, ...]:
         """How accounts entered each other, each way once, in the order of the first frame."""
         return fold_links(self.frames)
