@@ -79,8 +79,10 @@ class UnbackedMint(Detector):
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
+        if not established or (issue.share or 0.0) < min(STRANGE_SHARE, ABSURD_SHARE):
+            return False
         strange = not (issue.agreed or issue.signed)
-        if not established or (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
+        if (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
             return False
         return not (issue.compensated and self._in_proportion(subject, issue.share or 0.0, issue.asset.token))
 

@@ -52,7 +52,7 @@ class WrungAllowance(Detector):
         spent = {
             (loss.holder, loss.asset.token): loss
             for loss in reversed(subject.losses)
-            if not loss.acted and not loss.compensated and not loss.signed and self._is_grave(loss)
+            if not loss.acted and not loss.compensated and self._is_grave(loss) and not loss.signed
         }
         last = {(approval.owner, approval.token, approval.spender): approval for approval in subject.facts.approvals}
         told: set[tuple[Address, Address]] = set()

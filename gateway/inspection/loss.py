@@ -61,6 +61,8 @@ class Loss:
     to_cluster: bool
     """the largest outflow went straight to the ordering side"""
     frames: tuple[int, ...]
+    may_be_signed: bool
+    """False: no signature was checked in the whole transaction, so that its terms need not be read for one"""
     read_terms: Callable[[], Terms] = field(repr=False, compare=False)
     """most losses are explained by less, and nobody asks for their terms"""
 
@@ -81,7 +83,7 @@ class Loss:
     @property
     def signed(self) -> bool:
         """True if a signature was checked on the way."""
-        return self._terms.signed
+        return self.may_be_signed and self._terms.signed
 
     @property
     def bonds(self) -> tuple[str, ...]:
@@ -207,6 +209,7 @@ class _Tracer:
             acted=any(account == holder for _, _, chain in ways for account, _ in chain),
             to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
             frames=tuple([move.frame for move in largest]),
+            may_be_signed=bool(self.consent.signatures),
             read_terms=lambda: self._terms(ways, holder),
         )
 
