@@ -97,7 +97,7 @@ class BorrowedVotes(Detector):
                         break
 
     def _acted(self, subject: Inspection) -> bool:
-        """True if a contract outside the ordering side was called by it, called somebody itself and looked somewhere."""
+        """True if a contract that the ordering side called, and is none of it, made calls and looked something up."""
         cluster = subject.roles.cluster
         told: set[Address | None] = set()
         acting, looking = set(), set()

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Severity, SlotUse
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Need, Severity, SlotUse
 
 # EIP-1967, and the two slots that OpenZeppelin used before it (zos-lib)
 _SLOTS = {
@@ -36,6 +36,7 @@ class Takeover(Detector):
     family = Family.TAKEOVER
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-1967",
         "https://github.com/OpenZeppelin/openzeppelin-contracts/security/advisories/GHSA-5vp3-v4hc-gx76",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity
 
 GRAVE_SHARE = 0.02
 """part of the supply before; honest claims that we measured add at most 0.6 %"""
@@ -36,6 +36,7 @@ class UnbackedMint(Detector):
     family = Family.MINT
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/862.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -14,6 +14,7 @@ from gateway.plugin import (
     Finding,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -38,6 +39,7 @@ class WrungAllowance(Detector):
     family = Family.DEPUTY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.APPROVAL})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/441.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
