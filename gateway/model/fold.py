@@ -28,6 +28,9 @@ TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a
 """Transfer(address,address,uint256)"""
 
 Entries = Mapping[Address, Set[Address]]
+Accounts = Mapping[Address, Set[tuple[Address, bytes]]]
+"""contract -> (account, place) of its simple mappings that had an entry for it; the place is the second half of the
+preimage. Allowances and other mappings in mappings are left out"""
 
 
 class Kept(NamedTuple):
@@ -99,6 +102,31 @@ def fold_kept(
         if use.before and (use.address, use.slot) not in but:
             reader.read(use)
     return Kept(dict(reader.stored), dict(reader.entries), reader.allowances, dict(reader.terms))
+
+
+def fold_accounts(
+    slots: Iterable[SlotUse],
+    preimages: Mapping[int, bytes],
+    parties: Set[Address],
+    but: Set[tuple[Address, int]] = frozenset(),
+) -> dict[Address, Set[tuple[Address, bytes]]]:
+    """The simple mappings that had an entry for one of `parties`; `but`: (contract, slot) of those that do not count.
+
+    Linear in slots.
+    """
+    accounts: dict[Address, set[tuple[Address, bytes]]] = defaultdict(set)
+    for use in slots:
+        if not use.before or (use.address, use.slot) in but:
+            continue
+        for offset in range(STRUCT_SPAN):
+            preimage = preimages.get(use.slot - offset)
+            if preimage is None:
+                continue
+            simple = len(preimage) == 2 * WORD and int.from_bytes(preimage[WORD:], "big") not in preimages
+            if simple and not any(preimage[:12]) and preimage[12:WORD] in parties:
+                accounts[use.address].add((Address(preimage[12:WORD]), preimage[WORD:]))
+            break
+    return dict(accounts)
 
 
 class _Reader:
