@@ -78,7 +78,7 @@ class BentPriceBelieved(Detector):
 
     def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
         share = loss.share or 0.0
-        if loss.signed or share < GRAVE_SHARE:
+        if share < GRAVE_SHARE or loss.signed:
             return False
         if not loss.compensated:
             return True

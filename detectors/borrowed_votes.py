@@ -77,7 +77,7 @@ class BorrowedVotes(Detector):
         """(call that brought an order, later call that carries it out) of contracts outside the ordering side."""
         cluster = subject.roles.cluster
         trace, calls = subject.simulation.trace, frozenset({FrameKind.CALL})
-        counting = self._counting(subject)
+        counting = self._counting(subject) if self._acted(subject) else ()
         brought: dict[Address, list[CallFrame]] = {}
         for frame in trace.select(kinds=calls, from_=cluster, to=counting) if counting else ():
             if (
@@ -95,6 +95,20 @@ class BorrowedVotes(Detector):
                     if order.left < frame.entered and frame.input in order.input:
                         yield order, frame
                         break
+
+    def _acted(self, subject: Inspection) -> bool:
+        """True if a contract that the ordering side called, and is none of it, made calls and looked something up."""
+        cluster = subject.roles.cluster
+        told: set[Address | None] = set()
+        acting, looking = set(), set()
+        for link in subject.simulation.trace.links:
+            if link.kind is FrameKind.STATICCALL:
+                looking.add(link.from_)
+            elif link.kind is FrameKind.CALL:
+                acting.add(link.from_)
+                if link.from_ in cluster and link.to not in cluster:
+                    told.add(link.to)
+        return bool(told & acting & looking)
 
     def _counting(self, subject: Inspection) -> set[Address]:
         """Contracts that asked somebody about a member of the ordering side; no other can have counted its votes."""

@@ -59,9 +59,9 @@ class BridgeOutflow(Detector):
             if not plain or (loss.asset == NATIVE and loss.amount < COIN_FLOOR):
                 continue
             share = loss.share or 0.0
-            if loss.signed and share >= NEARLY_ALL and loss.to_cluster and self._committee(subject, loss):
+            if share >= NEARLY_ALL and loss.to_cluster and loss.signed and self._committee(subject, loss):
                 how = "on the signatures of a committee, to the one who brought them"
-            elif not loss.signed and share >= GRAVE_SHARE and not loss.agreed and self._zero_accepted(subject, loss):
+            elif share >= GRAVE_SHARE and self._zero_accepted(subject, loss) and not (loss.signed or loss.agreed):
                 how = "after it had looked up the zero word and found it accepted"
             else:
                 continue
@@ -89,8 +89,8 @@ class BridgeOutflow(Detector):
 
     def _zero_accepted(self, subject: Inspection, loss: Loss) -> bool:
         preimages = subject.simulation.trace.preimages or {}
-        for use in subject.simulation.trace.slots or ():
-            if use.address != loss.holder or not use.before or use.written:  # a bitmap of claims is written
+        for use in subject.simulation.trace.slots_of({loss.holder}):
+            if not use.before or use.written:  # a bitmap of claims is written
                 continue
             preimage = preimages.get(use.slot)
             if preimage is not None and len(preimage) == 64 and not any(preimage[:32]):

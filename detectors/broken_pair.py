@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 GRAVE_KEPT = 0.97
 GIFT_KEPT = 0.985
@@ -25,6 +25,7 @@ class BrokenPair(Detector):
     family = Family.PRICE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.RESERVES})
     references: ClassVar[tuple[str, ...]] = (
         "https://docs.uniswap.org/contracts/v2/concepts/protocol-overview/how-uniswap-works",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -51,7 +51,7 @@ class ForeignBurn(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset."""
         for loss in subject.losses:
-            if loss.acted or loss.compensated or loss.agreed or loss.signed or not self._is_grave(loss):
+            if loss.acted or loss.compensated or not self._is_grave(loss) or loss.agreed or loss.signed:
                 continue
             moves = subject.ledger.outflows[loss.holder, loss.asset]
             burnt = sum(move.amount for move in moves if move.to in BURN_ADDRESSES)

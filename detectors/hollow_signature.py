@@ -110,7 +110,7 @@ class HollowSignature(Detector):
         if trace.select(selectors=_ANSWERS) or any(any(frame.output) for frame in trace.select(to=_CHECKS)):
             return None
         for loss in subject.losses:
-            if loss.compensated or loss.agreed or loss.signed or not loss.to_cluster:
+            if loss.compensated or not loss.to_cluster or loss.agreed or loss.signed:
                 continue
             for move in subject.ledger.outflows[loss.holder, loss.asset]:
                 if check.left < move.sequence < asker.left and move.to in subject.roles.cluster:

@@ -13,6 +13,7 @@ from gateway.plugin import (
     Family,
     Finding,
     Inspection,
+    Need,
     Severity,
     describe_loss,
 )
@@ -37,6 +38,7 @@ class InflatedShare(Detector):
     family = Family.SHARE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-4626",
         "https://docs.openzeppelin.com/contracts/5.x/erc4626",

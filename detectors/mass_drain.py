@@ -40,9 +40,9 @@ class MassDrain(Detector):
         emptied: dict[Asset, list[Address]] = defaultdict(list)
         active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
         for loss in subject.losses:
-            if loss.acted or loss.signed or loss.compensated or loss.asset.item is not None or loss.holder in active:
+            if loss.acted or loss.compensated or loss.asset.item is not None or loss.holder in active:
                 continue
-            if (loss.share or 0.0) >= NEARLY_ALL:
+            if (loss.share or 0.0) >= NEARLY_ALL and not loss.signed:
                 emptied[loss.asset].append(loss.holder)
         for asset, holders in emptied.items():
             if len(holders) < VICTIMS:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, FrameKind, Inspection, Severity, code_key
+from gateway.plugin import (
+    Address,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    FrameKind,
+    Inspection,
+    Need,
+    Severity,
+    code_key,
+)
 
 _CREATIONS = frozenset({FrameKind.CREATE, FrameKind.CREATE2})
 
@@ -23,6 +34,7 @@ class MetamorphicCode(Detector):
     family = Family.CODE
     severity = Severity.MEDIUM
     confidence = Confidence.HIGH
+    needs = frozenset({Need.PAST})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-1014",
         "https://eips.ethereum.org/EIPS/eip-6780",

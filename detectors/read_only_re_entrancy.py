@@ -59,7 +59,7 @@ class ReadOnlyReEntrancy(Detector):
         for view in subject.half_paid:
             lost = [loss for loss in subject.losses if loss.holder == view.reader and loss.to_cluster]
             worst = max(lost, key=lambda loss: loss.share or 0.0, default=None)
-            if worst is None or worst.signed or (worst.share or 0.0) < GRAVE_SHARE:
+            if worst is None or (worst.share or 0.0) < GRAVE_SHARE or worst.signed:
                 continue
             yield self.finding(
                 f"{view.reader} asked {view.account} while {view.amount} units of {view.token} were about to leave "
@@ -76,7 +76,7 @@ class ReadOnlyReEntrancy(Detector):
         """A holder asked the half-done contract, directly or by a helper, and was robbed before that one was done."""
         frames = subject.simulation.trace.frames
         for loss in subject.losses:
-            if loss.agreed or loss.signed or not loss.acted or (loss.share or 0.0) < GRAVE_SHARE:
+            if not loss.acted or (loss.share or 0.0) < GRAVE_SHARE or loss.agreed or loss.signed:
                 continue
             for view in subject.stale_views:
                 if view.account == loss.holder or not self._asked(subject, view.view, loss.holder):

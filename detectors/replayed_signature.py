@@ -13,6 +13,7 @@ from gateway.plugin import (
     Family,
     Finding,
     Inspection,
+    Need,
     Severity,
     Transfer,
     signature_key,
@@ -34,6 +35,7 @@ class ReplayedSignature(Detector):
     family = Family.SIGNATURE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.PAST})
     references: ClassVar[tuple[str, ...]] = ("https://swcregistry.io/docs/SWC-121",)
     false_positives: ClassVar[tuple[str, ...]] = ("A standing order that its signer meant to be used many times.",)
     needs_accesses = True

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 # calls of one precompile: (worth a note, beyond any use)
 _CALLS = {
@@ -33,6 +33,7 @@ class ResourceBurn(Detector):
     family = Family.RESOURCE
     severity = Severity.LOW
     confidence = Confidence.MEDIUM
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = ("https://cwe.mitre.org/data/definitions/400.html",)
     false_positives: ClassVar[tuple[str, ...]] = (
         "A verifier of delay functions or of very many proofs at once.",

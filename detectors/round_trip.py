@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Severity
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 
 class RoundTrip(Detector):
@@ -21,6 +21,7 @@ class RoundTrip(Detector):
     family = Family.PRICE
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://arxiv.org/abs/2502.11521",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Severity, SlotUse
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Log, Need, Severity, SlotUse
 
 # EIP-1967, and the two slots that OpenZeppelin used before it (zos-lib)
 _SLOTS = {
@@ -36,6 +36,7 @@ class Takeover(Detector):
     family = Family.TAKEOVER
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://eips.ethereum.org/EIPS/eip-1967",
         "https://github.com/OpenZeppelin/openzeppelin-contracts/security/advisories/GHSA-5vp3-v4hc-gx76",
@@ -49,7 +50,7 @@ class Takeover(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract and kind of change."""
         created = frozenset(subject.simulation.created)
-        for use in subject.simulation.trace.slots or ():
+        for use in subject.simulation.trace.written:
             what = _SLOTS.get(use.slot)
             if what is not None and use.frame >= 0 and use.address not in created:
                 yield from self._replaced(subject, use, what)
@@ -99,17 +100,18 @@ class Takeover(Detector):
         simulation = subject.simulation
         preimages, changed = simulation.trace.preimages or {}, simulation.state_diff
         offices: dict[tuple[Address, Address], list[SlotUse]] = defaultdict(list)
-        for use in simulation.trace.slots or ():
-            if not use.written or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
+        for use in simulation.trace.written:
+            if not use.before >> 80 or use.frame < 0 or use.slot in preimages or use.slot in _SLOTS:
                 continue
             ours = use.address in subject.roles.cluster and use.address != subject.transaction.to
-            if use.address in created or ours or not use.before >> 80:
+            if use.address in created or ours:
                 continue
             after = changed[use.address].storage.get(use.slot, (0, 0))[1] if use.address in changed else 0
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
             if newcomer is not None:
                 offices[use.address, newcomer].append(use)
-        traded = {party for move in subject.facts.transfers for party in (move.token, move.to)}
+        moves = subject.facts.transfers if any(len(uses) >= OFFICES for uses in offices.values()) else ()
+        traded = {party for move in moves for party in (move.token, move.to)}
         for (contract, newcomer), uses in offices.items():
             if len(uses) < OFFICES or contract in traded:
                 continue
@@ -128,7 +130,7 @@ class Takeover(Detector):
         """The member of the ordering side that took the place of another address in a word."""
         for shift in (0, 8):  # beside a flag that solc packs in front of an address
             old = (before >> shift & _ADDRESS).to_bytes(20, "big")
-            new = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
-            if new != old and new in cluster and Address(old) not in cluster and any(old[:10]):
-                return new
+            new = (after >> shift & _ADDRESS).to_bytes(20, "big")
+            if new != old and new in cluster and old not in cluster and any(old[:10]):
+                return Address(new)
         return None

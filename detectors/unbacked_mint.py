@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity
 
 GRAVE_SHARE = 0.02
 """part of the supply before; honest claims that we measured add at most 0.6 %"""
@@ -38,6 +38,7 @@ class UnbackedMint(Detector):
     family = Family.MINT
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.CODE})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/862.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
@@ -90,8 +91,10 @@ class UnbackedMint(Detector):
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
+        if not established or (issue.share or 0.0) < min(STRANGE_SHARE, ABSURD_SHARE):
+            return False
         strange = not (issue.agreed or issue.signed)
-        if not established or (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
+        if (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
             return False
         if not strange and subject.was_proven(issue):
             return False

@@ -15,6 +15,7 @@ from gateway.plugin import (
     Finding,
     Inspection,
     Loss,
+    Need,
     Severity,
     describe_loss,
 )
@@ -39,6 +40,7 @@ class WrungAllowance(Detector):
     family = Family.DEPUTY
     severity = Severity.HIGH
     confidence = Confidence.HIGH
+    needs = frozenset({Need.APPROVAL})
     references: ClassVar[tuple[str, ...]] = (
         "https://cwe.mitre.org/data/definitions/441.html",
         "https://github.com/SunWeb3Sec/DeFiHackLabs",
@@ -53,7 +55,7 @@ class WrungAllowance(Detector):
         spent = {
             (loss.holder, loss.asset.token): loss
             for loss in reversed(subject.losses)
-            if not loss.acted and not loss.compensated and not loss.signed and self._is_grave(loss)
+            if not loss.acted and not loss.compensated and self._is_grave(loss) and not loss.signed
         }
         last = {(approval.owner, approval.token, approval.spender): approval for approval in subject.facts.approvals}
         told: set[tuple[Address, Address]] = set()

@@ -1,4 +1,4 @@
-//! Rust values as Python's, each address and hash made once a trace.
+//! Rust values as Python's, each address, hash and large number made once a trace.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyType};
 use revm::primitives::map::B256Map;
-use revm::primitives::{Address, AddressMap, B256, U256};
+use revm::primitives::{Address, AddressMap, B256, HashMap, U256};
 
 use crate::net::Sum;
 
@@ -37,7 +37,7 @@ impl Words {
     }
 }
 
-/// Addresses and hashes that were handed over already.
+/// Addresses, hashes and large numbers that were handed over already.
 #[derive(Default)]
 pub struct Names {
     known: Mutex<Known>,
@@ -47,6 +47,7 @@ pub struct Names {
 struct Known {
     addresses: AddressMap<Py<PyAny>>,
     hashes: B256Map<Py<PyAny>>,
+    numbers: HashMap<U256, Py<PyAny>>,
 }
 
 /// Makes Python values for one call.
@@ -100,6 +101,28 @@ impl<'py> Maker<'_, 'py> {
         self.known.hashes.insert(hash, made.clone().unbind());
         Ok(Some(made))
     }
+
+    /// An int. Slots and amounts come again in accesses, preimages, changes and sums.
+    pub fn number(&mut self, value: U256) -> PyResult<Bound<'py, PyAny>> {
+        if let Ok(small) = u64::try_from(value) {
+            return Ok(small.into_pyobject(self.py)?.into_any());
+        }
+        if let Some(known) = self.known.numbers.get(&value) {
+            return Ok(known.bind(self.py).clone());
+        }
+        let made = big(self.py, &value.to_be_bytes::<32>())?;
+        self.known.numbers.insert(value, made.clone().unbind());
+        Ok(made)
+    }
+
+    /// An int with a sign.
+    pub fn signed(&mut self, negative: bool, value: Sum) -> PyResult<Bound<'py, PyAny>> {
+        let made = match U256::checked_from_limbs_slice(value.as_limbs()) {
+            Some(word) => self.number(word)?,
+            None => big(self.py, &value.to_be_bytes::<40>())?,
+        };
+        if negative { made.neg() } else { Ok(made) }
+    }
 }
 
 /// An instance of a subclass of bytes, without its own checks: the length is right.
@@ -118,15 +141,6 @@ pub fn int<'py>(py: Python<'py>, value: U256) -> PyResult<Bound<'py, PyAny>> {
         Ok(small) => Ok(small.into_pyobject(py)?.into_any()),
         Err(_) => big(py, &value.to_be_bytes::<32>()),
     }
-}
-
-/// An int with a sign.
-pub fn signed<'py>(py: Python<'py>, negative: bool, value: Sum) -> PyResult<Bound<'py, PyAny>> {
-    let made = match u64::try_from(value) {
-        Ok(small) => small.into_pyobject(py)?.into_any(),
-        Err(_) => big(py, &value.to_be_bytes::<40>())?,
-    };
-    if negative { made.neg() } else { Ok(made) }
 }
 
 fn big<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {

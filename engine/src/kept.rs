@@ -5,6 +5,7 @@ use revm::primitives::{Address, B256, U256};
 
 use crate::recorder::Recorder;
 use crate::slot::SlotUse;
+use crate::survey::Link;
 use crate::topic::{self, Shape};
 use crate::trail::Preimages;
 
@@ -54,11 +55,10 @@ impl Kept {
     ) {
         self.word(contract, key, parties);
         self.word(contract, place, parties);
-        let hashed = |word: &[u8]| preimages.get(U256::from_be_slice(word));
-        if let Some(inner) = hashed(place).filter(|inner| inner.len() == 64) {
-            self.allowances.push((contract, last(&inner[..32]), last(key)));
+        if let Some(outer) = outer(place, preimages).filter(|outer| outer.len() == 64) {
+            self.allowances.push((contract, last(&outer[..32]), last(key)));
         }
-        match hashed(key) {
+        match preimages.get(U256::from_be_slice(key)) {
             // The slot stands before the key, as Vyper has it: a mapping within a mapping.
             Some(outer) if outer.len() == 64 && is_key(place) => {
                 self.allowances.push((contract, last(outer), last(place)));
@@ -79,11 +79,19 @@ impl Kept {
     }
 }
 
+/// The preimage of where a mapping lies: its place may be a field of a record that is itself kept by a key.
+fn outer<'a>(place: &[u8], preimages: &'a Preimages) -> Option<&'a [u8]> {
+    let at = U256::from_be_slice(place);
+    let fields = if is_key(place) { 0..STRUCT_SPAN } else { 0..0 };
+    fields.filter_map(|back| at.checked_sub(U256::from(back))).find_map(|slot| preimages.get(slot))
+}
+
 /// Everybody who takes part: who calls or is called, who holds or receives tokens, and the sender.
-fn parties(trace: &Recorder, sender: Address) -> AddressSet {
+pub fn parties(trace: &Recorder, links: &[Link], sender: Address) -> AddressSet {
     let mut found = AddressSet::default();
     found.insert(sender);
-    for frame in &trace.frames {
+    for link in links {
+        let frame = &trace.frames[link.first as usize];
         found.insert(frame.from);
         found.extend(frame.to);
     }
@@ -100,13 +108,11 @@ fn parties(trace: &Recorder, sender: Address) -> AddressSet {
 
 /// Reads it from the slots that were touched, leaving out those of which `skip` is true; linear.
 pub fn kept(
-    trace: &Recorder,
     slots: &[SlotUse],
     preimages: &Preimages,
-    sender: Address,
+    parties: &AddressSet,
     skip: impl Fn(Address, U256) -> bool,
 ) -> Kept {
-    let parties = parties(trace, sender);
     let mut found = Kept::default();
     for slot in slots.iter().filter(|slot| !slot.before.is_zero() && !skip(slot.address, slot.slot)) {
         let word = slot.before.to_be_bytes::<32>();
@@ -120,11 +126,39 @@ pub fn kept(
         if is_hash(&word)
             && let Some(terms) = preimages.get(slot.before)
         {
-            found.promise(slot.address, terms, &parties);
+            found.promise(slot.address, terms, parties);
         }
-        let mut bases = (0..STRUCT_SPAN).filter_map(|back| slot.slot.checked_sub(U256::from(back)));
-        let Some(preimage) = bases.find_map(|base| preimages.get(base)) else { continue };
-        found.key(slot.address, preimage, preimages, &parties);
+        if let Some(preimage) = key_of(slot.slot, preimages) {
+            found.key(slot.address, preimage, preimages, parties);
+        }
+    }
+    found
+}
+
+/// What was hashed to the place where a mapping entry begins that `slot` is part of.
+fn key_of(slot: U256, preimages: &Preimages) -> Option<&[u8]> {
+    let mut bases = (0..STRUCT_SPAN).filter_map(|back| slot.checked_sub(U256::from(back)));
+    bases.find_map(|base| preimages.get(base))
+}
+
+/// (contract, account, place) of each simple mapping that had an entry for one of `parties`; the place is the second
+/// half of what was hashed.
+pub fn accounts(
+    slots: &[SlotUse],
+    preimages: &Preimages,
+    parties: &AddressSet,
+    skip: impl Fn(Address, U256) -> bool,
+) -> Vec<(Address, Address, B256)> {
+    let mut found = Vec::new();
+    for slot in slots.iter().filter(|slot| !slot.before.is_zero() && !skip(slot.address, slot.slot)) {
+        let Some((key, place)) = key_of(slot.slot, preimages).filter(|key| key.len() == 64).map(|key| key.split_at(32))
+        else {
+            continue;
+        };
+        let party = last(key);
+        if is_address(key) && parties.contains(&party) && preimages.get(U256::from_be_slice(place)).is_none() {
+            found.push((slot.address, party, B256::from_slice(place)));
+        }
     }
     found
 }

@@ -4,6 +4,7 @@
 
 mod bare;
 mod change;
+mod codes;
 mod convert;
 mod decode;
 mod diff;

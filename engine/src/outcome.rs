@@ -3,19 +3,21 @@
 use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyTuple};
 
 use revm::primitives::Address;
 
+use crate::codes::active;
 use crate::convert::{Names, Words, bytes};
 use crate::evm;
 use crate::facts::Facts;
 use crate::frame::{ENVIRONMENT, Frame};
 use crate::input::{to_address, to_addresses, to_hash, to_slots};
-use crate::kept::kept;
+use crate::kept::{accounts, kept, parties};
 use crate::record;
 use crate::row::{self, Rows};
-use crate::stock::stocks;
+use crate::slot::SlotUse;
+use crate::stock::{Stocks, stocks};
 use crate::trail::Trail;
 
 /// What a run left behind.
@@ -25,17 +27,32 @@ pub struct Outcome {
     pub inner: Arc<evm::Outcome>,
     names: Names,
     facts: OnceLock<Facts>,
+    stocks: OnceLock<Stocks>,
     trail: Trail,
 }
 
 impl Outcome {
     /// Nothing is converted yet.
     pub fn new(inner: Arc<evm::Outcome>) -> Self {
-        Self { inner, names: Names::default(), facts: OnceLock::new(), trail: Trail::default() }
+        Self {
+            inner,
+            names: Names::default(),
+            facts: OnceLock::new(),
+            stocks: OnceLock::new(),
+            trail: Trail::default(),
+        }
     }
 
     fn facts(&self) -> &Facts {
         self.facts.get_or_init(|| Facts::derive(&self.inner.trace, &self.inner.changes))
+    }
+
+    fn found_stocks(&self) -> &Stocks {
+        self.stocks.get_or_init(|| {
+            let (run, facts) = (&*self.inner, self.facts());
+            let (slots, preimages) = (self.trail.slots(&run.trace), self.trail.preimages(&run.trace));
+            stocks(&run.trace, slots, preimages, &run.changes, &facts.transfers, &facts.net)
+        })
     }
 }
 
@@ -122,7 +139,8 @@ impl Outcome {
 
     /// One tuple per way of entry in the order of the gateway's `Link`.
     fn links<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        record::links(py, words, &mut self.names.maker(py, words), &self.inner.trace)
+        let trace = &self.inner.trace;
+        record::links(py, words, &mut self.names.maker(py, words), trace, self.trail.links(trace))
     }
 
     /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
@@ -146,9 +164,22 @@ impl Outcome {
         record::accesses(py, words, &mut self.names.maker(py, words), &self.inner.trace, accounts, changing)
     }
 
-    /// One tuple per touched slot in the order of the gateway's `SlotUse`.
-    fn slots<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        row::slots(py, &mut self.names.maker(py, words), self.trail.slots(&self.inner.trace))
+    /// One tuple per touched slot in the order of the gateway's `SlotUse`; if `written` only of those that an SSTORE
+    /// touched, with `accounts` only of their storage.
+    #[pyo3(signature = (words, written = false, accounts = None))]
+    fn slots<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        written: bool,
+        accounts: Option<Bound<'_, PyAny>>,
+    ) -> Rows<'py> {
+        let accounts = to_addresses(accounts)?;
+        let fits = |slot: &&SlotUse| {
+            (slot.written || !written) && accounts.as_ref().is_none_or(|accounts| accounts.contains(&slot.address))
+        };
+        let slots = self.trail.slots(&self.inner.trace).iter().filter(fits);
+        row::slots(py, &mut self.names.maker(py, words), slots)
     }
 
     /// (frame, opcode, count) of reads of the block environment.
@@ -163,13 +194,42 @@ impl Outcome {
     }
 
     /// Hash as int -> the 32 or 64 bytes that were hashed.
-    fn preimages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        row::preimages(py, self.trail.preimages(&self.inner.trace).rows().iter())
+    fn preimages<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
+        let rows = self.trail.preimages(&self.inner.trace).rows();
+        row::preimages(py, &mut self.names.maker(py, words), rows.iter())
     }
 
-    /// Code hash -> code of every frame that ran code.
-    fn codes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
-        record::codes(py, &mut self.names.maker(py, words), &self.inner.trace)
+    /// Hashes of the code that ran, in the order of the first frame.
+    fn code_hashes<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut maker = self.names.maker(py, words);
+        let order = self.trail.codes(&self.inner.trace).order();
+        order.iter().filter_map(|(hash, _)| maker.maybe_hash(Some(*hash)).transpose()).collect()
+    }
+
+    /// The code with this hash, if it ran.
+    fn code<'py>(&self, py: Python<'py>, hash: Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let trace = &self.inner.trace;
+        Ok(self.trail.codes(trace).get(trace, to_hash(&hash)?).map(|code| bytes(py, code)))
+    }
+
+    /// True if `data` stands in code that ran on the storage of `account`.
+    fn names(&self, account: Bound<'_, PyAny>, data: &[u8]) -> PyResult<bool> {
+        let trace = &self.inner.trace;
+        Ok(self.trail.codes(trace).name(trace, to_address(&account)?, data))
+    }
+
+    /// Contract -> set of its callers, and `sender`, whose address stands in code that ran on its storage.
+    fn embedded<'py>(&self, py: Python<'py>, words: &Words, sender: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let trace = &self.inner.trace;
+        let found = self.trail.codes(trace).embedded(trace, self.trail.links(trace), to_address(&sender)?);
+        row::sets(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// Accounts that were called and ran code.
+    fn active<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let (trace, mut maker) = (&self.inner.trace, self.names.maker(py, words));
+        let found = active(trace, self.trail.links(trace)).into_iter();
+        PyFrozenSet::new(py, found.map(|address| maker.address(address)).collect::<PyResult<Vec<_>>>()?)
     }
 
     /// One tuple per changed account: address, balance, nonce, code, storage, as in the gateway's `AccountDiff`.
@@ -213,18 +273,36 @@ impl Outcome {
     }
 
     /// One tuple in the order of the gateway's `Overlap` for each slot that both frames of a pair used.
-    fn overlaps<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
-        row::overlaps(py, &self.inner.trace.overlaps(&pairs, most))
+    fn overlaps<'py>(&self, py: Python<'py>, words: &Words, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::overlaps(py, &mut self.names.maker(py, words), &self.inner.trace.overlaps(&pairs, most))
     }
 
     /// One tuple in the order of the gateway's `Answer` for each pair whose inner frame read what did not last.
-    fn answers<'py>(&self, py: Python<'py>, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
-        row::answers(py, &self.inner.trace.answers(&pairs, most))
+    fn answers<'py>(&self, py: Python<'py>, words: &Words, pairs: Vec<(usize, usize)>, most: usize) -> Rows<'py> {
+        row::answers(py, &mut self.names.maker(py, words), &self.inner.trace.answers(&pairs, most))
     }
 
     /// The accounts that act in the frames from `start` to before `end`, each once.
     fn contexts<'py>(&self, py: Python<'py>, words: &Words, start: usize, end: usize) -> PyResult<Bound<'py, PyTuple>> {
         row::addresses(py, &mut self.names.maker(py, words), &self.inner.trace.contexts(start, end))
+    }
+
+    /// (account, first frame) of each account that acts between the transaction and frame `index`.
+    fn path<'py>(&self, py: Python<'py>, words: &Words, index: usize) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+        let mut maker = self.names.maker(py, words);
+        let chain = self.inner.trace.path(index).into_iter();
+        chain.map(|(account, first)| Ok((maker.address(account)?, first))).collect()
+    }
+
+    /// Who called `token` when it acted in frame `index`; None if there is no such frame.
+    fn asker<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        index: usize,
+        token: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.names.maker(py, words).maybe_address(self.inner.trace.asker(index, to_address(&token)?))
     }
 
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
@@ -253,8 +331,8 @@ impl Outcome {
     }
 
     /// Hash as int -> the two hashes that were hashed, among the first `most` that was hashed at all.
-    fn nodes<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyDict>> {
-        row::preimages(py, self.trail.preimages(&self.inner.trace).nodes(most))
+    fn nodes<'py>(&self, py: Python<'py>, words: &Words, most: usize) -> PyResult<Bound<'py, PyDict>> {
+        row::preimages(py, &mut self.names.maker(py, words), self.trail.preimages(&self.inner.trace).nodes(most))
     }
 
     /// The parts of the gateway's `Kept`, without the slots in `but`.
@@ -266,18 +344,35 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let (slots, preimages) = (self.trail.slots(trace), self.trail.preimages(trace));
+        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
-        let found = kept(trace, slots, preimages, to_address(&sender)?, skip);
+        let found = kept(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::kept(py, &mut self.names.maker(py, words), &found)
+    }
+
+    /// Contract -> set of (account, place) of its simple mappings that had an entry, without the slots in `but`.
+    fn accounts<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        sender: Bound<'py, PyAny>,
+        but: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (trace, but) = (&self.inner.trace, to_slots(&but)?);
+        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
+        let found = accounts(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
+        row::accounts(py, &mut self.names.maker(py, words), &found)
     }
 
     /// (holder, token, item, amount) of what holders of changed assets had before.
     fn stocks<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        let (run, facts) = (&*self.inner, self.facts());
-        let (slots, preimages) = (self.trail.slots(&run.trace), self.trail.preimages(&run.trace));
-        let found = stocks(&run.trace, slots, preimages, &run.changes, &facts.transfers, &facts.net);
-        row::stocks(py, &mut self.names.maker(py, words), &found)
+        row::stocks(py, &mut self.names.maker(py, words), self.found_stocks())
+    }
+
+    /// Token -> set of the other halves of the keys under which its balances were found.
+    fn balance_places<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyDict>> {
+        row::keys(py, &mut self.names.maker(py, words), self.found_stocks())
     }
 
     /// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.

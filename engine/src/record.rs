@@ -2,16 +2,16 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use revm::bytecode::Bytecode;
 use revm::primitives::map::AddressSet;
 use revm::primitives::{B256, HashSet};
 
 use crate::change::AccountChange;
-use crate::convert::{Maker, Words, bytes, int, revert_reason};
+use crate::convert::{Maker, Words, bytes, revert_reason};
 use crate::frame::{Access, Event, Frame};
 use crate::recorder::Recorder;
 use crate::row::Rows;
 use crate::slot::SSTORE;
+use crate::survey::Link;
 
 /// `CallFrame`.
 pub fn frame<'py>(
@@ -30,7 +30,7 @@ pub fn frame<'py>(
         maker.maybe_address(frame.to)?.into_pyobject(py)?,
         maker.maybe_address(frame.code_address)?.into_pyobject(py)?,
         maker.maybe_hash(frame.code_hash)?.into_pyobject(py)?,
-        int(py, frame.value)?,
+        maker.number(frame.value)?,
         frame.gas.into_pyobject(py)?.into_any(),
         frame.gas_used.into_pyobject(py)?.into_any(),
         bytes(py, &frame.input).into_any(),
@@ -45,9 +45,15 @@ pub fn frame<'py>(
 }
 
 /// One tuple per way of entry in the order of the gateway's `Link`.
-pub fn links<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> Rows<'py> {
+pub fn links<'py>(
+    py: Python<'py>,
+    words: &Words,
+    maker: &mut Maker<'_, 'py>,
+    trace: &Recorder,
+    links: &[Link],
+) -> Rows<'py> {
     let list = PyList::empty(py);
-    for link in trace.links() {
+    for link in links {
         let frame = &trace.frames[link.first as usize];
         list.append((
             &words.kinds[frame.kind as usize],
@@ -101,37 +107,24 @@ pub fn accesses<'py>(
     let list = PyList::empty(py);
     for access in trace.accesses.iter().filter(fits) {
         let kind = &words.accesses[usize::from(access.kind)];
-        let (address, slot, value) = (maker.address(access.address)?, int(py, access.slot)?, int(py, access.value)?);
-        let previous = if access.previous == access.value { value.clone() } else { int(py, access.previous)? };
+        let (address, slot, value) =
+            (maker.address(access.address)?, maker.number(access.slot)?, maker.number(access.value)?);
+        let previous = if access.previous == access.value { value.clone() } else { maker.number(access.previous)? };
         list.append((access.sequence, access.frame, kind, address, slot, value, previous))?;
     }
     Ok(list)
-}
-
-/// Code hash -> code of every frame that ran code.
-pub fn codes<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, trace: &Recorder) -> PyResult<Bound<'py, PyDict>> {
-    let found = PyDict::new(py);
-    let mut seen: HashSet<B256> = HashSet::default();
-    for frame in &trace.frames {
-        let Some(hash) = frame.code_hash else { continue };
-        if seen.insert(hash) {
-            let code = frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice);
-            found.set_item(maker.maybe_hash(Some(hash))?, bytes(py, code))?;
-        }
-    }
-    Ok(found)
 }
 
 /// (address, balance, nonce, code, storage), as in `AccountDiff`.
 pub fn changes<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, changes: &[AccountChange]) -> Rows<'py> {
     let list = PyList::empty(py);
     for change in changes {
-        let balance =
-            change.balance.map(|(before, after)| PyResult::Ok((int(py, before)?, int(py, after)?))).transpose()?;
+        let balance = change.balance.map(|(before, after)| PyResult::Ok((maker.number(before)?, maker.number(after)?)));
+        let balance = balance.transpose()?;
         let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
         let storage = PyDict::new(py);
         for (slot, before, after) in &change.storage {
-            storage.set_item(int(py, *slot)?, (int(py, *before)?, int(py, *after)?))?;
+            storage.set_item(maker.number(*slot)?, (maker.number(*before)?, maker.number(*after)?))?;
         }
         if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
             list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;

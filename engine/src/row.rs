@@ -2,9 +2,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyTuple};
-use revm::primitives::{Address, Bytes, U256};
+use revm::primitives::{Address, B256, Bytes, U256};
 
-use crate::convert::{Maker, Words, bytes, int, signed};
+use crate::convert::{Maker, Words, bytes};
 use crate::facts::Facts;
 use crate::kept::Kept;
 use crate::overlap::{Answer, Overlap};
@@ -33,8 +33,8 @@ pub fn transfers<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>
             maker.address(moved.token)?,
             maker.address(moved.from)?,
             maker.address(moved.to)?,
-            int(py, moved.amount)?,
-            moved.item.map(|item| int(py, item)).transpose()?,
+            maker.number(moved.amount)?,
+            moved.item.map(|item| maker.number(item)).transpose()?,
         ))?;
     }
     Ok(list)
@@ -44,7 +44,7 @@ pub fn transfers<'py>(py: Python<'py>, words: &Words, maker: &mut Maker<'_, 'py>
 pub fn approvals<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
     let list = PyList::empty(py);
     for set in &facts.approvals {
-        let amount = set.amount.map(|amount| int(py, amount)).transpose()?;
+        let amount = set.amount.map(|amount| maker.number(amount)).transpose()?;
         let (token, owner, spender) =
             (maker.address(set.token)?, maker.address(set.owner)?, maker.address(set.spender)?);
         list.append((set.sequence, set.frame, token, owner, spender, amount))?;
@@ -64,10 +64,12 @@ pub fn comebacks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, comebacks: &[
 /// One tuple per pair that announced reserves, in the order of the gateway's `Reserves`.
 pub fn reserves<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> Rows<'py> {
     let list = PyList::empty(py);
-    let pair = |held: Option<(U256, U256)>| held.map(|(one, two)| PyResult::Ok((int(py, one)?, int(py, two)?)));
     for row in &facts.reserves {
-        let (before, after) = (pair(row.before).transpose()?, pair(row.after).transpose()?);
-        list.append((maker.address(row.pool)?, before, after))?;
+        let pool = maker.address(row.pool)?;
+        let mut pair = |held: Option<(U256, U256)>| {
+            held.map(|(one, two)| PyResult::Ok((maker.number(one)?, maker.number(two)?))).transpose()
+        };
+        list.append((pool, pair(row.before)?, pair(row.after)?))?;
     }
     Ok(list)
 }
@@ -77,8 +79,8 @@ pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> R
     let list = PyList::empty(py);
     for change in &facts.net {
         let (token, item) = change.asset;
-        let item = item.map(|item| int(py, item)).transpose()?;
-        let amount = signed(py, change.lost, change.amount)?;
+        let item = item.map(|item| maker.number(item)).transpose()?;
+        let amount = maker.signed(change.lost, change.amount)?;
         list.append((maker.address(change.holder)?, maker.address(token)?, item, amount))?;
     }
     Ok(list)
@@ -88,17 +90,21 @@ pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> R
 pub fn stocks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, stocks: &Stocks) -> Rows<'py> {
     let list = PyList::empty(py);
     for ((holder, (token, item)), amount) in stocks.rows() {
-        let item = item.map(|item| int(py, item)).transpose()?;
-        list.append((maker.address(*holder)?, maker.address(*token)?, item, signed(py, false, *amount)?))?;
+        let item = item.map(|item| maker.number(item)).transpose()?;
+        list.append((maker.address(*holder)?, maker.address(*token)?, item, maker.signed(false, *amount)?))?;
     }
     Ok(list)
 }
 
 /// One tuple per touched slot in the order of the gateway's `SlotUse`.
-pub fn slots<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, slots: &[SlotUse]) -> Rows<'py> {
+pub fn slots<'py, 'a>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    slots: impl Iterator<Item = &'a SlotUse>,
+) -> Rows<'py> {
     let list = PyList::empty(py);
     for slot in slots {
-        let (number, before) = (int(py, slot.slot)?, int(py, slot.before)?);
+        let (number, before) = (maker.number(slot.slot)?, maker.number(slot.before)?);
         let (frame, sequence) = slot.changed.map_or((-1, -1), |(frame, at)| (i64::from(frame), i64::from(at)));
         list.append((maker.address(slot.address)?, number, before, slot.written, frame, sequence))?;
     }
@@ -117,23 +123,14 @@ pub fn kept<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, kept: &Kept) -> Py
 }
 
 /// Contract -> set of accounts.
-fn sets<'py>(
+pub fn sets<'py>(
     py: Python<'py>,
     maker: &mut Maker<'_, 'py>,
     pairs: &[(Address, Address)],
 ) -> PyResult<Bound<'py, PyDict>> {
     let found = PyDict::new(py);
     for (contract, party) in pairs {
-        let contract = maker.address(*contract)?;
-        let known = match found.get_item(&contract)? {
-            Some(known) => known.cast_into::<PySet>()?,
-            None => {
-                let known = PySet::empty(py)?;
-                found.set_item(contract, &known)?;
-                known
-            }
-        };
-        known.add(maker.address(*party)?)?;
+        add(py, &found, maker.address(*contract)?, maker.address(*party)?)?;
     }
     Ok(found)
 }
@@ -141,11 +138,12 @@ fn sets<'py>(
 /// Hash as int -> what was hashed.
 pub fn preimages<'py, 'a>(
     py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
     rows: impl Iterator<Item = &'a (U256, Bytes)>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let found = PyDict::new(py);
     for (hash, preimage) in rows {
-        found.set_item(int(py, *hash)?, bytes(py, preimage))?;
+        found.set_item(maker.number(*hash)?, bytes(py, preimage))?;
     }
     Ok(found)
 }
@@ -154,26 +152,65 @@ pub fn preimages<'py, 'a>(
 pub fn peaks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, peaks: &[Peak]) -> Rows<'py> {
     let list = PyList::empty(py);
     for row in peaks {
-        let values = (int(py, row.before)?, int(py, row.peak)?, int(py, row.after)?);
-        list.append((maker.address(row.address)?, int(py, row.slot)?, values.0, values.1, values.2))?;
+        let values = (maker.number(row.before)?, maker.number(row.peak)?, maker.number(row.after)?);
+        list.append((maker.address(row.address)?, maker.number(row.slot)?, values.0, values.1, values.2))?;
     }
     Ok(list)
 }
 
 /// One tuple per overlap in the order of the gateway's `Overlap`.
-pub fn overlaps<'py>(py: Python<'py>, overlaps: &[Overlap]) -> Rows<'py> {
+pub fn overlaps<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, overlaps: &[Overlap]) -> Rows<'py> {
     let list = PyList::empty(py);
     for found in overlaps {
-        list.append((found.pair, int(py, found.slot)?, found.read_before, found.written_after, found.stale))?;
+        list.append((found.pair, maker.number(found.slot)?, found.read_before, found.written_after, found.stale))?;
     }
     Ok(list)
 }
 
 /// One tuple per answer in the order of the gateway's `Answer`.
-pub fn answers<'py>(py: Python<'py>, answers: &[Answer]) -> Rows<'py> {
+pub fn answers<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, answers: &[Answer]) -> Rows<'py> {
     let list = PyList::empty(py);
     for found in answers {
-        list.append((found.pair, int(py, found.slot)?, int(py, found.seen)?, int(py, found.last)?))?;
+        list.append((found.pair, maker.number(found.slot)?, maker.number(found.seen)?, maker.number(found.last)?))?;
     }
     Ok(list)
+}
+
+/// Contract -> set of (account, place) of its simple mappings.
+pub fn accounts<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    rows: &[(Address, Address, B256)],
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (contract, party, place) in rows {
+        let entry = (maker.address(*party)?, bytes(py, place.as_slice())).into_pyobject(py)?;
+        add(py, &found, maker.address(*contract)?, entry.into_any())?;
+    }
+    Ok(found)
+}
+
+/// Token -> set of the other halves of the keys of its balances.
+pub fn keys<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, stocks: &Stocks) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (token, place) in stocks.keys() {
+        add(py, &found, maker.address(*token)?, bytes(py, place.as_slice()).into_any())?;
+    }
+    Ok(found)
+}
+
+fn add<'py>(
+    py: Python<'py>,
+    sets: &Bound<'py, PyDict>,
+    key: Bound<'py, PyAny>,
+    value: Bound<'py, PyAny>,
+) -> PyResult<()> {
+    match sets.get_item(&key)? {
+        Some(known) => known.cast_into::<PySet>()?.add(value),
+        None => {
+            let known = PySet::empty(py)?;
+            known.add(value)?;
+            sets.set_item(key, known)
+        }
+    }
 }

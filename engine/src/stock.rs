@@ -1,6 +1,6 @@
 //! What holders of changed assets had before, where storage or a balance query shows it, as the gateway's ledger.
 
-use revm::primitives::{Address, HashMap, U256};
+use revm::primitives::{Address, B256, HashMap, U256};
 
 use crate::change::AccountChange;
 use crate::frame::Frame;
@@ -21,12 +21,18 @@ pub type Holding = (Address, Asset);
 pub struct Stocks {
     rows: Vec<(Holding, Sum)>,
     places: HashMap<Holding, usize>,
+    keys: Vec<(Address, B256)>,
 }
 
 impl Stocks {
     /// All of them.
     pub fn rows(&self) -> &[(Holding, Sum)] {
         &self.rows
+    }
+
+    /// (token, the other half of the key) of each balance that was found in storage, some of them more than once.
+    pub fn keys(&self) -> &[(Address, B256)] {
+        &self.keys
     }
 
     fn set(&mut self, holding: Holding, amount: Sum) {
@@ -78,10 +84,13 @@ fn from_storage(
         }
         let lost = *after < slot.before;
         let amount = Sum::from(if lost { slot.before - after } else { after - slot.before });
-        for word in preimage.chunks_exact(32).filter(|word| word[..12].iter().all(|byte| *byte == 0)) {
+        let (first, second) = preimage.split_at(32);
+        for (word, other) in [(first, second), (second, first)] {
             let holding = (Address::from_slice(&word[12..]), (slot.address, None));
-            if !holding.0.is_zero() && moved.get(&holding) == Some(&(lost, amount)) {
+            let is_holder = word[..12].iter().all(|byte| *byte == 0) && !holding.0.is_zero();
+            if is_holder && moved.get(&holding) == Some(&(lost, amount)) {
                 found.set(holding, Sum::from(slot.before));
+                found.keys.push((slot.address, B256::from_slice(other)));
             }
         }
     }

@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use revm::primitives::{Bytes, HashMap, U256};
 
+use crate::codes::Codes;
 use crate::recorder::Recorder;
 use crate::slot::SlotUse;
-use crate::survey::Comeback;
+use crate::survey::{Comeback, Link};
 
 /// Leading bytes that are not all zero in a hash.
 const HASH_PREFIX: usize = 7;
@@ -54,6 +55,8 @@ pub struct Trail {
     slots: OnceLock<Vec<SlotUse>>,
     preimages: OnceLock<Preimages>,
     comebacks: OnceLock<Vec<Comeback>>,
+    links: OnceLock<Vec<Link>>,
+    codes: OnceLock<Codes>,
 }
 
 impl Trail {
@@ -70,5 +73,15 @@ impl Trail {
     /// Every return into an open account.
     pub fn comebacks(&self, trace: &Recorder) -> &[Comeback] {
         self.comebacks.get_or_init(|| trace.comebacks())
+    }
+
+    /// Each way of entry once.
+    pub fn links(&self, trace: &Recorder) -> &[Link] {
+        self.links.get_or_init(|| trace.links())
+    }
+
+    /// The code that ran.
+    pub fn codes(&self, trace: &Recorder) -> &Codes {
+        self.codes.get_or_init(|| Codes::new(trace, self.links(trace)))
     }
 }

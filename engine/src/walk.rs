@@ -37,6 +37,33 @@ impl Recorder {
         found
     }
 
+    /// (account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
+    pub fn path(&self, index: usize) -> Vec<(Address, usize)> {
+        let mut chain: Vec<(Address, usize)> = Vec::new();
+        let mut next = Some(index);
+        while let Some((at, frame)) = next.and_then(|at| Some((at, self.frames.get(at)?))) {
+            match (frame.context(), chain.last_mut()) {
+                (Some(account), Some(last)) if last.0 == account => last.1 = at,
+                (Some(account), _) => chain.push((account, at)),
+                (None, _) => {}
+            }
+            next = usize::try_from(frame.parent).ok();
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// Who called `token` when it acted in frame `index`; its own delegations are left out.
+    pub fn asker(&self, index: usize, token: Address) -> Option<Address> {
+        let mut frame = self.frames.get(index)?;
+        while let Some(above) = usize::try_from(frame.parent).ok().and_then(|parent| self.frames.get(parent))
+            && above.context() == Some(token)
+        {
+            frame = above;
+        }
+        Some(frame.from)
+    }
+
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
     pub fn visits(&self, cluster: &AddressSet) -> Vec<i32> {
         let mut found: Vec<i32> = Vec::with_capacity(self.frames.len());

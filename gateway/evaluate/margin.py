@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from gateway.inspection.detector import Detector
-from gateway.inspection.loss import Loss
+from gateway.inspection.loss import NO_TERMS, Loss
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
@@ -78,7 +78,7 @@ def _unagreed(subject: Inspection) -> Mapping[str, Any]:
     """Nobody agreed: no bond, signature or fixed receiver counts."""
 
     def alone(losses: tuple[Loss, ...]) -> tuple[Loss, ...]:
-        return tuple(replace(loss, agreed=False, settled=False, signed=False) for loss in losses)
+        return tuple(replace(loss, read_terms=lambda: NO_TERMS) for loss in losses)
 
     return {
         "losses": alone(subject.losses),

@@ -24,6 +24,7 @@ from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext, Fork
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import EMPTY_CODE_HASH, Address, Hash32
 from gateway.model.trace import (
     AccountDiff,
@@ -53,10 +54,15 @@ class RecordedTrace(Trace):
         super().__init__(plain.frames, plain.logs, preimages=preimages, codes=codes)
         self._uses = slots
 
-    @property
+    @cached_property
     def slots(self) -> tuple[SlotUse, ...]:
         """Each slot of the state before, at the first frame of its contract."""
         return self._uses
+
+    @property
+    def shows_storage(self) -> bool:
+        """True: what lay there before is known."""
+        return True
 
 
 def judge_recording(path: Path, case: Case, ruleset: Ruleset) -> CaseResult | None:

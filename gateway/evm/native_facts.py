@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ _transfer = partial(tuple.__new__, Transfer)
 _approval = partial(tuple.__new__, Approval)
 _comeback = partial(tuple.__new__, Comeback)
 _reserves = partial(tuple.__new__, Reserves)
+_asset = partial(tuple.__new__, Asset)
 
 
 class NativeFacts(Facts):
@@ -52,15 +53,21 @@ class NativeFacts(Facts):
     def stocks(self) -> Mapping[tuple[Address, Asset], int]:
         """(holder, asset) -> what was there before, as the ledger would have it."""
         return {
-            (holder, Asset(token, item)): amount for holder, token, item, amount in self._outcome.stocks(self._words)
+            (holder, _asset((token, item))): amount for holder, token, item, amount in self._outcome.stocks(self._words)
         }
+
+    @cached_property
+    def balance_places(self) -> Mapping[Address, Set[bytes]]:
+        """Token -> the other halves of the keys under which its balances were found."""
+        made: Mapping[Address, Set[bytes]] = self._outcome.balance_places(self._words)
+        return made
 
     @cached_property
     def _sums(self) -> tuple[Changes, Mapping[Asset, int]]:
         net: dict[Address, dict[Asset, int]] = {}
         minted: dict[Asset, int] = {}
         for holder, token, item, amount in self._outcome.net(self._words):
-            asset = Asset(token, item)
+            asset = _asset((token, item))
             if holder != ZERO_ADDRESS:
                 net.setdefault(holder, {})[asset] = amount
             elif asset != NATIVE:

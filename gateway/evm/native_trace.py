@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from gateway.model.comeback import Answer, Overlap, Pair, Return
 from gateway.model.facts import Transfer
-from gateway.model.fold import Kept, Peak
+from gateway.model.fold import Accounts, Kept, Peak
 from gateway.model.frame import CallFrame, EnvironmentRead, FrameKind, Link, Log, SlotUse, StorageAccess
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
@@ -69,6 +69,26 @@ class NativeTrace(Trace):
         """Each touched slot once, folded by the engine."""
         return tuple(map(_slot, self._outcome.slots(self._words)))
 
+    @property
+    def shows_storage(self) -> bool:
+        """True: the engine records every access."""
+        return True
+
+    @cached_property
+    def written(self) -> tuple[SlotUse, ...]:
+        """Those of `slots` that an SSTORE touched; the others are never made."""
+        return tuple(map(_slot, self._outcome.slots(self._words, True)))
+
+    def slots_of(self, accounts: Set[Address]) -> tuple[SlotUse, ...]:
+        """Those of `slots` that lie in these accounts; the others are never made."""
+        return tuple(map(_slot, self._outcome.slots(self._words, False, accounts)))
+
+    @cached_property
+    def active(self) -> Set[Address]:
+        """The accounts that were called and ran code."""
+        made: Set[Address] = self._outcome.active(self._words)
+        return made
+
     @cached_property
     def links(self) -> tuple[Link, ...]:
         """How accounts entered each other, folded by the engine."""
@@ -100,27 +120,67 @@ class NativeTrace(Trace):
         """What contracts had kept about `sender` and whoever takes part."""
         return Kept(*self._outcome.kept(self._words, sender, but))
 
+    def accounts(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Accounts:
+        """Simple mappings that had an entry for `sender` or whoever takes part."""
+        made: Accounts = self._outcome.accounts(self._words, sender, but)
+        return made
+
+    def embedded(self, sender: Address) -> Mapping[Address, Set[Address]]:
+        """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
+        made: Mapping[Address, Set[Address]] = self._outcome.embedded(self._words, sender)
+        return made
+
+    def names(self, account: Address, data: bytes) -> bool:
+        """True if `data` stands in code that ran on the storage of `account`."""
+        found: bool = self._outcome.names(account, data)
+        return found
+
     def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
         """The first `most` returns into open accounts that led through one of `cluster`."""
         return tuple(map(_return, self._outcome.returns(self._words, cluster, most)))
 
     def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
         """For each pair of frames the first `most` slots that the inner one changed, if both used them."""
-        return tuple(map(_overlap, self._outcome.overlaps(pairs, most)))
+        return tuple(map(_overlap, self._outcome.overlaps(self._words, pairs, most)))
 
     def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
         """For each pair of frames the first of `most` reads in the inner one that the open one made untrue."""
-        return tuple(map(_answer, self._outcome.answers(pairs, most)))
+        return tuple(map(_answer, self._outcome.answers(self._words, pairs, most)))
 
     def contexts(self, first: int, end: int) -> Sequence[Address]:
         """The accounts that act in the frames from `first` to before `end`, each once, in order."""
         made: tuple[Address, ...] = self._outcome.contexts(self._words, first, end)
         return made
 
+    def path(self, index: int) -> Sequence[tuple[Address, int]]:
+        """(account, first frame) of each account that acts between the transaction and frame `index`."""
+        known = self._paths.get(index)
+        if known is None:
+            known = self._paths[index] = self._outcome.path(self._words, index)
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[int, list[tuple[Address, int]]]:
+        return {}
+
+    def asker(self, index: int, token: Address) -> Address:
+        """Who called `token` when it acted in frame `index`."""
+        found: Address | None = self._outcome.asker(self._words, index, token)
+        if found is None:
+            raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
+        return found
+
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
-        found: list[int] = self._outcome.visits(cluster)
-        return found
+        key = frozenset(cluster)
+        known = self._visits.get(key)
+        if known is None:
+            known = self._visits[key] = self._outcome.visits(cluster)
+        return known
+
+    @cached_property
+    def _visits(self) -> dict[frozenset[Address], list[int]]:
+        return {}
 
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door; the engine knows the movements."""
@@ -133,7 +193,7 @@ class NativeTrace(Trace):
 
     def nodes(self, most: int) -> Mapping[int, bytes]:
         """Hash -> the two hashes that were hashed side by side, among the first `most` that was hashed at all."""
-        found: Mapping[int, bytes] = self._outcome.nodes(most)
+        found: Mapping[int, bytes] = self._outcome.nodes(self._words, most)
         return found
 
     @cached_property
@@ -144,14 +204,13 @@ class NativeTrace(Trace):
     @cached_property
     def preimages(self) -> Mapping[int, bytes]:
         """Slot -> the bytes whose keccak256 it is."""
-        made: Mapping[int, bytes] = self._outcome.preimages()
+        made: Mapping[int, bytes] = self._outcome.preimages(self._words)
         return made
 
     @cached_property
     def codes(self) -> Mapping[Hash32, bytes]:
         """Code hash -> the code of every frame that ran code."""
-        made: Mapping[Hash32, bytes] = self._outcome.codes(self._words)
-        return made
+        return _Codes(self._outcome, self._words)
 
 
 class _Frames(Sequence[CallFrame]):
@@ -210,6 +269,29 @@ class _Frames(Sequence[CallFrame]):
 
     def __repr__(self) -> str:
         return repr(self._whole())
+
+
+class _Codes(Mapping[Hash32, bytes]):
+    """The code that ran: a piece of some ten thousand bytes is made when it is read."""
+
+    def __init__(self, outcome: Any, words: Any) -> None:
+        self._outcome = outcome
+        self._made: dict[Hash32, bytes | None] = dict.fromkeys(outcome.code_hashes(words))
+
+    def __getitem__(self, key: Hash32) -> bytes:
+        made = self._made[key]
+        if made is None:
+            made = self._made[key] = self._outcome.code(key)
+        return made
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._made
+
+    def __iter__(self) -> Iterator[Hash32]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 class NativeDiff(Mapping[Address, AccountDiff]):

@@ -79,10 +79,11 @@ def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[t
     trace, pools = simulation.trace, market.pairs.keys() | market.roots.keys()
     asked = [*trace.select(selectors=_BALANCES, about=market.pairs.keys()), *trace.select(selectors=_PRICES, to=pools)]
     for frame in sorted(asked, key=_INDEX):
-        pool = Address(frame.input[16:36]) if frame.input[:4] == BALANCE_OF else frame.to
-        if pool is None or (frame.input[:4] == BALANCE_OF and frame.from_ == pool):
-            continue
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
+            continue
+        asks_balance = frame.input[:4] == BALANCE_OF
+        pool = Address(frame.input[16:36]) if asks_balance else frame.to
+        if pool is None or (asks_balance and frame.from_ == pool):
             continue
         visits = visits or trace.visits(roles.cluster)
         visit = visits[frame.index]

@@ -17,7 +17,7 @@ from gateway.model.facts import Transfer
 from gateway.model.fold import fold_kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import CallFrame, SimulationResult
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -65,7 +65,7 @@ class Consent(Known):
             if not any(frame.output):
                 continue
             signer = Address(frame.output[12:32]) if frame.to == ECRECOVER else None
-            asking = [account for account, _ in path(trace.frames, frame.index)[:-1]]
+            asking = [account for account, _ in trace.path(frame.index)[:-1]]
             for account, check in checks(frame, asking, signer, self._had_dealt):
                 found[account].append(check)
         return dict(found)
@@ -170,22 +170,6 @@ class Consent(Known):
     def _is_vouched(self, found: Sequence[Check], before: int, holder: Address, token: Address) -> bool:
         rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))] if found else ()
         return any(self._vouches(check, holder, token) for check in rows)
-
-
-def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
-    """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
-    chain: list[tuple[Address, int]] = []
-    while index >= 0:
-        frame = frames[index]
-        account = frame.context
-        if account is not None:
-            if chain and chain[-1][0] == account:
-                chain[-1] = (account, index)
-            else:
-                chain.append((account, index))
-        index = frame.parent
-    chain.reverse()
-    return chain
 
 
 def gather(

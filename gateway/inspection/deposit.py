@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.inspection.ledger import Asset, Ledger
 from gateway.inspection.loss import Loss
-from gateway.inspection.roles import Roles, asker
+from gateway.inspection.roles import Roles
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -43,13 +43,12 @@ def round_trips(
         return ()
     sums: dict[tuple[Address, Asset], list[int]] = {}
     depositors: dict[tuple[Address, Asset], set[Address]] = {}
-    frames = simulation.trace.frames
     for move in facts.transfers:
         asset = Asset(move.token, move.token_id)
         if move.to in lost and move.from_ in roles.cluster:
             row = sums.setdefault((move.to, asset), [0, 0, 0])
             row[0] += move.amount
-            if asker(frames, move) in roles.cluster:
+            if simulation.trace.asker(move.frame, move.token) in roles.cluster:
                 row[2] += move.amount
             depositors.setdefault((move.to, asset), set()).add(move.from_)
         elif move.from_ in lost and move.to in roles.cluster and (move.from_, asset) in sums:

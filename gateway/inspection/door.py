@@ -35,7 +35,7 @@ def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger)
     lost = {asset: -amount for asset, amount in changes.items() if amount < 0}
     if not lost or len(lost) == len(changes):
         return bool(lost)
-    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
+    active = simulation.trace.active
     return any(
         lost[asset] <= changes.get(asset, 0) * PAYING <= lost[asset] * PAYING
         for holder, changes in ledger.net.items()
@@ -54,7 +54,7 @@ def is_unknown(
         return False
     if any(spender == contract and owner not in circle for _, owner, spender in consent.allowances):
         return False
-    if any(code.find(contract) >= 0 for holder in payers for code in consent.codes.get(holder, ())):
+    if any(simulation.trace.names(holder, contract) for holder in payers):
         return False
     preimages = simulation.trace.preimages or {}
     diff = simulation.state_diff.get(contract)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from gateway.errors import SimulationError
@@ -63,7 +62,7 @@ def inspect(
             continue
         found, outcome = _run(rule, subject, started, clock)
         findings.extend(found)
-        outcomes.append(replace(outcome, binding=rule.binding))
+        outcomes.append(outcome._replace(binding=rule.binding))
     findings.sort(key=lambda finding: (-finding.severity, -finding.confidence, finding.detector_id))
     return InspectionReport(
         findings=tuple(findings),
@@ -83,7 +82,7 @@ def unsimulated(ruleset: Ruleset, error: SimulationError) -> InspectionReport:
 def _run(
     detector: Speaker, subject: Inspection, started: float, clock: Callable[[], float]
 ) -> tuple[tuple[Finding, ...], DetectorOutcome]:
-    if detector.needs_accesses and subject.simulation.trace.slots is None:
+    if detector.needs_accesses and not subject.simulation.trace.shows_storage:
         reason = f"engine {subject.simulation.engine} supplies no storage accesses"
         return (), DetectorOutcome(detector.id, OutcomeStatus.UNSUPPORTED, 0.0, reason)
     try:

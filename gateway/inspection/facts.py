@@ -158,14 +158,6 @@ def _address(word: bytes) -> Address:
     return Address(word[-20:])
 
 
-def ordering(frames: Sequence[CallFrame], move: Transfer) -> CallFrame:
-    """The call of the token that made this movement; a proxy's own delegation is left out."""
-    frame = frames[move.frame]
-    while frame.parent >= 0 and frames[frame.parent].context == move.token:
-        frame = frames[frame.parent]
-    return frame
-
-
 def _reserves(logs: Sequence[Log], diffs: StateDiff) -> list[Reserves]:
     last: dict[Address, tuple[int, int] | None] = {}
     for log in logs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BALANCE_OF, Asset, Ledger
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -21,32 +20,34 @@ def unseen(facts: Facts, ledger: Ledger, cluster: Set[Address], simulation: Simu
     A contract that takes pushed tokens as payment asks the token for its balance, is asked for it by another, or is
     told by a hook. An account without code looks at nothing and counts as paid. Linear in transfers and links.
     """
+    trace, net = simulation.trace, ledger.net
     pushed: dict[Holding, bool] = {}
     for move in facts.transfers:
         if move.token == ZERO_ADDRESS or move.to in cluster or move.to == move.from_:
             continue
-        holding = (move.to, Asset(move.token, move.token_id))
-        if ledger.net.get(move.to, {}).get(holding[1], 0) <= 0:
+        asset = Asset(move.token, move.token_id)
+        if net.get(move.to, {}).get(asset, 0) <= 0:
             continue
+        holding = (move.to, asset)
         if pushed.get(holding, True):
-            frames = simulation.trace.frames
-            pushed[holding] = move.from_ in cluster and ordering(frames, move).from_ in cluster
+            pushed[holding] = move.from_ in cluster and trace.asker(move.frame, move.token) in cluster
     found = {holding for holding, only in pushed.items() if only}
     if not found:
         return frozenset()
     active: set[Address] = set()
     met: set[tuple[Address, Address]] = set()
-    for link in simulation.trace.links:
+    for link in trace.links:
         if link.code_hash is not None and link.context is not None:
             active.add(link.context)
         if link.to is not None:
             met.update(((link.from_, link.to), (link.to, link.from_)))
-    for frame in simulation.trace.select(selectors=_QUERIES):
+    found = {(holder, asset) for holder, asset in found if holder in active and (holder, asset.token) not in met}
+    if not found:
+        return frozenset()
+    for frame in trace.select(selectors=_QUERIES, about={holder for holder, _ in found}):
         if frame.from_ not in cluster and frame.to is not None:
             met.add((Address(frame.input[16:36]), frame.to))
-    return frozenset(
-        (holder, asset) for holder, asset in found if holder in active and (holder, asset.token) not in met
-    )
+    return frozenset((holder, asset) for holder, asset in found if (holder, asset.token) not in met)
 
 
 def unrelated(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.conjured import overspent
-from gateway.inspection.consent import path
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import HELPER_FRAMES, Loss
@@ -258,7 +257,7 @@ class Judgement(Settlement):
         offices = self.roles.cluster & (consent.proven | consent.ordered) - frozenset(self.memory.created)
         if not offices:
             return False
-        chain = {account for at in loss.frames for account, _ in path(self.simulation.trace.frames, at)}
+        chain = {account for at in loss.frames for account, _ in self.simulation.trace.path(at)}
         return any(consent.knows(account, office) for account in chain - self.roles.cluster for office in offices)
 
     def has_standing_order(self, holder: Address) -> bool:
@@ -277,7 +276,7 @@ class Judgement(Settlement):
         this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
         frames = self.simulation.trace.frames
-        chain = path(frames, frame)
+        chain = self.simulation.trace.path(frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
         called = contract == self.transaction.to and contract not in self.memory.created

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import Accounts, read_accounts, read_lists
+from gateway.inspection.notes import read_lists
 from gateway.inspection.proof import proven
-from gateway.model.fold import Kept, parties
+from gateway.model.code import ran
+from gateway.model.fold import Accounts, Kept, parties
 from gateway.model.lazy import cached_property
-from gateway.model.primitive import Address, Hash32
-from gateway.model.trace import CREATIONS, SimulationResult, Trace
+from gateway.model.primitive import Address
+from gateway.model.trace import CREATIONS, SimulationResult
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
@@ -77,7 +78,7 @@ class Known:
 
     @cached_property
     def _accounts(self) -> Accounts:
-        return read_accounts(self.simulation.trace, self._parties, self.but)
+        return self.simulation.trace.accounts(self.transaction.sender, self.but)
 
     def keeps_account(self, token: Address, known: Set[Address], balances: Set[bytes]) -> bool:
         """True if `token` had an entry for one of `known` that is neither its balance nor an allowance.
@@ -103,12 +104,12 @@ class Known:
     @cached_property
     def embedded(self) -> Mapping[Address, Set[Address]]:
         """Contract -> callers and origin that its code names."""
-        return _embedded(self.transaction, self.simulation.trace)
+        return self.simulation.trace.embedded(self.transaction.sender)
 
     @cached_property
-    def codes(self) -> Mapping[Address, tuple[bytes, ...]]:
+    def codes(self) -> Mapping[Address, Sequence[bytes]]:
         """Contract -> the pieces of code that ran on its storage."""
-        return _codes(self.simulation.trace)
+        return ran(self.simulation.trace.links, self.simulation.trace.codes or {})
 
     @cached_property
     def proven(self) -> Set[Address]:
@@ -125,14 +126,14 @@ class Known:
     @cached_property
     def ordered(self) -> Set[Address]:
         """Contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier."""
-        return _ordered(self.simulation, self.codes)
+        return _ordered(self.simulation)
 
     def knows(self, contract: Address, other: Address) -> bool:
         """True if `contract` read the address of `other` from its storage, or has it in its code or in its terms."""
         known = self._known.get((contract, other))
         if known is None:
             noted = other in self.stored.get(contract, ()) or other in self.terms.get(contract, ())
-            known = noted or any(code.find(other) >= 0 for code in self.codes.get(contract, ()))
+            known = noted or self.simulation.trace.names(contract, other)
             self._known[contract, other] = known
         return known
 
@@ -141,48 +142,18 @@ class Known:
         return {}
 
 
-def _embedded(transaction: Transaction, trace: Trace) -> dict[Address, set[Address]]:
-    codes = trace.codes
-    if codes is None:
-        return {}
-    named: dict[Address, set[Address]] = defaultdict(set)
-    asked: set[tuple[Hash32, Address, Address]] = set()
-    for link in trace.links:
-        account = link.context
-        code = codes.get(link.code_hash) if link.code_hash is not None else None
-        if code is None or account is None or link.code_hash is None:
-            continue
-        for party in (transaction.sender, link.caller):
-            question = (link.code_hash, account, party)
-            if question not in asked:
-                asked.add(question)
-                # code that a party lends by delegation names its lender; that is not the contract's consent
-                if party not in (account, link.code_address) and code.find(party) >= 0:
-                    named[account].add(party)
-    return dict(named)
-
-
-def _codes(trace: Trace) -> dict[Address, tuple[bytes, ...]]:
-    held = trace.codes or {}
-    ran: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
-    for link in trace.links:
-        account = link.context
-        if link.code_hash is not None and account is not None and link.code_hash in held:
-            ran[account][link.code_hash] = held[link.code_hash]
-    return {account: tuple(pieces.values()) for account, pieces in ran.items()}
-
-
-def _ordered(simulation: SimulationResult, codes: Mapping[Address, tuple[bytes, ...]]) -> frozenset[Address]:
+def _ordered(simulation: SimulationResult) -> frozenset[Address]:
     """Who had a word under a hash, one that its code does not name, and left nothing there but a mark."""
-    preimages = simulation.trace.preimages or {}
+    written = [use for use in simulation.trace.written if use.before]
+    preimages = simulation.trace.preimages or {} if written else {}
     found = set()
-    for use in simulation.trace.slots or ():
+    for use in written:
         preimage = preimages.get(use.slot)
-        if not use.written or not use.before or preimage is None or len(preimage) != 64 or not any(preimage[:12]):
+        if preimage is None or len(preimage) != 64 or not any(preimage[:12]):
             continue
         diff = simulation.state_diff.get(use.address)
         before, after = diff.storage.get(use.slot, (use.before, use.before)) if diff is not None else (0, 0)
         struck = before > after and (after == 0 or after < MARK <= before)
-        if struck and all(code.find(preimage[:32]) < 0 for code in codes.get(use.address, ())):
+        if struck and not simulation.trace.names(use.address, preimage[:32]):
             found.add(use.address)
     return frozenset(found)

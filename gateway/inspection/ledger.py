@@ -47,6 +47,9 @@ class Ledger:
     @cached_property
     def balance_places(self) -> Mapping[Address, Set[bytes]]:
         """Token -> where its mapping of balances lies, as the second half of the preimage of its entries."""
+        known = self.facts.balance_places
+        if known is not None:
+            return known
         places: dict[Address, set[bytes]] = defaultdict(set)
         for (_, asset), _, place in _balances(self.net, self.simulation):
             places[asset.token].add(place)
@@ -61,13 +64,15 @@ class Ledger:
     def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
         """The transfers that took from each holder that lost on balance, in order."""
         lost = {
-            (holder, asset) for holder, changes in self.net.items() for asset, amount in changes.items() if amount < 0
+            holder: {asset for asset, amount in changes.items() if amount < 0} for holder, changes in self.net.items()
         }
         taken: dict[Holding, list[Transfer]] = defaultdict(list)
-        for move in self.facts.transfers if lost else ():
-            holding = (move.from_, Asset(move.token, move.token_id))
-            if holding in lost and move.from_ != move.to and move.amount:
-                taken[holding].append(move)
+        for move in self.facts.transfers:
+            assets = lost.get(move.from_)
+            if assets and move.from_ != move.to and move.amount:
+                asset = Asset(move.token, move.token_id)
+                if asset in assets:
+                    taken[move.from_, asset].append(move)
         return {holding: tuple(moves) for holding, moves in taken.items()}
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:

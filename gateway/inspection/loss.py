@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
 
-from gateway.inspection.consent import Bond, Consent, path
+from gateway.inspection.consent import Bond, Consent
 from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.inspection.pool import Market
 from gateway.inspection.roles import DUST, Roles
 from gateway.model.facts import Facts, Transfer
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, SimulationResult, Trace
 
@@ -26,8 +28,26 @@ FAIR = 0.995
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What the contracts on the way to a loss show of agreement to it."""
+
+    agreed: bool
+    """every contract on the way, from the ordering side on, knew its caller before, or had promised it to the receiver;
+    for nearly all that left"""
+    settled: bool
+    """nearly all went to receivers that were written into a contract on the way before this transaction"""
+    signed: bool
+    """a signature was checked on the way"""
+    bonds: tuple[str, ...]
+    """the evidence behind `agreed`, as text"""
+
+
+NO_TERMS = Terms(agreed=False, settled=False, signed=False, bonds=())
+
+
+@dataclass(frozen=True)
 class Loss:
-    """One asset that one outsider has less of."""
+    """One asset that one outsider has less of; whether anybody agreed to it is read out of the trace when asked."""
 
     holder: Address
     asset: Asset
@@ -38,18 +58,37 @@ class Loss:
     """the same holder has more of something else, and it was not pushed upon it unseen"""
     acted: bool
     """the holder's own code ran on the way to the outflow; False: someone used an allowance"""
-    agreed: bool
-    """every contract on the way, from the ordering side on, knew its caller before, or had promised it to the receiver;
-    for nearly all that left"""
-    settled: bool
-    """nearly all went to receivers that were written into a contract on the way before this transaction"""
-    signed: bool
-    """a signature was checked on the way"""
     to_cluster: bool
     """the largest outflow went straight to the ordering side"""
     frames: tuple[int, ...]
-    bonds: tuple[str, ...]
-    """the evidence behind `agreed`, as text"""
+    may_be_signed: bool
+    """False: no signature was checked in the whole transaction, so that its terms need not be read for one"""
+    read_terms: Callable[[], Terms] = field(repr=False, compare=False)
+    """most losses are explained by less, and nobody asks for their terms"""
+
+    @cached_property
+    def _terms(self) -> Terms:
+        return self.read_terms()
+
+    @property
+    def agreed(self) -> bool:
+        """True if every contract on the way agreed; see `Terms`."""
+        return self._terms.agreed
+
+    @property
+    def settled(self) -> bool:
+        """True if it went where it had been written down before that it goes; see `Terms`."""
+        return self._terms.settled
+
+    @property
+    def signed(self) -> bool:
+        """True if a signature was checked on the way."""
+        return self.may_be_signed and self._terms.signed
+
+    @property
+    def bonds(self) -> tuple[str, ...]:
+        """The evidence behind `agreed`, as text."""
+        return self._terms.bonds
 
 
 def describe_loss(loss: Loss) -> str:
@@ -120,14 +159,14 @@ def issues(
     tokens = facts.tokens
     tracer = _Tracer(simulation.trace, simulation.trace.frames, consent, roles, tokens, ledger)
     found = []
+    mints: dict[Address, list[Transfer]] = defaultdict(list)
+    for move in facts.transfers:
+        if move.from_ == ZERO_ADDRESS and move.to != ZERO_ADDRESS:
+            mints[move.token].append(move)
     for asset, amount in ledger.minted.items():
         if amount <= 0 or asset in wrapped or asset.item is not None or asset.token in roles.cluster:
             continue
-        moves = tuple(
-            move
-            for move in facts.transfers
-            if move.token == asset.token and move.from_ == ZERO_ADDRESS and move.to != ZERO_ADDRESS
-        )
+        moves = tuple(mints.get(asset.token, ()))
         if not moves:
             continue
         supply = ledger.supply.get(asset)
@@ -135,6 +174,10 @@ def issues(
         backed = tracer.backed(moves)
         found.append(tracer.loss(moves, asset.token, asset, amount, share, backed))
     return tuple(found[:LOSSES_EXAMINED])
+
+
+_Way = tuple[Transfer, Address, list[tuple[Address, int]]]
+"""a movement, the last account of the ordering side on the way to it, and who acted between the two"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +201,24 @@ class _Tracer:
         compensated: bool,
     ) -> Loss:
         largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
+        ways = [(move, *self._chain(move, holder)) for move in largest]
+        return Loss(
+            holder=holder,
+            asset=asset,
+            amount=amount,
+            share=share,
+            compensated=compensated,
+            acted=any(account == holder for _, _, chain in ways for account, _ in chain),
+            to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
+            frames=tuple([move.frame for move in largest]),
+            may_be_signed=bool(self.consent.signatures),
+            read_terms=lambda: self._terms(ways, holder),
+        )
+
+    def _terms(self, ways: Sequence[_Way], holder: Address) -> Terms:
         texts: list[str] = []
         agreed, settled, signed, acted = 0, 0, False, False
-        for move in largest:
-            caller, chain = self._chain(move, holder)
+        for move, caller, chain in ways:
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
             links = self._without_own_words(links, chain, move, None if acted else holder)
@@ -174,19 +231,11 @@ class _Tracer:
             texts.extend(
                 f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
             )
-        most = SETTLED * sum(move.amount for move in largest)
-        return Loss(
-            holder=holder,
-            asset=asset,
-            amount=amount,
-            share=share,
-            compensated=compensated,
-            acted=acted,
-            agreed=bool(largest) and agreed >= most,
+        most = SETTLED * sum(move.amount for move, _, _ in ways)
+        return Terms(
+            agreed=bool(ways) and agreed >= most,
             settled=settled >= most,
             signed=signed,
-            to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
-            frames=tuple(move.frame for move in largest),
             bonds=tuple(dict.fromkeys(texts))[:8],
         )
 
@@ -204,7 +253,7 @@ class _Tracer:
 
     def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
         """The last account of the ordering side, and who acted between it and the movement."""
-        chain = path(self.frames, move.frame)
+        chain = list(self.trace.path(move.frame))
         for position, (account, _) in enumerate(chain):
             if account == holder:
                 chain = chain[: position + 1]
@@ -254,6 +303,8 @@ class _Tracer:
         Nor does a signature of the ordering side vouch for `silent`, a holder that does nothing itself and of whom
         the checking contract knows nothing.
         """
+        if not any(Bond.SIGNATURE in bonds for bonds in links):
+            return links
         since = self.frames[chain[0][1]].entered if chain else 0
         kept = []
         for (account, _), bonds in zip(chain, links, strict=True):

@@ -94,7 +94,7 @@ def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationRes
     if not named:
         return ()
     found: dict[Address, int] = {}
-    for use in simulation.trace.slots or ():
+    for use in simulation.trace.slots_of({contract for contract, _ in named}):
         if (use.address, use.slot) in named:
             found.setdefault(use.address, use.sequence)
     for own in (*memory.created, *simulation.created):

@@ -1,37 +1,13 @@
-"""What contracts had written down about addresses before the transaction: owners, entries, allowances and terms."""
+"""What contracts had written down about addresses: words that hold them, lists that say yes of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Set
 
-from gateway.model.fold import STRUCT_SPAN, named
+from gateway.model.fold import named
 from gateway.model.primitive import Address
 from gateway.model.trace import Trace
-
-Accounts = dict[Address, set[tuple[Address, bytes]]]
-
-
-def read_accounts(trace: Trace, known: Set[Address], but: Set[tuple[Address, int]]) -> Accounts:
-    """Contract -> (address of `known`, place) of each simple mapping that had an entry for it.
-
-    The place is the second half of the preimage; allowances and other mappings in mappings are left out, and so is
-    what `but` names as (contract, slot). Linear in slots.
-    """
-    accounts: Accounts = defaultdict(set)
-    preimages = trace.preimages or {}
-    for use in trace.slots or ():
-        if not use.before or (use.address, use.slot) in but:
-            continue
-        for offset in range(STRUCT_SPAN):
-            preimage = preimages.get(use.slot - offset)
-            if preimage is None:
-                continue
-            simple = len(preimage) == 64 and int.from_bytes(preimage[32:], "big") not in preimages
-            if simple and not any(preimage[:12]) and preimage[12:32] in known:
-                accounts[use.address].add((Address(preimage[12:32]), preimage[32:]))
-            break
-    return dict(accounts)
 
 
 def read_lists(

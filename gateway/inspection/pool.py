@@ -182,8 +182,8 @@ def _edge(tokens: tuple[Asset, Asset], reserves: tuple[int, int]) -> Edge:
 def _roots(pools: Set[Address], simulation: SimulationResult) -> dict[Address, int]:
     return {
         use.address: root
-        for use in (simulation.trace.slots or () if pools else ())
-        if use.slot == 0 and use.address in pools and (root := use.before & MASK_160)
+        for use in (simulation.trace.slots_of(pools) if pools else ())
+        if use.slot == 0 and (root := use.before & MASK_160)
     }
 
 
@@ -216,19 +216,21 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         left = move.to == ZERO_ADDRESS and (move.token, move.from_, move.amount) in coin
         if entered or left:
             found.add(Asset(move.token))
-    codes = {key for key, code in (simulation.trace.codes or {}).items() if _wraps(key, code)}
-    for link in simulation.trace.links if codes else ():
-        if link.code_hash in codes and link.context in tokens and link.context not in simulation.created:
+    codes = simulation.trace.codes or {}
+    wrapping = {key for key in codes if _wraps(key, codes)} if tokens else set()
+    for link in simulation.trace.links if wrapping else ():
+        if link.code_hash in wrapping and link.context in tokens and link.context not in simulation.created:
             found.add(Asset(link.context))
     return found
 
 
-def _wraps(key: Hash32, code: bytes) -> bool:
+def _wraps(key: Hash32, codes: Mapping[Hash32, bytes]) -> bool:
     """True if the code has the parts of a wrapped coin; asked once for each code."""
     known = _WRAPPING.get(key)
     if known is None:
         if len(_WRAPPING) >= CODES_REMEMBERED:
             _WRAPPING.clear()
+        code = codes[key]
         small = len(code) <= WRAPPER_SIZE
         known = small and all(code.find(part) >= 0 for part in (DEPOSIT, WITHDRAWAL, WRAP, UNWRAP))
         _WRAPPING[key] = known

@@ -56,8 +56,8 @@ def _candidates(
     """(contract, slot) -> account, of every pair that has two written entries, or one that ended no higher."""
     preimages = simulation.trace.preimages or {}
     pairs: dict[tuple[Address, Address], list[tuple[int, bool]]] = defaultdict(list)
-    for use in simulation.trace.slots or ():
-        if not use.written or use.address not in contracts:
+    for use in simulation.trace.written:
+        if use.address not in contracts:
             continue
         account = _keyed_by(preimages, use.slot, accounts)
         if account is not None and account != use.address:

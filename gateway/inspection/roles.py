@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
 from gateway.inspection.door import PAYING, behind, is_unknown
-from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
-from gateway.model.facts import Facts, Transfer
+from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
@@ -128,7 +127,7 @@ def _adopt_entry(
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
     """Accounts without code that ended with more and stand in the data the transaction brings."""
     frames = simulation.trace.frames
-    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
+    active = simulation.trace.active
     return {
         holder
         for holder, changes in ledger.net.items()
@@ -254,7 +253,7 @@ def _adopt_keepers(
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
     frames = simulation.trace.frames
-    active = {link.to for link in simulation.trace.links if link.code_hash is not None}
+    active = simulation.trace.active
     asked: set[Address] = set()
     for move in facts.transfers:
         payee = move.to
@@ -262,17 +261,12 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
             continue
         if any(amount < 0 for amount in ledger.net.get(payee, {}).values()):
             continue
-        if move.from_ in cluster and asker(frames, move) in cluster:
+        if move.from_ in cluster and simulation.trace.asker(move.frame, move.token) in cluster:
             cluster.add(payee)
         elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
             if _names(frames, move.frame, payee, cluster):
                 cluster.add(payee)
-
-
-def asker(frames: Sequence[CallFrame], move: Transfer) -> Address:
-    """Who called the token for this movement; a proxy's own delegation is left out."""
-    return ordering(frames, move).from_
 
 
 def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gateway.inspection.consent import path
 from gateway.inspection.derived import Derived
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss
@@ -36,8 +35,7 @@ class Settlement(Derived):
         A lender's cash, claims and debts lie in contracts of their own, all of which obey its market: who liquidates
         pays into one and is paid out of another. The holder, or the token that is burnt, knows the market.
         """
-        frames = self.simulation.trace.frames
-        for house, _ in path(frames, loss.frames[0]) if loss.frames else ():
+        for house, _ in self.simulation.trace.path(loss.frames[0]) if loss.frames else ():
             if house in self.roles.cluster or house == loss.holder:
                 continue
             known = self.consent.knows(loss.holder, house) or self.consent.knows(loss.asset.token, house)
@@ -157,7 +155,7 @@ class Settlement(Derived):
 
     def pays_off_debt(self, loss: Loss) -> bool:
         """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""
-        chain = {account for frame in loss.frames for account, _ in path(self.simulation.trace.frames, frame)}
+        chain = {account for frame in loss.frames for account, _ in self.simulation.trace.path(frame)}
         preimages = self.simulation.trace.preimages or {}
         for account in chain - {self.roles.origin, loss.asset.token}:
             if not self._obeys(loss.asset.token, account):
@@ -190,8 +188,10 @@ class Settlement(Derived):
     def _visit_of(self, frame: int) -> int:
         """The call out of the ordering side that frame `frame` belongs to; coin paid to that side, to who paid it."""
         found = self._visits[frame]
+        if found >= 0:
+            return found
         above = self.simulation.trace.frames[frame].parent
-        return self._visits[above] if found < 0 <= above else found
+        return self._visits[above] if above >= 0 else found
 
     @cached_property
     def _visits(self) -> Sequence[int]:

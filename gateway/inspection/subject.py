@@ -24,19 +24,16 @@ class Inspection(Judgement):
     """One simulated transaction with what was derived and remembered; derived parts are made once, when asked for."""
 
     @cached_property
-    def _met(self) -> dict[Need, bool]:
+    def _met(self) -> dict[frozenset[Need], bool]:
         return {}
 
     def meets(self, needs: Set[Need]) -> bool:
-        """True if all of `needs` hold."""
-        known = self._met
-        for need in needs:
-            holds = known.get(need)
-            if holds is None:
-                holds = known[need] = self._holds(need)
-            if not holds:
-                return False
-        return True
+        """True if all of `needs` hold. Most detectors name one of a few combinations, each answered once."""
+        known, key = self._met, frozenset(needs)
+        met = known.get(key)
+        if met is None:
+            met = known[key] = all(map(self._holds, key))
+        return met
 
     def _holds(self, need: Need) -> bool:
         match need:
@@ -48,6 +45,14 @@ class Inspection(Judgement):
                 return len(self.simulation.trace.frames) > 1
             case Need.COMEBACK:
                 return self.facts.come_back
+            case Need.CODE:
+                return bool(self.simulation.trace.active) or len(self.simulation.trace.frames) > 1
+            case Need.APPROVAL:
+                return bool(self.facts.approvals)
+            case Need.RESERVES:
+                return bool(self.facts.reserves)
+            case Need.PAST:
+                return bool(self.memory.codes or self.memory.signatures)
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:

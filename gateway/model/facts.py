@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -127,6 +127,11 @@ class Facts:
     @property
     def stocks(self) -> Mapping[tuple[Address, Asset], int] | None:
         """(holder, asset) -> what was there before, as far as it is seen; None: the ledger finds it."""
+        return None
+
+    @property
+    def balance_places(self) -> Mapping[Address, Set[bytes]] | None:
+        """Token -> the other halves of the keys under which balances were seen; None: the ledger finds them."""
         return None
 
     @cached_property

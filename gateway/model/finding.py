@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from gateway.model.primitive import Address
 
@@ -62,9 +63,8 @@ class OutcomeStatus(StrEnum):
     """the engine could not supply what the detector needs"""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectorOutcome:
-    """One detector's run."""
+class DetectorOutcome(NamedTuple):
+    """One detector's run. A named tuple, for each inspection makes one for every detector that has something to do."""
 
     detector_id: str
     status: OutcomeStatus

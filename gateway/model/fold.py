@@ -28,6 +28,9 @@ TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a
 """Transfer(address,address,uint256)"""
 
 Entries = Mapping[Address, Set[Address]]
+Accounts = Mapping[Address, Set[tuple[Address, bytes]]]
+"""contract -> (account, place) of its simple mappings that had an entry for it; the place is the second half of the
+preimage. Allowances and other mappings in mappings are left out"""
 
 
 class Kept(NamedTuple):
@@ -101,6 +104,31 @@ def fold_kept(
     return Kept(dict(reader.stored), dict(reader.entries), reader.allowances, dict(reader.terms))
 
 
+def fold_accounts(
+    slots: Iterable[SlotUse],
+    preimages: Mapping[int, bytes],
+    parties: Set[Address],
+    but: Set[tuple[Address, int]] = frozenset(),
+) -> dict[Address, Set[tuple[Address, bytes]]]:
+    """The simple mappings that had an entry for one of `parties`; `but`: (contract, slot) of those that do not count.
+
+    Linear in slots.
+    """
+    accounts: dict[Address, set[tuple[Address, bytes]]] = defaultdict(set)
+    for use in slots:
+        if not use.before or (use.address, use.slot) in but:
+            continue
+        for offset in range(STRUCT_SPAN):
+            preimage = preimages.get(use.slot - offset)
+            if preimage is None:
+                continue
+            simple = len(preimage) == 2 * WORD and int.from_bytes(preimage[WORD:], "big") not in preimages
+            if simple and not any(preimage[:12]) and preimage[12:WORD] in parties:
+                accounts[use.address].add((Address(preimage[12:WORD]), preimage[WORD:]))
+            break
+    return dict(accounts)
+
+
 class _Reader:
     def __init__(self, parties: Set[Address], preimages: Mapping[int, bytes]) -> None:
         self._parties, self._preimages = parties, preimages
@@ -139,7 +167,7 @@ class _Reader:
     def _mapping(self, contract: Address, first: bytes, second: bytes) -> None:
         self._word(contract, first)
         self._word(contract, second)
-        inner = self._preimages.get(int.from_bytes(second, "big"))
+        inner = self._outer(int.from_bytes(second, "big"))
         if inner is not None and len(inner) == 2 * WORD:
             self.allowances.add((contract, Address(inner[12:32]), Address(first[12:])))
         outer = self._preimages.get(int.from_bytes(first, "big"))
@@ -150,6 +178,11 @@ class _Reader:
             self.allowances.add((contract, Address(outer[44:64]), Address(second[12:])))
         else:
             self._promise(contract, outer)
+
+    def _outer(self, place: int) -> bytes | None:
+        """The preimage of where a mapping lies: its place may be a field of a record that is itself kept by a key."""
+        fields = range(STRUCT_SPAN) if place >> SLOTS else ()
+        return next((found for back in fields if (found := self._preimages.get(place - back)) is not None), None)
 
     def _word(self, contract: Address, word: bytes) -> None:
         if not any(word[:12]) and word[12:] in self._parties:

@@ -8,8 +8,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
+from gateway.model.code import embedded, ran
 from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
-from gateway.model.fold import Kept, Peak, fold_kept, fold_links, fold_nodes, fold_peaks, parties, slot_uses
+from gateway.model.fold import (
+    Accounts,
+    Kept,
+    Peak,
+    fold_accounts,
+    fold_kept,
+    fold_links,
+    fold_nodes,
+    fold_peaks,
+    parties,
+    slot_uses,
+)
 from gateway.model.frame import (
     BORROWED,
     CREATIONS,
@@ -22,8 +34,9 @@ from gateway.model.frame import (
     SlotUse,
     StorageAccess,
 )
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import contexts, sole_room, visits
+from gateway.model.walk import asker, contexts, path, sole_room, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
@@ -80,15 +93,34 @@ class Trace:
         """Storage opcodes in order; None if this engine cannot supply them."""
         return self._accesses
 
-    @property
+    @cached_property
     def slots(self) -> tuple[SlotUse, ...] | None:
         """Each touched slot once, in the order of first touch; None if this engine cannot supply accesses."""
         return None if self.accesses is None else slot_uses(self.accesses, self.frames)
 
     @property
+    def shows_storage(self) -> bool:
+        """True if this engine supplies storage accesses; asking makes none of them."""
+        return self.accesses is not None
+
+    @cached_property
+    def written(self) -> tuple[SlotUse, ...]:
+        """Those of `slots` that an SSTORE touched; none if this engine cannot supply accesses."""
+        return tuple([use for use in self.slots or () if use.written])
+
+    def slots_of(self, accounts: Set[Address]) -> tuple[SlotUse, ...]:
+        """Those of `slots` that lie in these accounts; none if this engine cannot supply accesses."""
+        return tuple([use for use in self.slots or () if use.address in accounts])
+
+    @cached_property
     def links(self) -> tuple[Link, ...]:
         """How accounts entered each other, each way once, in the order of the first frame."""
         return fold_links(self.frames)
+
+    @cached_property
+    def active(self) -> Set[Address]:
+        """The accounts that were called and ran code."""
+        return frozenset([link.to for link in self.links if link.code_hash is not None and link.to is not None])
 
     def select(
         self,
@@ -142,6 +174,22 @@ class Trace:
         """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) left out."""
         return fold_kept(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
 
+    def accounts(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Accounts:
+        """Simple mappings that had an entry for `sender` or whoever takes part; `but`: (contract, slot) left out."""
+        return fold_accounts(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
+
+    def embedded(self, sender: Address) -> Mapping[Address, Set[Address]]:
+        """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
+        return embedded(self.links, self.codes or {}, sender)
+
+    def names(self, account: Address, data: bytes) -> bool:
+        """True if `data` stands in code that ran on the storage of `account`."""
+        return any(code.find(data) >= 0 for code in self._ran.get(account, ()))
+
+    @cached_property
+    def _ran(self) -> Mapping[Address, Sequence[bytes]]:
+        return ran(self.links, self.codes or {})
+
     def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
         """The first `most` returns into open accounts that led through one of `cluster`, in the order of entry."""
         return tuple(returns(self.frames, comebacks(self.frames), cluster, most))
@@ -172,6 +220,17 @@ class Trace:
     def contexts(self, first: int, end: int) -> Sequence[Address]:
         """The accounts that act in the frames from `first` to before `end`, each once, in order."""
         return contexts(self.frames[first:end])
+
+    def path(self, index: int) -> Sequence[tuple[Address, int]]:
+        """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
+
+        Contracts that act in several frames in a row are one step.
+        """
+        return path(self.frames, index)
+
+    def asker(self, index: int, token: Address) -> Address:
+        """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
+        return asker(self.frames, index, token)
 
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""

@@ -17,6 +17,30 @@ def contexts(frames: Iterable[CallFrame]) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(frame.context for frame in frames if frame.context is not None))
 
 
+def path(frames: Sequence[CallFrame], index: int) -> list[tuple[Address, int]]:
+    """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first."""
+    chain: list[tuple[Address, int]] = []
+    while index >= 0:
+        frame = frames[index]
+        account = frame.context
+        if account is not None:
+            if chain and chain[-1][0] == account:
+                chain[-1] = (account, index)
+            else:
+                chain.append((account, index))
+        index = frame.parent
+    chain.reverse()
+    return chain
+
+
+def asker(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
+    """Who called `token` when it acted in frame `index`; its own delegations are left out."""
+    frame = frames[index]
+    while frame.parent >= 0 and frames[frame.parent].context == token:
+        frame = frames[frame.parent]
+    return frame.from_
+
+
 def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
     """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself. Linear."""
     found: list[int] = []

@@ -59,7 +59,6 @@ OPEN = {
     "raid-operated.operator-takes-all": "missed: an operator's own key pays everything to a purse never seen",
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
-    "raid-lots.alice-draws": "a lot is drawn and wins twelve times its fee",
     "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
     "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
 }

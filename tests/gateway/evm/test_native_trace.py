@@ -13,7 +13,7 @@ from gateway.evaluate.benign import BENIGN, BenignSet, BlockRow
 from gateway.evaluate.corpus import CORPUS, CaseRow, corpus_rows, read_case
 from gateway.evm.simulator import ADMISSION, REPLAY, Limits
 from gateway.inspection import facts as reference
-from gateway.inspection.ledger import BALANCE_OF, stocks
+from gateway.inspection.ledger import BALANCE_OF, Ledger, stocks
 from gateway.model.facts import Facts, TokenStandard, Transfer
 from gateway.model.frame import CREATIONS, FrameKind
 from gateway.model.primitive import Address
@@ -43,7 +43,8 @@ TOPICS = (
 def check(result: SimulationResult) -> Facts:
     """Everything that the engine folds equals what Python makes of the plain trace."""
     trace = result.trace
-    plain = Trace(trace.frames, trace.logs, trace.accesses, trace.environment, trace.preimages, trace.codes)
+    codes = dict(trace.codes or {})
+    plain = Trace(trace.frames, trace.logs, trace.accesses, trace.environment, trace.preimages, codes)
     expected = reference.derive(replace(result, trace=plain))
     facts = result.facts
     assert facts is not None
@@ -71,6 +72,9 @@ def check(result: SimulationResult) -> Facts:
     assert facts.come_back == bool(expected.comebacks)
     assert facts.stocks == stocks(expected, replace(result, trace=plain))
     check_storage(trace, plain)
+    ledger = Ledger(expected, replace(result, trace=plain))
+    assert facts.balance_places == ledger.balance_places
+    check_code(trace, plain)
     check_ways(trace, plain, expected.transfers)
     return facts
 
@@ -81,9 +85,29 @@ def check_storage(trace: Trace, plain: Trace) -> None:
     assert trace.kept(sender) == plain.kept(sender)
     some = frozenset((use.address, use.slot) for use in (plain.slots or ())[::2])
     assert trace.kept(OTHER, some) == plain.kept(OTHER, some)
+    assert trace.accounts(sender) == plain.accounts(sender)
+    assert trace.accounts(OTHER, some) == plain.accounts(OTHER, some)
+    assert trace.shows_storage == plain.shows_storage
+    assert trace.written == plain.written
+    accounts = frozenset(account for account, _ in some)
+    assert trace.slots_of(accounts) == plain.slots_of(accounts)
     assert trace.peaks(some) == plain.peaks(some)
     for most in (3, 4096):
         assert list(trace.nodes(most).items()) == list(plain.nodes(most).items())
+
+
+def check_code(trace: Trace, plain: Trace) -> None:
+    """What is read out of the code that ran."""
+    codes = plain.codes or {}
+    assert trace.codes == codes
+    assert list(trace.codes or ()) == list(codes)
+    assert trace.active == plain.active
+    for sender in (plain.frames[0].from_, OTHER):
+        assert trace.embedded(sender) == plain.embedded(sender)
+    actors = list(dict.fromkeys(link.context for link in plain.links if link.context is not None))[:24]
+    for actor in actors:
+        for asked in (*actors, b"\x57", next(iter(codes.values()), b"\0")[-40:] or b"\0"):
+            assert trace.names(actor, asked) == plain.names(actor, asked)
 
 
 def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
@@ -91,6 +115,10 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
     sender, last = plain.frames[0].from_, len(plain.frames)
     for first, end in ((0, last), (last // 2, last + 5), (3, 2)):
         assert trace.contexts(first, end) == plain.contexts(first, end)
+    for frame in plain.frames[:200]:
+        assert trace.path(frame.index) == plain.path(frame.index)
+        for token in (frame.to or OTHER, plain.frames[frame.parent].context or OTHER):
+            assert trace.asker(frame.index, token) == plain.asker(frame.index, token)
     accounts = sorted({frame.context for frame in plain.frames if frame.context is not None})
     for cluster in (frozenset(accounts[::2]), frozenset(accounts[1::2]), frozenset((sender, accounts[-1]))):
         for most in (2, 256):

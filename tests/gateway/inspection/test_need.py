@@ -11,12 +11,14 @@ from gateway.evaluate.case import find_cases, read_case
 from gateway.evaluate.corpus import CORPUS
 from gateway.evm.simulator import REPLAY, Limits
 from gateway.inspection.engine import inspect
+from gateway.inspection.facts import APPROVAL, SYNC
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.need import Need
 from gateway.inspection.registry import load, ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import OutcomeStatus
 from gateway.model.primitive import Address
+from gateway.model.trace import Trace
 from tests.makers import ENTRY, SENDER, Tape, account
 
 TOKEN, VAULT = account(10), account(11)
@@ -44,6 +46,24 @@ def test_what_holds() -> None:
     with tape.call(ENTRY):
         pass
     assert not tape.subject().meets({Need.CALLS})
+    called = tape.subject()
+    assert called.meets({Need.CODE})
+    bare = Trace([called.simulation.trace.frames[0]._replace(code_hash=None)])
+    assert not replace(called, simulation=replace(called.simulation, trace=bare)).meets({Need.CODE})
+    assert paid(by=VAULT).meets({Need.CODE})
+    assert not paid(by=VAULT).meets({Need.APPROVAL, Need.CODE})
+    assert not paid(by=VAULT).meets({Need.RESERVES})
+    assert not paid(by=VAULT).meets({Need.PAST})
+    assert replace(paid(by=VAULT), memory=Memory(signatures=(b"key",))).meets({Need.PAST})
+    assert replace(paid(by=VAULT), memory=Memory(codes=((VAULT, b"key"),))).meets({Need.PAST})
+
+
+def test_an_allowance_and_announced_reserves() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.log(TOKEN, (APPROVAL, SENDER.rjust(32, b"\0"), VAULT.rjust(32, b"\0")), (5).to_bytes(32, "big"))
+        tape.log(TOKEN, (SYNC,), bytes(64))
+    assert tape.subject().meets({Need.APPROVAL, Need.RESERVES})
 
 
 def test_a_detector_that_is_not_called_has_completed() -> None:

@@ -1,0 +1,37 @@
+"""The code that ran, and whose addresses it names: the reference for engines that look themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+from gateway.model.frame import Link
+from gateway.model.primitive import Address, Hash32
+
+
+def embedded(links: Iterable[Link], codes: Mapping[Hash32, bytes], sender: Address) -> dict[Address, Set[Address]]:
+    """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
+    named: dict[Address, set[Address]] = defaultdict(set)
+    asked: set[tuple[Hash32, Address, Address]] = set()
+    for link in links:
+        account, code_hash = link.context, link.code_hash
+        if code_hash is None or account is None or (code := codes.get(code_hash)) is None:
+            continue
+        for party in (sender, link.caller):
+            question = (code_hash, account, party)
+            if question not in asked:
+                asked.add(question)
+                # code that a party lends by delegation names its lender; that is not the contract's consent
+                if party not in (account, link.code_address) and code.find(party) >= 0:
+                    named[account].add(party)
+    return dict(named)
+
+
+def ran(links: Iterable[Link], codes: Mapping[Hash32, bytes]) -> dict[Address, Sequence[bytes]]:
+    """Contract -> the pieces of code that ran on its storage, each once."""
+    found: dict[Address, dict[Hash32, bytes]] = defaultdict(dict)
+    for link in links:
+        account = link.context
+        if link.code_hash is not None and account is not None and link.code_hash in codes:
+            found[account][link.code_hash] = codes[link.code_hash]
+    return {account: tuple(pieces.values()) for account, pieces in found.items()}
