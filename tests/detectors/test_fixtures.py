@@ -61,6 +61,7 @@ OPEN = {
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
     "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
+    "everyday-crossings.clerk-draws-his-wage": "a spender approved in the vault's own shares redeems some to himself",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
