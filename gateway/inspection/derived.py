@@ -39,6 +39,8 @@ class Derived:
     """what was taken lately, by whomever, from accounts that act here"""
     labels: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     """what the operator knows of an address, for example "router" or "sanctioned" """
+    bold: bool = False
+    """whoever is called, or stands behind a door, is taken for the origin's own where that is open"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -54,7 +56,14 @@ class Derived:
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
         return assign(
-            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.wrapped, self.consent
+            self.transaction,
+            self.simulation,
+            self.facts,
+            self.ledger,
+            self.memory,
+            self.wrapped,
+            self.consent,
+            bold=self.bold,
         )
 
     @cached_property

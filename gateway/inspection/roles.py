@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.consent import Consent
-from gateway.inspection.door import PAYING, behind, is_unknown
+from gateway.inspection.door import PAYING, behind, feeds_accounts, is_unknown
 from gateway.inspection.facts import ordering
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
@@ -45,6 +45,8 @@ class Roles:
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
     """what the cluster has less of, as positive amounts; dust and rounding left out"""
+    doubtful: bool = False
+    """a contract that was called, or stands behind a door, was left out though it may act for the origin"""
 
 
 def assign(
@@ -55,10 +57,13 @@ def assign(
     memory: Memory,
     wrapped: Set[Asset],
     consent: Consent | None = None,
+    *,
+    bold: bool = False,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers.
 
-    `wrapped`: tokens that are the chain's coin in another form.
+    `wrapped`: tokens that are the chain's coin in another form. `bold`: where it is open whether what is called, or
+    stands behind a door, acts for the origin or pays it, take it for the origin's own.
     """
     cluster = {transaction.sender, *memory.created}
     for frame in simulation.trace.select(kinds=CREATIONS):
@@ -66,7 +71,7 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster)
+    doubtful = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, bold=bold)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
         _adopt_keepers(simulation, facts, ledger, consent, cluster)
@@ -93,7 +98,7 @@ def assign(
         for asset, amount in sums.items()
         if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
     }
-    return Roles(transaction.sender, frozenset(cluster), gained, gave)
+    return Roles(transaction.sender, frozenset(cluster), gained, gave, doubtful)
 
 
 def _adopt_entry(
@@ -104,23 +109,40 @@ def _adopt_entry(
     memory: Memory,
     consent: Consent | None,
     cluster: set[Address],
-) -> None:
-    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door."""
+    *,
+    bold: bool,
+) -> bool:
+    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door.
+
+    True if somebody was left out who may act for the origin.
+    """
     tokens = facts.tokens
     lately = {contract for contract, _ in memory.acquainted}
     entry = transaction.to or simulation.trace.frames[0].to
     for _ in range(DOORS):
-        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
-            return
-        if entry not in cluster and _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
-            return
-        if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
-            return
+        if entry is None or entry in tokens:
+            return False
+        if not bold and entry not in cluster and _serves_others(entry, cluster, simulation, facts, ledger):
+            return True
         cluster.add(entry)
         _adopt_created(simulation, cluster)
         entry = behind(entry, simulation, facts, ledger, cluster)
-        if entry is not None and consent is not None:
-            entry = entry if is_unknown(entry, simulation, ledger, consent, cluster | lately) else None
+        if entry is None or bold:
+            continue
+        if feeds_accounts(entry, simulation, ledger):
+            return True
+        if consent is not None and not is_unknown(entry, simulation, ledger, consent, cluster | lately):
+            return True
+    return False
+
+
+def _serves_others(
+    entry: Address, cluster: set[Address], simulation: SimulationResult, facts: Facts, ledger: Ledger
+) -> bool:
+    """True if the called contract pays the origin, or accounts that it was told of, or robs others for the origin."""
+    if _pays(entry, cluster, ledger) or _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
+        return True
+    return _robs(entry, cluster, facts, ledger, simulation.trace.frames)
 
 
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:

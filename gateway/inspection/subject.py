@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import gather
@@ -17,6 +17,8 @@ from gateway.inspection.record import Records, records
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
+_PLAIN = ("facts", "ledger", "wrapped", "consent", "market", "trades")
+"""parts in which it plays no role who acts for whom"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ class Inspection(Judgement):
                 return self.facts.come_back
 
     @cached_property
+    def bolder(self) -> Inspection | None:
+        """The same transaction, where whoever may act for the origin is taken to do so; None if nobody is in doubt.
+
+        Whether a contract that was called is a tool or a victim is not always to be seen: a striker may put plain
+        contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in either reading is robbed.
+        """
+        if self.bold or len(self.simulation.trace.frames) < 2 or not self.roles.doubtful:
+            return None
+        other = replace(self, bold=True)
+        for part in _PLAIN:
+            if part in self.__dict__:
+                other.__dict__[part] = self.__dict__[part]
+        return other if other.roles.cluster != self.roles.cluster else None
+
+    @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
         if not self.memory.acquainted or not self.outsider_lost:
@@ -76,8 +93,12 @@ class Inspection(Judgement):
 
     @cached_property
     def after(self) -> Memory:
-        """What is to be remembered of the sender from here on."""
-        return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
+        known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        if self.bolder is None or not self.simulation.succeeded:
+            return known
+        more = self.bolder.after
+        return replace(more, acquainted=known.acquainted | more.acquainted) if more.acquainted else known
 
     @cached_property
     def takings(self) -> tuple[Taking, ...]:
