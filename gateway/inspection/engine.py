@@ -40,13 +40,13 @@ def inspect(
     `deadline` is a reading of `clock` (seconds). A detector that has not begun by then is recorded as timed out;
     one that is running is let finish, for its work is bounded by the caps on the trace. A transaction that failed
     in simulation is inspected all the same: its undone frames show the intent. Where nothing grave is seen and it is
-    open who acts for whom, the detectors look a second time with the bolder answer.
+    open who acts for whom, the detectors look again with the other answers.
     """
     findings: list[Finding] = []
     outcomes = _look(ruleset, subject, findings, deadline, clock)
-    if _is_quiet(findings, outcomes) and (bolder := subject.bolder) is not None:
-        second = _look(ruleset, bolder, findings, deadline, clock)
-        outcomes = [_both(first, again) for first, again in zip(outcomes, second, strict=True)]
+    for other in subject.readings if _is_quiet(findings, outcomes) else ():
+        again = _look(ruleset, other, findings, deadline, clock)
+        outcomes = [_both(first, second) for first, second in zip(outcomes, again, strict=True)]
     book = ruleset.shelf.book
     for rule in book.covering(subject):
         started = clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from enum import Enum
 
 from gateway.inspection.consent import Consent
 from gateway.inspection.door import PAYING, behind, feeds_accounts, is_unknown
@@ -32,6 +33,14 @@ NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
 
 
+class Reading(Enum):
+    """How to answer where it is open whether a contract acts for the origin or serves it."""
+
+    COMMON = "by what it knows, keeps and pays"
+    BOLD = "whatever was called, or stands behind a door, acts for the origin"
+    SHY = "what stands behind a door acts for itself"
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The side that ordered the transaction, and its balance sheet."""
@@ -45,8 +54,8 @@ class Roles:
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
     """what the cluster has less of, as positive amounts; dust and rounding left out"""
-    doubtful: bool = False
-    """a contract that was called, or stands behind a door, was left out though it may act for the origin"""
+    others: frozenset[Reading] = frozenset()
+    """the other readings that come to another answer"""
 
 
 def assign(
@@ -58,12 +67,11 @@ def assign(
     wrapped: Set[Asset],
     consent: Consent | None = None,
     *,
-    bold: bool = False,
+    reading: Reading = Reading.COMMON,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers.
 
-    `wrapped`: tokens that are the chain's coin in another form. `bold`: where it is open whether what is called, or
-    stands behind a door, acts for the origin or pays it, take it for the origin's own.
+    `wrapped`: tokens that are the chain's coin in another form.
     """
     cluster = {transaction.sender, *memory.created}
     for frame in simulation.trace.select(kinds=CREATIONS):
@@ -71,7 +79,7 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    doubtful = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, bold=bold)
+    others = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, reading)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
         _adopt_keepers(simulation, facts, ledger, consent, cluster)
@@ -98,7 +106,7 @@ def assign(
         for asset, amount in sums.items()
         if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
     }
-    return Roles(transaction.sender, frozenset(cluster), gained, gave, doubtful)
+    return Roles(transaction.sender, frozenset(cluster), gained, gave, others)
 
 
 def _adopt_entry(
@@ -109,31 +117,32 @@ def _adopt_entry(
     memory: Memory,
     consent: Consent | None,
     cluster: set[Address],
-    *,
-    bold: bool,
-) -> bool:
+    reading: Reading,
+) -> frozenset[Reading]:
     """Take in the contract that is called, what it creates, and what lies behind it if it is but a door.
 
-    True if somebody was left out who may act for the origin.
+    Returns the readings that would have taken in others.
     """
-    tokens = facts.tokens
+    tokens, bold = facts.tokens, reading is Reading.BOLD
     lately = {contract for contract, _ in memory.acquainted}
     entry = transaction.to or simulation.trace.frames[0].to
-    for _ in range(DOORS):
+    others: frozenset[Reading] = frozenset()
+    for doors in range(DOORS):
         if entry is None or entry in tokens:
-            return False
+            break
         if not bold and entry not in cluster and _serves_others(entry, cluster, simulation, facts, ledger):
-            return True
+            return others | {Reading.BOLD}
+        others |= {Reading.SHY} if doors else frozenset()
         cluster.add(entry)
         _adopt_created(simulation, cluster)
         entry = behind(entry, simulation, facts, ledger, cluster)
         if entry is None or bold:
             continue
-        if feeds_accounts(entry, simulation, ledger):
-            return True
+        if reading is Reading.SHY or feeds_accounts(entry, simulation, ledger):
+            return others | {Reading.BOLD}
         if consent is not None and not is_unknown(entry, simulation, ledger, consent, cluster | lately):
-            return True
-    return False
+            return others | {Reading.BOLD}
+    return others
 
 
 def _serves_others(

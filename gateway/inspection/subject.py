@@ -14,6 +14,7 @@ from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import Memory
 from gateway.inspection.need import Need
 from gateway.inspection.record import Records, records
+from gateway.inspection.roles import Reading
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
@@ -52,19 +53,22 @@ class Inspection(Judgement):
                 return self.facts.come_back
 
     @cached_property
-    def bolder(self) -> Inspection | None:
-        """The same transaction, where whoever may act for the origin is taken to do so; None if nobody is in doubt.
+    def readings(self) -> tuple[Inspection, ...]:
+        """The same transaction with other answers to the question who acts for the origin; none where it is not open.
 
         Whether a contract that was called is a tool or a victim is not always to be seen: a striker may put plain
-        contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in either reading is robbed.
+        contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in any reading is robbed.
         """
-        if self.bold or len(self.simulation.trace.frames) < 2 or not self.roles.doubtful:
-            return None
-        other = replace(self, bold=True)
-        for part in _PLAIN:
-            if part in self.__dict__:
-                other.__dict__[part] = self.__dict__[part]
-        return other if other.roles.cluster != self.roles.cluster else None
+        if self.reading is not Reading.COMMON or len(self.simulation.trace.frames) < 2:
+            return ()
+        found = []
+        for reading in (Reading.BOLD, Reading.SHY):
+            if reading in self.roles.others:
+                other = replace(self, reading=reading)
+                other.__dict__.update({part: self.__dict__[part] for part in _PLAIN if part in self.__dict__})
+                if other.roles.cluster != self.roles.cluster:
+                    found.append(other)
+        return tuple(found)
 
     @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
@@ -95,10 +99,13 @@ class Inspection(Judgement):
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
         known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
-        if self.bolder is None or not self.simulation.succeeded:
+        bolder = next((other for other in self.readings if other.reading is Reading.BOLD), None)
+        if bolder is None:
             return known
-        more = self.bolder.after
-        return replace(more, acquainted=known.acquainted | more.acquainted) if more.acquainted else known
+        more = bolder.after
+        # what was given in either reading speaks for the sender
+        dealt = {asset: min(known.dealt.get(asset, 0), amount) for asset, amount in more.dealt.items()}
+        return replace(known, acquainted=known.acquainted | more.acquainted, dealt={**known.dealt, **dealt})
 
     @cached_property
     def takings(self) -> tuple[Taking, ...]:
