@@ -163,7 +163,7 @@ class _Tracer:
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
             links = self._without_own_words(links, chain, move, None if acted else holder)
-            allowed = not acted and (move.token, holder, caller) in self.consent.allowances
+            allowed = not acted and self._may_spend(move, holder, caller)
             if allowed or (links and all(links)):
                 agreed += move.amount
             signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
@@ -187,6 +187,17 @@ class _Tracer:
             frames=tuple(move.frame for move in largest),
             bonds=tuple(dict.fromkeys(texts))[:8],
         )
+
+    def _may_spend(self, move: Transfer, holder: Address, caller: Address) -> bool:
+        """True if the holder let `caller` spend, and that one is the origin, or made by it, or knew it before.
+
+        Who was trusted by others and obeys a stranger is no proof that they agreed to him.
+        """
+        if (move.token, holder, caller) not in self.consent.allowances:
+            return False
+        if caller in self.roles.own:
+            return True
+        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence))
 
     def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""

@@ -53,7 +53,9 @@ class Roles:
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
-    """what the cluster has less of, as positive amounts; dust and rounding left out"""
+    """what the cluster has less of, as positive amounts; dust, rounding, and tokens that it made itself left out"""
+    own: frozenset[Address] = frozenset()
+    """of the cluster, the origin and the contracts that it made now or earlier"""
     others: frozenset[Reading] = frozenset()
     """the other readings that come to another answer"""
 
@@ -79,6 +81,7 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
+    own = frozenset(cluster)
     others = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, reading)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
@@ -105,8 +108,9 @@ def assign(
         asset: -amount
         for asset, amount in sums.items()
         if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
+        if asset.token not in own
     }
-    return Roles(transaction.sender, frozenset(cluster), gained, gave, others)
+    return Roles(transaction.sender, frozenset(cluster), gained, gave, own, others)
 
 
 def _adopt_entry(

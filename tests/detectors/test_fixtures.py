@@ -14,7 +14,6 @@ OPEN = {
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
     "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
-    "acquaintance.promised-himself": "missed: who calls a till himself, without a contract, is not remembered as new",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
