@@ -56,6 +56,8 @@ class Roles:
     """what the cluster has less of, as positive amounts; dust, rounding, and tokens that it made itself left out"""
     own: frozenset[Address] = frozenset()
     """of the cluster, the origin and the contracts that it made now or earlier"""
+    reading: Reading = Reading.COMMON
+    """how these roles were decided"""
     others: frozenset[Reading] = frozenset()
     """the other readings that come to another answer"""
 
@@ -110,7 +112,7 @@ def assign(
         if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
         if asset.token not in own
     }
-    return Roles(transaction.sender, frozenset(cluster), gained, gave, own, others)
+    return Roles(transaction.sender, frozenset(cluster), gained, gave, own, reading, others)
 
 
 def _adopt_entry(
