@@ -10,6 +10,7 @@ from gateway.plugin import (
     ZERO_ADDRESS,
     Address,
     Asset,
+    CallFrame,
     Confidence,
     Detector,
     Family,
@@ -35,6 +36,7 @@ _ORDERS = frozenset(
         "f242432a",  # safeTransferFrom of ERC-1155
     )
 )
+_BALANCE_OF = bytes.fromhex("70a08231")
 _ASKING = frozenset({FrameKind.STATICCALL, FrameKind.CALL})
 
 
@@ -43,6 +45,8 @@ class _Stay(NamedTuple):
 
     first: int
     last: int
+    lent: int
+    """units that came"""
     item: bool
 
 
@@ -108,13 +112,11 @@ class BorrowedStanding(Detector):
                 flow[1] = move.sequence
                 flow[3] += move.amount
         found: dict[Address, _Stay] = {}
-        before = subject.ledger.before
         for asset, (first, last, came, left) in flows.items():
-            owned = sum(before.get((member, asset), 0) for member in cluster)
-            if first and first < last and owned < came <= left:
-                known = found.get(asset.token, _Stay(first, last, False))
+            if first and first < last and came <= left:
+                known = found.get(asset.token, _Stay(first, last, 0, False))
                 item = known.item or asset.item is not None
-                found[asset.token] = _Stay(min(first, known.first), max(last, known.last), item)
+                found[asset.token] = _Stay(min(first, known.first), max(last, known.last), known.lent + came, item)
         return found
 
     def _asked(self, subject: Inspection, loss: Loss, stays: Mapping[Address, _Stay]) -> tuple[Address, int] | None:
@@ -127,8 +129,12 @@ class BorrowedStanding(Detector):
             stay = stays[frame.to]
             if not stay.first < frame.entered < min(stay.last, payment):
                 continue
-            if not stay.item and (loss.share or 0.0) < SMALL_SHARE:
+            if not stay.item and ((loss.share or 0.0) < SMALL_SHARE or self._owned_more(frame, stay)):
                 continue
             if any(frame.input.find(member) >= 0 or frame.output.find(member) >= 0 for member in cluster):
                 return frame.to, frame.index
         return None
+
+    def _owned_more(self, frame: CallFrame, stay: _Stay) -> bool:
+        """True if the answer shows that less was lent than was there before."""
+        return frame.input[:4] == _BALANCE_OF and int.from_bytes(frame.output[:32], "big") > 2 * stay.lent
