@@ -73,7 +73,7 @@ OPEN = {
     "raid-operated.operator-takes-all": "missed: an operator's own key pays everything to a purse never seen",
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
-
+    "everyday-payrolls.faucet": "a gift to anybody is a payment to a stranger",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
