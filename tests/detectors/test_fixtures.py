@@ -43,7 +43,7 @@ OPEN = {
     "raid-porch.initialised-by-stranger": "missed: a stranger initialised a bare proxy, and hours later evacuates it",
     "raid-porch.key-handed-over": "missed: the guardian's own key names the account that takes everything",
     "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
-    "raid-mirror.mirror-at-birth": "missed: a contract multiplies coins by self-transfers while it is created, and sells",
+    "raid-mirror.mirror-at-birth": "missed: a contract doubles coins by self-transfers while it is created, and sells",
     "raid-basket.worthless-converted": "missed: a coin of one's own goes in for a coin of worth, one to one",
     "raid-season.list-corrected": "missed: the list of another's season is rewritten; two heirs claim by proof later",
     "raid-guards.deposit-of-nothing": "missed: validators sign for a deposit of a coin that is no contract",
