@@ -61,6 +61,11 @@ OPEN = {
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "raid-lots.alice-draws": "a lot is drawn and wins twelve times its fee",
+    "raid-feed.twisted-for-a-breath": "missed: a feed is named, used for a cheap liquidation, and named back",
+    "raid-feed.dear-feed-by-two": "missed: one names a feed, another borrows at its price",
+    "raid-till.written-for-another": "missed: a plugin writes an heir in the book, who takes an hour later",
+    "raid-loans.own-item-twice": "missed: a bond is paid back twice for an item of the raider's own",
+    "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
