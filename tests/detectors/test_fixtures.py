@@ -43,6 +43,7 @@ OPEN = {
     "raid-porch.key-handed-over": "missed: the guardian's own key names the account that takes everything",
     "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
     "raid-mirror.mirror-at-birth": "missed: a contract multiplies coins by self-transfers at its birth, and sells",
+    "raid-mirror.mirror-at-birth": "missed: a contract doubles coins by self-transfers while it is created, and sells",
     "raid-basket.worthless-converted": "missed: a coin of one's own goes in for a coin of worth, one to one",
     "raid-season.list-corrected": "missed: the list of another's season is rewritten; two heirs claim by proof later",
     "raid-guards.deposit-of-nothing": "missed: validators sign for a deposit of a coin that is no contract",
@@ -63,6 +64,11 @@ OPEN = {
     "raid-lots.alice-draws": "a lot is drawn and wins twelve times its fee",
     "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
     "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
+    "raid-feed.twisted-for-a-breath": "missed: a feed is named, used for a cheap liquidation, and named back",
+    "raid-feed.dear-feed-by-two": "missed: one names a feed, another borrows at its price",
+    "raid-till.written-for-another": "missed: a plugin writes an heir in the book, who takes an hour later",
+    "raid-loans.own-item-twice": "missed: a bond is paid back twice for an item of the raider's own",
+    "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
