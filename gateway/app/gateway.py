@@ -131,6 +131,7 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
             "gateway.started",
             listen=settings.rpc.listen,
             detectors=len(ruleset.detectors),
+            packages=[str(package) for package in ruleset.packages],
             rules=len(ruleset.shelf.book.rules),
             ruleset=ruleset.hash,
         )
