@@ -22,6 +22,7 @@ from dashboard.api.channels import routes as channel_routes
 from dashboard.api.knowledge import routes as knowledge_api_routes
 from dashboard.api.oversight import routes as oversight_api_routes
 from dashboard.api.routes import routes as api_routes
+from dashboard.api.rules import routes as rules_api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
 from dashboard.live import News
@@ -103,6 +104,7 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.include_router(knowledge_api_routes)
     app.include_router(casework_api_routes)
     app.include_router(oversight_api_routes)
+    app.include_router(rules_api_routes)
     _answer_errors(app)
     return app
 

@@ -15,17 +15,8 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.model.quarantine import CaseState
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import (
-    PASSWORD,
-    case,
-    hold,
-    seed_administration,
-    seed_cases,
-    seed_knowledge,
-    seed_people,
-    seed_work,
-    utc_now,
-)
+from tests.dashboard.scene import PASSWORD, case, hold, utc_now
+from tests.dashboard.seed import seed_administration, seed_cases, seed_knowledge, seed_people, seed_work
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [

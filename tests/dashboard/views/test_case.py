@@ -10,7 +10,8 @@ from dashboard.decisions import why_two
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import ATTACKER, case, finding, hold, many_frames, seed_cases, utc_now
+from tests.dashboard.scene import ATTACKER, case, finding, hold, many_frames, utc_now
+from tests.dashboard.seed import seed_cases
 
 OWNED = Address(b"\x42" * 20)
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from dashboard.decisions import findings_seen
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import ATTACKER, case, hold, seed_cases, utc_now
+from tests.dashboard.scene import ATTACKER, case, hold, utc_now
+from tests.dashboard.seed import seed_cases
 
 
 def _order(text: str) -> list[str]:
