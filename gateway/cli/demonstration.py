@@ -52,7 +52,7 @@ def demo(
 
     Exit code 0 only if every honest transaction was mined and every exploit held.
     """
-    screen = Console(stderr=True) if as_json else console
+    screen = Console(stderr=True, markup=False) if as_json else console
     root = Path(".stopgate")
     root.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=root)).resolve()

@@ -118,7 +118,7 @@ def test_an_address_that_cannot_be_listened_on_is_told_with_the_way_out() -> Non
         with pytest.raises(ConfigurationError, match=f"cannot listen on {listen}: Address already in use; try another"):
             check_listen(listen, "try another")
     check_listen(listen, "try another")
-    with pytest.raises(ConfigurationError, match="cannot listen on 192.0.2.1:80"):
+    with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80"):
         check_listen("192.0.2.1:80", "try another")
 
 
