@@ -75,6 +75,7 @@ class Room:
     signatures: Signatures
     trust: TrustBook
     rulebook: PublishedRules
+    tokens: Tokens
     details: DetailCache
     counts: Remembered[Mapping[CaseState, int]]
     """cases in each state, for the tabs of the queue: counting a hundred thousand at each page is most of its time"""
@@ -117,6 +118,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+        tokens = Tokens(database, now=now)
         record, figures = SqlRecord(database, now=now), CaseFigures(database, now=now)
         yield Room(
             settings=settings,
@@ -137,7 +139,8 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             signatures=Signatures(database, now=now),
             trust=TrustBook(database, now=now),
             rulebook=PublishedRules(database, now=now),
-            details=DetailCache(record, Tokens(database, now=now), settings.native_symbol),
+            tokens=tokens,
+            details=DetailCache(record, tokens, settings.native_symbol),
             counts=Remembered(record.counts, now, seconds=1.0),
             ending=Remembered(lambda: record.ending(now() + NEAR), now, seconds=5.0),
             figures=Remembered(figures.day, now),
