@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 cli = typer.Typer(help="List, show, release and reject held transactions.", no_args_is_help=True)
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the embedded stores.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", "-d", help="Folder of the embedded stores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CaseId = Annotated[str, typer.Argument(help="Case id or transaction hash.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit log.")]
