@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from gateway.inspection.consent import Bond, Consent
 from gateway.inspection.gift import unseen
@@ -21,6 +23,7 @@ TRANSFERS_EXAMINED = 8
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
 LOSSES_EXAMINED = 64
+_ENTERED = attrgetter("entered")
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 FAIR = 0.995
@@ -249,7 +252,7 @@ class _Tracer:
             return False
         if caller in self.roles.own or self.roles.reading is Reading.BOLD:
             return True
-        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence))
+        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
 
     def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""
@@ -336,7 +339,8 @@ class _Tracer:
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
         known, knows = [account], self.consent.knows
-        for helper in self.trace.contexts(first, min(move.frame, first + HELPER_FRAMES) + 1):
+        last = bisect_left(self.frames, move.sequence, key=_ENTERED)  # the check may lie behind the frame of the move
+        for helper in self.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
             if helper in outer or helper == account:
                 continue
             for knower in known:
