@@ -66,6 +66,10 @@ OPEN = {
     "raid-till.written-for-another": "missed: a plugin writes an heir in the book, who takes an hour later",
     "raid-loans.own-item-twice": "missed: a bond is paid back twice for an item of the raider's own",
     "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
+    "raid-daily.router-under-keeper": "missed: the router was put in place by a stranger; a keeper's call fills it",
+    "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
+    "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
+    "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
