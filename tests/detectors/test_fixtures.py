@@ -56,6 +56,10 @@ OPEN = {
     "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
     "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
     "everyday-crossings.clerk-draws-his-wage": "a spender approved in the vault's own shares redeems some to himself",
+    "raid-daily.router-under-keeper": "missed: the router was put in place by a stranger; a keeper's call fills it",
+    "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
+    "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
+    "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
