@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.decoding.keccak import keccak256
+from gateway.inspection.effects import Taken
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.rules.book import touched_accounts
 from gateway.inspection.rules.expression import literal
@@ -61,7 +62,7 @@ def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> 
     row = Row(manuscript, path, found)
     row.check(
         ("name", "expect"),
-        ("transaction", "block", "result", "calls", "transfers", "approvals", "logs", "storage", "held"),
+        ("transaction", "block", "result", "calls", "transfers", "approvals", "logs", "storage", "held", "earlier"),
     )
     expected = row.text("expect")
     if expected not in ("fires", "silent"):
@@ -95,6 +96,7 @@ def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> 
                 row.each("approvals", _approval),
             ),
         ),
+        taken=_earlier(row),
     )
     return Trial(row.text("name"), expected == "fires", subject, manuscript.where(path))
 
@@ -192,6 +194,20 @@ def _queries(row: Row) -> list[CallFrame]:
         return asked._replace(output=inner.number("amount").to_bytes(32, "big"))
 
     return row.each("held", ask)
+
+
+def _earlier(row: Row) -> dict[tuple[Address, Address], Taken]:
+    """What other transactions took lately; several lines for one holder and token are as many transactions."""
+    found: dict[tuple[Address, Address], Taken] = {}
+
+    def keep(inner: Row) -> None:
+        inner.check(("holder", "token", "amount"))
+        key, amount = (inner.address("holder"), inner.address("token")), inner.number("amount")
+        known = found.get(key, Taken(amount, 0, 0, frozenset({SENDER})))
+        found[key] = replace(known, amount=known.amount + amount, times=known.times + 1)
+
+    row.each("earlier", keep)
+    return found
 
 
 def _storage(row: Row) -> dict[Address, AccountDiff]:
