@@ -22,7 +22,7 @@ GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 SMALL_SHARE = 0.002
 """the same where the loot was sold at once, and took a grave part of what the buying pool held"""
-COIN_FLOOR = 10**17
+COIN_FLOOR = 2 * 10**17
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 DOLE_SHARE = 0.1
 """part of the stock up to which one payment of a fixed amount is what the contract is for: a faucet, a bounty"""

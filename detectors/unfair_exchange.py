@@ -14,7 +14,7 @@ ABSURD = 0.9
 GRAVE_SHARE = 0.05
 SMALL_SHARE = 0.002
 """part of the stock that is grave where the exchange was absurd"""
-DRAINED = 0.3
+DRAINED = 0.15
 """part of the stock whose loss is grave where there is no price"""
 
 

@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.terminal import clean, console, problems
+from gateway.cli.terminal import clean, complain, console
 from gateway.inspection.registry import load
-from gateway.inspection.rules.author import failures, read_rules
+from gateway.inspection.rules.author import IDENTITY, failures, read_rules
 from gateway.inspection.rules.manuscript import RuleError
 from gateway.inspection.rules.reference import reference
 from gateway.inspection.rules.rule import Rule, RuleMode
@@ -60,6 +60,8 @@ def check(
 @cli.command()
 def new(identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, as in vault-daily-exit.")]) -> None:
     """Print a rule to begin with; it passes `check` as it is."""
+    if not IDENTITY.fullmatch(identity):
+        raise typer.BadParameter(f"{identity} is no kebab-case id, as in vault-daily-exit", param_hint="ID")
     typer.echo(TEMPLATE.replace("example-rule", identity), nl=False)
 
 
@@ -107,7 +109,7 @@ def _show(rules: list[Rule], wrong: list[str]) -> None:
             table.add_row(rule.id, mode, rule.status, severity, contracts, str(len(rule.trials)), expires)
         console.print(table)
     for line in wrong:
-        problems.print(f"[bold red]wrong[/] {clean(line)}", highlight=False, soft_wrap=True)
+        complain(clean(line), "wrong")
     if not wrong:
         tests = sum(len(rule.trials) for rule in rules)
         console.print(

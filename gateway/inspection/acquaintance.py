@@ -38,7 +38,9 @@ def learn(
     memory = remember(memory, transaction, simulation)
     if not simulation.succeeded:
         return memory
-    own = {transaction.sender, transaction.to, *memory.created}
+    own: set[Address | None] = {transaction.sender, *memory.created}
+    if roles.gave or transaction.value:
+        own.add(transaction.to)  # who pays for being written down bets, insures himself or buys
     met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted}, own)
     acquainted = memory.acquainted
     if len(acquainted) + len(met) <= SLOTS_LIMIT:

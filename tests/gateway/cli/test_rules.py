@@ -57,3 +57,21 @@ def test_the_guide_holds_the_whole_vocabulary() -> None:
     assert END in text
     assert text == page(text), "run make rules"
     assert reference()
+
+
+def test_a_complaint_about_a_list_is_printed_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        RUN.invoke(cli, ["rules", "new", "good-one"]).stdout.replace("severity: high", "severity: '[/high] [bold]'"),
+        "utf-8",
+    )
+    checked = RUN.invoke(cli, ["rules", "check", str(tmp_path)])
+    assert checked.exit_code == 1
+    assert "[/high] [bold]" in checked.stderr
+
+
+def test_an_id_that_check_would_refuse_begins_no_rule() -> None:
+    refused = RUN.invoke(cli, ["rules", "new", "Vault_Exit"])
+    assert refused.exit_code == 2
+    assert "kebab-case" in refused.stderr
+    assert refused.stdout == ""
