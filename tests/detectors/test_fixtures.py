@@ -25,7 +25,6 @@ OPEN = {
     "raid-council.coins-handed-on": "missed: five accounts vote with the same coins",
     "raid-eddy.dear-share-by-delegated": "missed: grain and gift of a delegated account make a share dear for others",
     "raid-feed.dear-feed-by-two": "missed: one names a feed, another borrows at its price",
-    "raid-feed.twisted-for-a-breath": "missed: a feed is named, used for a cheap liquidation, and named back",
     "raid-gallery.sent-along": "missed: items of others are sent along with one's own to six purses",
     "raid-guards.deposit-of-nothing": "missed: validators sign for a deposit of a coin that is no contract",
     "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
