@@ -50,8 +50,6 @@ OPEN = {
     "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
-    "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
-    "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
     "everyday-crossings.clerk-draws-his-wage": "a spender approved in the vault's own shares redeems some to himself",
     "raid-daily.router-under-keeper": "missed: the router was put in place by a stranger; a keeper's call fills it",
     "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
