@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -14,7 +13,6 @@ from gateway.inspection.loss import Loss
 from gateway.inspection.reentry import Reentry
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import StorageAccess
 
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
@@ -73,7 +71,7 @@ class Settlement(Derived):
         A balance of the ordering side's own that the token's events account for, or a counter that the open call leaves
         as it found it, each change having looked at it first.
         """
-        return not found.stale and (self.is_own_balance(found.account, found.slot) or self._is_restored(found))
+        return not found.stale and (self.is_own_balance(found.account, found.slot) or found.restored)
 
     def is_own_balance(self, token: Address, slot: int) -> bool:
         """True if a member of the ordering side has its balance of `token` in `slot`."""
@@ -83,26 +81,6 @@ class Settlement(Derived):
         halves = ((key[:32], key[32:]), (key[32:], key[:32]))
         members = [place for word, place in halves if not any(word[:12]) and word[12:] in self.roles.cluster]
         return any(place in self.ledger.balance_places.get(token, ()) for place in members)
-
-    def _is_restored(self, found: Reentry) -> bool:
-        frames = self.simulation.trace.frames
-        uses = self._history(found.account).get(found.slot, ())
-        first = bisect_left(uses, frames[found.outer].entered, key=_SEQUENCE)
-        end = bisect_right(uses, frames[found.outer].left, key=_SEQUENCE)
-        return first < end and uses[first].previous == uses[end - 1].value
-
-    def _history(self, account: Address) -> Mapping[int, Sequence[StorageAccess]]:
-        """The uses of each slot of `account` that changed, sorted out once."""
-        known = self._histories.get(account)
-        if known is None:
-            known = self._histories[account] = defaultdict(list)
-            for access in self.simulation.trace.accesses_of(frozenset((account,)), changing=True):
-                known[access.slot].append(access)
-        return known
-
-    @cached_property
-    def _histories(self) -> dict[Address, dict[int, list[StorageAccess]]]:
-        return {}
 
     def is_fair_visit(self, loss: Loss) -> bool:
         """True if the calls in which the holder lost were a fair trade for the ordering side, at the prices before.
