@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -101,8 +101,7 @@ class Settlement(Derived):
         """
         if loss.share is None or loss.asset.item is not None:
             return False
-        own = (move for move in self.facts.transfers if move.token == move.to == loss.holder and move.token_id is None)
-        returned = sum(move.amount for move in own if move.from_ != move.to)
+        returned = self._returned.get(loss.holder, 0)
         diff = self.simulation.state_diff.get(loss.holder)
         if not returned or diff is None:
             return False
@@ -114,6 +113,15 @@ class Settlement(Derived):
         )
         supply = next(supplies, 0)
         return supply > 0 and loss.share <= IN_PROPORTION * returned / supply
+
+    @cached_property
+    def _returned(self) -> Mapping[Address, int]:
+        """Token -> how many of its own units it was sent."""
+        returned: dict[Address, int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.token == move.to != move.from_ and move.token_id is None:
+                returned[move.to] += move.amount
+        return returned
 
     def pays_off_debt(self, loss: Loss) -> bool:
         """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""
@@ -140,12 +148,22 @@ class Settlement(Derived):
 
         In all of them together, so that a payment in one does not clear what another took.
         """
-        cluster, calls = self.roles.cluster, {self._visit_of(frame) for frame in loss.frames}
+        calls = {self._visit_of(frame) for frame in loss.frames}
+        for call, amount, asset in self._crossings:
+            if call in calls:
+                yield amount, asset
+
+    @cached_property
+    def _crossings(self) -> Sequence[tuple[int, int, Asset]]:
+        """(call out of the ordering side, amount, asset) of what came to that side (negative: left it), in order."""
+        cluster, found = self.roles.cluster, []
         for move in self.facts.transfers:
-            inward, outward = move.to in cluster, move.from_ in cluster
-            if inward is not outward and self._visit_of(move.frame) in calls:
+            inward = move.to in cluster
+            if inward is not (move.from_ in cluster):
                 asset = Asset(move.token, move.token_id)
-                yield (move.amount if inward else -move.amount), NATIVE if asset in self.wrapped else asset
+                amount = move.amount if inward else -move.amount
+                found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
+        return found
 
     def _visit_of(self, frame: int) -> int:
         """The call out of the ordering side that frame `frame` belongs to; coin paid to that side, to who paid it."""
