@@ -23,7 +23,8 @@ from playwright.async_api import expect
 
 from dashboard.app import create_app
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import case, hold, many_frames, seed_people, settings_at, utc_now
+from tests.dashboard.scene import case, hold, many_frames, settings_at, utc_now
+from tests.dashboard.seed import seed_people
 
 CASES, FRAMES, ROUNDS, ARRIVALS = 100_000, 10_000, 100, 20
 PAGES = {

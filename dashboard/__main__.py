@@ -12,14 +12,15 @@ from starlette.types import Receive, Scope, Send
 from dashboard.app import create_app
 from dashboard.settings import load_dashboard_settings
 from gateway.errors import StopgateError
-from gateway.settings import split_listen
+from gateway.settings import check_listen, split_listen
 
 
 class PlainStart:
     """The app, with a named error at its start told in one line instead of a traceback."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, where: str = "") -> None:
+        """`where`: the address that is told on the terminal once everything works; empty tells nothing."""
+        self._app, self._where = app, where
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan (ASGI)."""
@@ -30,11 +31,19 @@ class PlainStart:
         try:
             async with self._app.router.lifespan_context(self._app):
                 await send({"type": "lifespan.startup.complete"})
+                if self._where:
+                    print(await self._greeting(), file=sys.stderr, flush=True)  # noqa: T201 - the terminal is the reader
                 await receive()
         except StopgateError as error:
             await send({"type": "lifespan.startup.failed", "message": f"stopgate dashboard: {error}"})
             return
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _greeting(self) -> str:
+        """Where the desk is, and what is missing before anybody can sign in."""
+        accounts = await self._app.state.room.people.accounts()
+        hint = "" if accounts else "\nnobody has an account yet: `stopgate user add NAME --role lead` makes one"
+        return f"dashboard  {self._where}{hint}"
 
 
 def main() -> int:
@@ -47,12 +56,14 @@ def main() -> int:
     try:
         settings = load_dashboard_settings(**overrides)
         host, port = split_listen(settings.listen)
+        remedy = "stop what listens there, or name another with --listen or STOPGATE_DASHBOARD__LISTEN"
+        check_listen(settings.listen, remedy)
         app = create_app(settings)
     except StopgateError as error:
         print(f"stopgate dashboard: {error}", file=sys.stderr)  # noqa: T201 - the terminal is the reader
         return 2
     uvicorn.run(
-        PlainStart(app),
+        PlainStart(app, settings.origin),
         host=host,
         port=port,
         access_log=False,

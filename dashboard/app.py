@@ -22,6 +22,7 @@ from dashboard.api.channels import routes as channel_routes
 from dashboard.api.knowledge import routes as knowledge_api_routes
 from dashboard.api.oversight import routes as oversight_api_routes
 from dashboard.api.routes import routes as api_routes
+from dashboard.api.rules import routes as rules_api_routes
 from dashboard.auth.origin import OriginGuard
 from dashboard.dependencies import NotSignedIn, NotSteppedUp
 from dashboard.live import News
@@ -55,6 +56,11 @@ _TITLES = {
     429: "Too much at once",
     422: "That cannot be done",
 }
+_UNSAID = {
+    "Not Found": "There is no page at this address.",
+    "Method Not Allowed": "This address is not opened like that. Go back and use the button or the link of the page.",
+}
+"""what the framework says by itself -> what a person can go by"""
 
 
 def _utc_now() -> datetime:
@@ -103,6 +109,7 @@ def create_app(settings: DashboardSettings, *, now: Callable[[], datetime] = _ut
     app.include_router(knowledge_api_routes)
     app.include_router(casework_api_routes)
     app.include_router(oversight_api_routes)
+    app.include_router(rules_api_routes)
     _answer_errors(app)
     return app
 
@@ -122,7 +129,8 @@ def _answer_errors(app: FastAPI) -> None:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
         title = _TITLES.get(error.status_code, "That did not work")
-        return page(request, "message.html", MessagePage(title, str(error.detail)), status=error.status_code)
+        text = _UNSAID.get(str(error.detail), str(error.detail))
+        return page(request, "message.html", MessagePage(title, text), status=error.status_code)
 
     @app.exception_handler(RequestValidationError)
     async def say_what_is_wrong(request: Request, error: RequestValidationError) -> Response:

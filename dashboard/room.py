@@ -35,6 +35,7 @@ from gateway.store.quarantine import LiveQueue, Record
 from gateway.store.record import SqlRecord
 from gateway.store.redis import RedisQueue
 from gateway.store.reseal import reseal
+from gateway.store.rulebook import PublishedRules
 from gateway.store.runs import Runs
 from gateway.store.seal import load_seal
 from gateway.store.sign_in import SignIn
@@ -73,6 +74,8 @@ class Room:
     audit: AuditLog
     signatures: Signatures
     trust: TrustBook
+    rulebook: PublishedRules
+    tokens: Tokens
     details: DetailCache
     counts: Remembered[Mapping[CaseState, int]]
     """cases in each state, for the tabs of the queue: counting a hundred thousand at each page is most of its time"""
@@ -115,6 +118,7 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
         heartbeats = Heartbeats(redis_url)
         stack.push_async_callback(heartbeats.close)
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+        tokens = Tokens(database, now=now)
         record, figures = SqlRecord(database, now=now), CaseFigures(database, now=now)
         yield Room(
             settings=settings,
@@ -134,7 +138,9 @@ async def open_room(settings: DashboardSettings, *, now: Callable[[], datetime] 
             audit=AuditLog(database),
             signatures=Signatures(database, now=now),
             trust=TrustBook(database, now=now),
-            details=DetailCache(record, Tokens(database, now=now), settings.native_symbol),
+            rulebook=PublishedRules(database, now=now),
+            tokens=tokens,
+            details=DetailCache(record, tokens, settings.native_symbol),
             counts=Remembered(record.counts, now, seconds=1.0),
             ending=Remembered(lambda: record.ending(now() + NEAR), now, seconds=5.0),
             figures=Remembered(figures.day, now),

@@ -13,10 +13,13 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.render import quantity, text
-from dashboard.render.summary import readable
+from dashboard.render.summary import evidence_lines, readable
 from dashboard.room import Room
 from gateway.model.account import Permission
+from gateway.model.case import TokenInfo
+from gateway.model.facts import TokenStandard
 from gateway.model.finding import Confidence, Severity
+from gateway.model.primitive import Address
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -42,7 +45,7 @@ def make_environment() -> Environment:
         level=lambda severity: Severity(severity).name.lower(),
         sure=lambda confidence: Confidence(confidence).name.lower(),
         native=lambda wei: quantity.decimal_text(wei, 18),
-        percent=lambda share: "no decision yet" if share is None else f"{share:.0%}",
+        percent=lambda share: "none yet" if share is None else f"{share:.0%}",
     )
     environment.globals.update(Permission=Permission, timedelta=timedelta)
     for name in environment.list_templates(["html"]):
@@ -68,6 +71,13 @@ def page(
         "estimate": quantity.estimate_text,
         "path": request.url.path,
         "readable": partial(readable, native=room.settings.native_symbol),
+        "evidence_lines": partial(evidence_lines, native=room.settings.native_symbol),
+        "amount": partial(_amount, native=room.settings.native_symbol),
     }
     printed = request.app.state.templates.get_template(template).render(values)
     return HTMLResponse(printed, status, headers=dict(headers or {}))
+
+
+def _amount(token: Address, amount: int, tokens: Mapping[Address, TokenInfo], native: str) -> str:
+    """An amount of an ERC-20 in its own unit, as far as that is known."""
+    return quantity.amount_text(amount, quantity.asset_of(token, TokenStandard.ERC20, tokens, native))

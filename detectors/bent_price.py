@@ -23,7 +23,7 @@ SHORT = 0.3
 """part of what it gave that a holder is short of, at the prices before"""
 GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
-DRAINED = 0.3
+DRAINED = 0.15
 """the same where something without a price was got for it"""
 
 

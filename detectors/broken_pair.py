@@ -8,7 +8,7 @@ from typing import ClassVar
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 GRAVE_KEPT = 0.97
-GIFT_KEPT = 0.985
+GIFT_KEPT = 0.995
 """the same where the ordering side gained and gave nothing; honest pairs that we measured keep 0.999 and more"""
 
 

@@ -11,6 +11,8 @@ GRAVE_SHARE = 0.05
 """part of the holder's stock from which on a bad sale is grave"""
 SHORT = 0.5
 """part of the value that must be missing; a keeper's limit order in a thin pool loses far less"""
+SHORT_FOR_GAIN = 0.3
+"""the same where the one who ordered it ended with more and gave nothing for it"""
 
 
 class ForcedSale(Detector):
@@ -18,9 +20,10 @@ class ForcedSale(Detector):
 
     Routers and zappers that take the holder's address as an argument let anybody trade with the allowances of
     others. The thief does not take the tokens: he lets the victim sell them into an empty pool and buys them from
-    there, in this transaction or the next. The victim even gets something, so nothing looks stolen; but its own code
-    did not run, it signed nothing, the contract that spent the allowance knew neither the caller nor the holder, and
-    at the prices before the transaction most of the value is gone.
+    there, in this transaction or the next, or makes it lend, deposit or buy what is worthless. The victim even gets
+    something, so nothing looks stolen; but its own code did not run, it signed nothing, the contract that spent the
+    allowance knew neither the caller nor the holder, and at the prices before the transaction most of the value is
+    gone, or what came for it has no price and the ordering side grew richer for nothing.
     """
 
     id = "forced-sale"
@@ -45,15 +48,22 @@ class ForcedSale(Detector):
             if (loss.share or 0.0) < GRAVE_SHARE or subject.has_standing_order(loss.holder):
                 continue
             short = self._short(subject, loss)
-            if short is None or short < SHORT:
+            if short is None and not subject.gained_for_little:
                 continue
+            if short is not None and short < (SHORT_FOR_GAIN if subject.gained_for_little else SHORT):
+                continue
+            what = "got something without a known price" if short is None else f"is {short:.0%} short"
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)} through an allowance that {subject.roles.origin} had spent, "
-                f"and is {short:.0%} short at the prices before.",
+                f"and {what} at the prices before.",
                 victim=loss.holder,
                 attacker=subject.roles.origin,
                 frames=loss.frames,
-                evidence={"asset": str(loss.asset.token), "amount": str(loss.amount), "short": f"{short:.4f}"},
+                evidence={
+                    "asset": str(loss.asset.token),
+                    "amount": str(loss.amount),
+                    "short": "unknown" if short is None else f"{short:.4f}",
+                },
             )
 
     def _short(self, subject: Inspection, loss: Loss) -> float | None:

@@ -20,6 +20,8 @@ from gateway.plugin import (
 
 GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a burn is no tax on a transfer"""
+TOLL_SHARE = 0.1
+"""part of the stock of a pool that it names which a token may burn by itself when somebody gives its units away"""
 
 
 class ForeignBurn(Detector):
@@ -57,6 +59,7 @@ class ForeignBurn(Detector):
                 2 * burnt <= sum(move.amount for move in moves)
                 or subject.paid_by_house(loss)
                 or subject.is_fair_visit(loss)
+                or self._is_toll(subject, loss)
             ):
                 continue
             yield self.finding(
@@ -67,6 +70,17 @@ class ForeignBurn(Detector):
                 frames=loss.frames,
                 evidence={"asset": str(loss.asset.token), "amount": str(burnt)},
             )
+
+    def _is_toll(self, subject: Inspection, loss: Loss) -> bool:
+        """True if a token burnt a small part of a stock by itself while it moved what the ordering side gave away."""
+        token = loss.asset.token
+        return (
+            subject.transaction.to == token
+            and not subject.roles.gained
+            and loss.asset in subject.roles.gave
+            and (loss.share or 1.0) < TOLL_SHARE
+            and subject.consent.knows(token, loss.holder)
+        )
 
     def _is_grave(self, loss: Loss) -> bool:
         return loss.asset.item is not None or (loss.share or 0.0) >= GRAVE_SHARE

@@ -13,9 +13,11 @@ from gateway.plugin import (
     Finding,
     Growth,
     Inspection,
+    Loss,
     Need,
     Severity,
     describe_loss,
+    largest_entry,
 )
 
 GRAVE_SHARE = 0.02
@@ -27,15 +29,18 @@ TINY_SHARE = 0.00005
 DOUBLED = 1.0
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which the loss is a curiosity"""
+OWED = 0.01
+"""part of the loss that an entry must have shown before if it is to explain anything"""
 
 
 class GrownDeposit(Detector):
     """A contract took something in and, in the same transaction, paid more of it back.
 
-    The contract had not known the depositor, got nothing else, and the ordering side ends with the difference. Nobody
-    earns by waiting no time at all: the accounting paid out what belongs to others. Rounding that favours the one who
-    leaves, an index that jumps at the moment of entry, an emergency exit that forgets to clear the stake, a bonus for
-    every new account, and one payment that is counted by each of several inner calls all look like this. The share
+    The contract had not known the depositor, or owed him next to nothing, got nothing else, and the ordering side ends
+    with the difference. Nobody earns by waiting no time at all: the accounting paid out what belongs to others.
+    Rounding that favours the one who leaves, an index that jumps at the moment of entry, an emergency exit that forgets
+    to clear the stake, a bonus for every new account, and one payment that is counted by each of several inner calls
+    all look like this. The share
     of the stock may be small, for the round can be run again and again.
     """
 
@@ -59,9 +64,11 @@ class GrownDeposit(Detector):
         """One finding per contract and asset."""
         for growth in subject.growths:
             loss = growth.loss
-            if loss.compensated or not subject.unexplained(loss) or not subject.gain_covers(loss):
+            if loss.compensated or not subject.gain_covers(loss):
                 continue
-            if loss.holder in subject.trades.directions or not self._is_grave(subject, growth):
+            if not subject.unexplained(loss) and not self._owed_little(subject, loss):
+                continue
+            if not self._is_grave(subject, growth):
                 continue
             how = "by one call that counted it several times" if growth.repeated else "by separate calls"
             yield self.finding(
@@ -73,10 +80,17 @@ class GrownDeposit(Detector):
                 evidence={"paid in": str(growth.paid_in), "paid back": str(growth.paid_back)},
             )
 
+    def _owed_little(self, subject: Inspection, loss: Loss) -> bool:
+        """True if the holder keeps accounts, one of them for the ordering side, and hardly anything stood there."""
+        if loss.signed or not any(bond.endswith("entry for the caller") for bond in loss.bonds):
+            return False
+        entry = largest_entry(subject.simulation, loss.holder, subject.roles.cluster)
+        return entry is not None and entry < OWED * loss.amount
+
     def _is_grave(self, subject: Inspection, growth: Growth) -> bool:
         share = growth.loss.share or 0.0
         if growth.loss.asset == NATIVE and growth.loss.amount < COIN_FLOOR:
             return False
-        if not subject.gained_for_little:  # fees in coin to others, whose worth is not known beside the gain
-            return share >= GRAVE_SHARE and set(subject.roles.gave) == {NATIVE}
+        if not subject.gained_for_little:  # something went to others, whose worth is not known beside the gain
+            return share >= GRAVE_SHARE
         return share >= (TINY_SHARE if growth.rate >= DOUBLED else SMALL_SHARE)

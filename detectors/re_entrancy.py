@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
+from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
 
 GRAVE_SHARE = 0.05
 """part of the contract's stock whose loss is grave whatever came in return"""
+KNOWN_SHARE = 0.02
+"""the same where nothing came in return, whoever it was"""
 EMPTIED_SHARE = 0.95
 FAIR = 0.5
 """who gave at least this part of what it got traded, whatever way the calls took"""
@@ -73,9 +75,11 @@ class ReEntrancy(Detector):
         known = subject.consent.bonds(
             reentry.account, frozenset((subject.roles.origin, reentry.through)), before=inner.entered
         )
-        if reentry.read_before and reentry.written_after and not known:
-            lost = (loss.share or 0.0 for loss in subject.losses if loss.holder == reentry.account)
-            if subject.gained_for_little or max(lost, default=0.0) >= GRAVE_SHARE:
+        if reentry.read_before and reentry.written_after:
+            lost = max((loss.share or 0.0 for loss in subject.losses if loss.holder == reentry.account), default=0.0)
+            if not known and (subject.gained_for_little or lost >= GRAVE_SHARE):
+                return Severity.HIGH
+            if subject.gained_for_little and self._paid_for_nothing(subject, reentry.account):
                 return Severity.HIGH
         if reentry.read_before and self._robbed(subject, known=bool(known)):
             return Severity.HIGH
@@ -98,6 +102,13 @@ class ReEntrancy(Detector):
         return not known and any(
             other.written_after and other.outer == reentry.outer and other.account == reentry.account
             for other in subject.reentries
+        )
+
+    def _paid_for_nothing(self, subject: Inspection, account: Address) -> bool:
+        """True if the contract lost a good part to the ordering side and got nothing: that it knew it is no excuse."""
+        return any(
+            loss.holder == account and loss.to_cluster and not loss.compensated and (loss.share or 0.0) >= KNOWN_SHARE
+            for loss in subject.losses
         )
 
     def _robbed(self, subject: Inspection, *, known: bool) -> bool:

@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
+PAID = 0.95
+"""part of what it gained that a trader paid at least, at the prices before; who paid less lived on somebody else"""
+
 
 class RoundTrip(Detector):
-    """A pool was traded both ways in one transaction, and the one who ordered it ended richer for nothing.
+    """A pool was traded both ways in one transaction, and the one who ordered it ended richer.
 
     Buying and selling in the same pool at once can only lose the fees, unless somebody else was made to trade, to
     lend, to pay out or to value something in between, at the price that the first trade made. That somebody is the
@@ -32,12 +35,15 @@ class RoundTrip(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding for all pools together."""
-        pools = subject.trades.round_trips
-        if pools and subject.gained_for_little:
-            yield self.finding(
-                f"{len(pools)} pool(s), first {pools[0]}, were traded both ways, "
-                "and the ordering side ended with more and gave nothing.",
-                attacker=subject.roles.origin,
-                instrument=pools[0],
-                evidence={f"pool {number}": str(pool) for number, pool in enumerate(pools[:8], 1)},
-            )
+        pools, paid = subject.trades.round_trips, subject.consideration
+        if not pools or not subject.roles.gained or (paid is not None and paid >= PAID):
+            return
+        what = "gave nothing" if subject.gained_for_little else "gave less, or what has no price"
+        yield self.finding(
+            f"{len(pools)} pool(s), first {pools[0]}, were traded both ways, "
+            f"and the ordering side ended with more and {what}.",
+            attacker=subject.roles.origin,
+            instrument=pools[0],
+            evidence={f"pool {number}": str(pool) for number, pool in enumerate(pools[:8], 1)},
+            confidence=Confidence.HIGH if subject.gained_for_little else Confidence.MEDIUM,
+        )

@@ -22,8 +22,10 @@ GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 SMALL_SHARE = 0.002
 """the same where the loot was sold at once, and took a grave part of what the buying pool held"""
-COIN_FLOOR = 10**16
+COIN_FLOOR = 2 * 10**17
 """wei of the chain's own coin below which a drained contract is a curiosity"""
+DOLE_SHARE = 0.1
+"""part of the stock up to which one payment of a fixed amount is what the contract is for: a faucet, a bounty"""
 RUINED_SHARE = 0.2
 """part of a house's coin that no single bet may win"""
 EMPTIED_SHARE = 0.95
@@ -59,13 +61,15 @@ class UnauthorisedOutflow(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per drained holder and asset."""
-        if not subject.gained_for_little and not self._emptied(subject):
+        if subject.only_tipped or not (subject.gained_for_little or self._emptied(subject)):
             return
         for loss in subject.losses:
             if not loss.acted or loss.compensated:
                 continue
             if (self._is_grave(loss) or self._shook_the_market(subject, loss)) and subject.unexplained(loss):
                 if self._is_won(subject, loss) or subject.paid_by_house(loss) or subject.is_fair_visit(loss):
+                    continue
+                if (loss.share or 0.0) <= DOLE_SHARE and subject.is_fixed(loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
                 yield self.finding(

@@ -15,6 +15,8 @@ SOLD_SHARE = 0.1
 ABSURD_SHARE = 100.0
 STRANGE_SHARE = 20.0
 """the same where somebody ordered it whom the token or one that mints for it had not known"""
+DOUBLED = 1.0
+"""times the supply before that a token may hand out of itself while it is young"""
 ALIKE = 0.5
 CRUMBS = 1000
 """units; what holds less backs nothing yet"""
@@ -76,7 +78,16 @@ class UnbackedMint(Detector):
             (share >= GRAVE_SHARE or sold)
             and subject.gained_for_little
             and not (issue.compensated or issue.agreed or issue.signed)
+            and (sold or not self._is_dole(subject, issue))
         )
+
+    def _is_dole(self, subject: Inspection, issue: Loss) -> bool:
+        """True if the token itself set the amount, at most as much as there was, and nothing else was had for it.
+
+        So a young token is mined, or handed out to whoever asks.
+        """
+        alone = subject.roles.gained.keys() <= {issue.asset} and not subject.outsider_lost
+        return alone and (issue.share or 0.0) <= DOUBLED and not subject.named_amount(issue)
 
     def _is_absurd(self, subject: Inspection, issue: Loss) -> bool:
         established = subject.ledger.supply.get(issue.asset, 0) >= SETTLED_SUPPLY
@@ -84,6 +95,8 @@ class UnbackedMint(Detector):
             return False
         strange = not (issue.agreed or issue.signed)
         if (issue.share or 0.0) < (STRANGE_SHARE if strange else ABSURD_SHARE):
+            return False
+        if not strange and subject.was_proven(issue):
             return False
         return not (issue.compensated and self._in_proportion(subject, issue.share or 0.0, issue.asset.token))
 

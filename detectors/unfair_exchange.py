@@ -14,7 +14,7 @@ ABSURD = 0.9
 GRAVE_SHARE = 0.05
 SMALL_SHARE = 0.002
 """part of the stock that is grave where the exchange was absurd"""
-DRAINED = 0.3
+DRAINED = 0.15
 """part of the stock whose loss is grave where there is no price"""
 
 
@@ -68,4 +68,5 @@ class UnfairExchange(Detector):
             absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
             return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
         worthless = subject.gained_for_little and share > DRAINED and not subject.bought_items(loss.holder)
+        worthless = worthless and not subject.only_tipped
         return "got tokens without a known price for it" if worthless else ""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from gateway.plugin import (
     Address,
     Approval,
+    Asset,
     Confidence,
     Detector,
     Family,
@@ -64,6 +65,8 @@ class WrungAllowance(Detector):
             left = approval.spender in subject.roles.cluster and (approval.amount or BOUNDLESS) >= BOUNDLESS
             if key in told or approval.amount == 0 or approval.owner == approval.spender or not (loss or left):
                 continue
+            if loss is None and self._holds_nothing(subject, approval):
+                continue
             stranger = self._wrung(subject, approval)
             if stranger is None:
                 continue
@@ -78,6 +81,19 @@ class WrungAllowance(Detector):
                 frames=(approval.frame, *(loss.frames if loss else ())),
                 evidence={"token": str(approval.token), "spender": str(approval.spender)},
             )
+
+    def _holds_nothing(self, subject: Inspection, approval: Approval) -> bool:
+        """True if the owner had none of the token before, and has none in the end: what passes through is others'."""
+        asset = Asset(approval.token)
+        if subject.ledger.net.get(approval.owner, {}).get(asset):
+            return False
+        preimages = subject.simulation.trace.preimages or {}
+        places = subject.ledger.balance_places.get(approval.token, frozenset())
+        keys = {bytes(12) + approval.owner + place for place in places}
+        return any(
+            use.address == approval.token and not use.before and preimages.get(use.slot) in keys
+            for use in subject.simulation.trace.slots or ()
+        )
 
     def _is_grave(self, loss: Loss) -> bool:
         return loss.asset.item is not None or (loss.share or 0.0) >= GRAVE_SHARE

@@ -9,6 +9,7 @@ from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
 from gateway.inspection.need import Need
 from gateway.inspection.pool import Pair
+from gateway.inspection.record import largest_entry
 from gateway.inspection.reentry import Reentry, StaleView
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
@@ -53,5 +54,6 @@ __all__ = [
     "Transfer",
     "code_key",
     "describe_loss",
+    "largest_entry",
     "signature_key",
 ]

@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway.model.audit import AuditRecord
 from gateway.model.case import ChainHead
 from gateway.model.quarantine import QuarantineEntry
+from gateway.model.rulebook import PublishedRule, RulesInForce
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
 from gateway.store.figures import DetectorFigures, Figures
@@ -86,3 +87,39 @@ class TrustPage:
     entries: Sequence[TrustEntry]
     reputations: Sequence[Reputation]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule, and what came of it."""
+
+    rule: PublishedRule
+    hits: int
+    """judgements of the last day in which it spoke"""
+    last_at: datetime | None
+    """when it last did within that day"""
+    figures: DetectorFigures | None
+    """over the latest cases; None if it is in none of them, or the account may not see figures"""
+    expired: bool
+    missing_at: tuple[str, ...]
+    """gateways that do not have it, or have it otherwise"""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesGateway:
+    """What one gateway process goes by."""
+
+    told: RulesInForce
+    silent: bool
+    """True if it has not said so for too long"""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesPage:
+    """The rules that protocols wrote, as gateways go by them."""
+
+    rows: tuple[RuleRow, ...]
+    gateways: tuple[RulesGateway, ...]
+    """empty for accounts that may not see how the gateways are"""
+    agree: bool
+    """every gateway that speaks has the same rules and detectors"""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.model.account import Approval, CaseMark, SavedView
-from gateway.model.case import CaseGroup
+from gateway.model.case import CaseGroup, TokenInfo
 from gateway.model.casework import Mention
 from gateway.model.finding import Finding
+from gateway.model.primitive import Address
 from gateway.model.quarantine import QuarantineEntry
 
 
@@ -65,6 +66,8 @@ class QueuePage:
     """notes that name the visitor and were not opened since"""
     ending: int = 0
     """held cases that end soon; 0 where the list shows them first anyway"""
+    tokens: Mapping[Address, TokenInfo] = field(default_factory=dict)
+    """those that the sentences of the rows mention, as far as they are known"""
     live: bool = True
     """False: the live queue is silent; the record is shown, and the page says so"""
 

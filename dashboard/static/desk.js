@@ -101,6 +101,18 @@
     });
   }
 
+  // Who is sent away to confirm that it is him finds his words again when he comes back; nobody else does.
+  const decision = document.querySelector("#decision textarea[name=reason]");
+  if (decision) {
+    const kept = "reason " + window.location.pathname, words = window.sessionStorage.getItem(kept);
+    window.sessionStorage.removeItem(kept);
+    const from = document.referrer ? new URL(document.referrer) : null;
+    if (words && !decision.value && from && from.origin === window.location.origin && from.pathname === "/step-up") {
+      decision.value = words;
+    }
+    decision.form.addEventListener("submit", () => window.sessionStorage.setItem(kept, decision.value));
+  }
+
   // Keys. They can be switched off (WCAG 2.1.4).
   const help = document.getElementById("keys");
   const keysOn = () => store.getItem("keys") !== "off";

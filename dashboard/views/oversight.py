@@ -1,4 +1,4 @@
-"""Pages over all cases: overview, detectors, health, audit."""
+"""Pages over all cases: overview, detectors, rules, health, audit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from dashboard.dependencies import Auditor, Overseer, TheRoom
+from dashboard.dependencies import Auditor, Me, Overseer, TheRoom
 from dashboard.health import chain_check, exported, health_of, record_check
 from dashboard.live import TheNews
 from dashboard.pages.oversight import AuditPage, DetectorsPage, HealthPage, OverviewPage
+from dashboard.rulebook import rules_of
 from dashboard.templating import page
 from gateway.model.audit import AuditKind
 from gateway.model.case import CaseOrder, CaseQuery
@@ -47,6 +48,12 @@ async def overview(request: Request, room: TheRoom, me: Overseer) -> Response:
 async def detectors(request: Request, room: TheRoom, me: Overseer) -> Response:
     """What speaks, how often, how often overruled."""
     return page(request, "detectors.html", DetectorsPage(await room.detectors.get()))
+
+
+@routes.get("/rules")
+async def rules(request: Request, room: TheRoom, me: Me) -> Response:
+    """What protocols forbid for their own contracts; a protocol sees the rules of its own."""
+    return page(request, "rules.html", await rules_of(room, me.account))
 
 
 @routes.get("/health")

@@ -14,6 +14,7 @@ from dashboard.dependencies import MassDecider, Me, Posted, RowId, TheRoom, fiel
 from dashboard.live import TheNews
 from dashboard.pages.queue import MassDonePage, MassPage, QueuePage, QueueRow, Tab
 from dashboard.render.quantity import loss_text
+from dashboard.render.summary import mentioned_tokens
 from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.account import Account, Approval, CaseMark, Permission
@@ -175,9 +176,12 @@ async def _queue_page_now(
         entries, total = list(result.entries), result.total
     shown = len(folded) if grouped else len(entries)
     present = {key: value for key, value in filters.items() if value}
+    rows = await _rows(room, entries)
+    mentioned = mentioned_tokens(row.finding.summary for row in rows if row.finding)
     return QueuePage(
         tabs=await _tabs(room, account, filters, counts),
-        rows=await _rows(room, entries),
+        rows=rows,
+        tokens=await room.tokens.known(mentioned) if mentioned else {},
         groups=folded,
         grouped=grouped,
         total=total,

@@ -55,11 +55,10 @@ impl Kept {
     ) {
         self.word(contract, key, parties);
         self.word(contract, place, parties);
-        let hashed = |word: &[u8]| preimages.get(U256::from_be_slice(word));
-        if let Some(inner) = hashed(place).filter(|inner| inner.len() == 64) {
-            self.allowances.push((contract, last(&inner[..32]), last(key)));
+        if let Some(outer) = outer(place, preimages).filter(|outer| outer.len() == 64) {
+            self.allowances.push((contract, last(&outer[..32]), last(key)));
         }
-        match hashed(key) {
+        match preimages.get(U256::from_be_slice(key)) {
             // The slot stands before the key, as Vyper has it: a mapping within a mapping.
             Some(outer) if outer.len() == 64 && is_key(place) => {
                 self.allowances.push((contract, last(outer), last(place)));
@@ -78,6 +77,13 @@ impl Kept {
     fn promise(&mut self, contract: Address, terms: &[u8], parties: &AddressSet) {
         self.terms.extend(named(terms, parties).filter(|party| *party != contract).map(|party| (contract, party)));
     }
+}
+
+/// The preimage of where a mapping lies: its place may be a field of a record that is itself kept by a key.
+fn outer<'a>(place: &[u8], preimages: &'a Preimages) -> Option<&'a [u8]> {
+    let at = U256::from_be_slice(place);
+    let fields = if is_key(place) { 0..STRUCT_SPAN } else { 0..0 };
+    fields.filter_map(|back| at.checked_sub(U256::from(back))).find_map(|slot| preimages.get(slot))
 }
 
 /// Everybody who takes part: who calls or is called, who holds or receives tokens, and the sender.

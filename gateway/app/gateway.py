@@ -36,6 +36,7 @@ from gateway.settings import Settings
 from gateway.store.audit_writer import AuditWriter
 from gateway.store.expiring import ExpiryWarnings
 from gateway.store.notices import Notices
+from gateway.store.rulebook import PublishedRules
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer
@@ -46,6 +47,7 @@ from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import ReleaseLimits, Releaser
 from gateway.tasks.remembering import Remembering
 from gateway.tasks.rerunner import Rerunner
+from gateway.tasks.rulebook import RulePublisher
 from gateway.tasks.rules import RuleKeeper
 from gateway.tasks.spending import SharedSpending
 from gateway.tasks.supervisor import Supervisor
@@ -123,6 +125,8 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
         endpoint = open_edge(base)
         supervisor.start("audit", writer.run)
         supervisor.start("rules", keeper.run)
+        published = PublishedRules(stores.database, now=lambda: datetime.now(UTC))
+        supervisor.start("rulebook", RulePublisher(ruleset, published, observation.replica).run)
         supervisor.start("chain", lambda: _serve_chain(base, endpoint, stack))
         _watch(base)
         for line in stores.descriptions:
@@ -131,6 +135,7 @@ async def running(settings: Settings) -> AsyncIterator[Endpoint]:
             "gateway.started",
             listen=settings.rpc.listen,
             detectors=len(ruleset.detectors),
+            packages=[str(package) for package in ruleset.packages],
             rules=len(ruleset.shelf.book.rules),
             ruleset=ruleset.hash,
         )

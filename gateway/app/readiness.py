@@ -29,12 +29,11 @@ class Readiness:
         return dict(self._parts)
 
     def missing(self) -> str | None:
-        """What keeps submissions from being accepted; None if nothing does."""
-        for part in REQUIRED:
-            problem = self._parts[part]
-            if problem is not None:
-                return f"{part}: {problem}"
-        return None
+        """Which part keeps submissions from being accepted; None if none does.
+
+        Its name alone: clients are told, and the problem names hosts behind the gateway. /readyz tells operators.
+        """
+        return next((part for part in REQUIRED if self._parts[part] is not None), None)
 
     async def watch(self, part: str, probe: Callable[[], Awaitable[object]]) -> None:
         """Probe `part` every two seconds for ever, more often until it works. Errors and silence are its problem."""

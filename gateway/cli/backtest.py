@@ -54,7 +54,7 @@ def backtest(
     if rules:
         overrides["inspection"] = {"rules": rules}
     settings = load_settings(**overrides)
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, markup=False)
     reports, document = asyncio.run(_run(settings, (first, last, latest), rate, journal, engine, console, bool(rules)))
     _show(console, reports, document)
     if as_json:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gateway.app.stores import OpenStores, open_stores
 from gateway.cli.render import call_tree, changes_table, findings_table, sections, transaction_table, verdict_text
-from gateway.cli.terminal import address_text, age, clean, console, problems, shortened, state_text
+from gateway.cli.terminal import address_text, age, clean, complain, console, problems, shortened, state_text
 from gateway.errors import QueueUnavailable
 from gateway.model.case import CaseDetail, CaseQuery, Conflict, Decision
 from gateway.model.primitive import Hash32
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 cli = typer.Typer(help="List, show, release and reject held transactions.", no_args_is_help=True)
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the embedded stores.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", "-d", help="Folder of the embedded stores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CaseId = Annotated[str, typer.Argument(help="Case id or transaction hash.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit log.")]
@@ -106,7 +106,7 @@ def _decide(case: str, target: CaseState, reason: str, data_dir: Path | None) ->
             entry = await _find(stores, case)
             decided = await stores.record.decide(entry.case_id, Decision(target, f"cli:{getpass.getuser()}", reason))
             if isinstance(decided, Conflict):
-                problems.print(f"[bold red]stopgate:[/] {decided}")
+                complain(str(decided))
                 raise typer.Exit(1)
             try:
                 await stores.queue.move(decided)
@@ -128,7 +128,7 @@ async def _find(stores: OpenStores, case: str) -> QuarantineEntry:
         except ValueError:
             entry = None
     if entry is None:
-        problems.print(f"[bold red]stopgate:[/] there is no case {clean(case)}; see: stopgate quarantine list")
+        complain(f"there is no case {clean(case)}; see: stopgate quarantine list")
         raise typer.Exit(1)
     return entry
 

@@ -36,7 +36,8 @@ from gateway.store.database import Database
 from gateway.store.people import People
 from gateway.store.sign_in import SignIn
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
+"""The first start compiles every module; on a busy machine that alone takes a minute."""
 _ANALYST = "demo"
 Chain = Annotated[ChainKind | None, typer.Option("--chain", help="anvil or py-evm; default: anvil if it is there.")]
 
@@ -51,7 +52,7 @@ def demo(
 
     Exit code 0 only if every honest transaction was mined and every exploit held.
     """
-    screen = Console(stderr=True) if as_json else console
+    screen = Console(stderr=True, markup=False) if as_json else console
     root = Path(".stopgate")
     root.mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=root)).resolve()
@@ -126,7 +127,10 @@ def _wait_until_ready(name: str, url: str, child: subprocess.Popen[Any], log: Pa
             if httpx.get(url, timeout=2.0).status_code == 200:
                 return
         time.sleep(0.1)
-    raise ConfigurationError(f"the {name} was not ready within {_READY_SECONDS:.0f} s: {_last_lines(log)}")
+    raise ConfigurationError(
+        f"the {name} was not ready within {_READY_SECONDS:.0f} s: {_last_lines(log)}; "
+        "if this machine is busy, try again when it is not"
+    )
 
 
 def _last_lines(log: Path) -> str:

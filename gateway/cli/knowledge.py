@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from gateway.app.stores import database_url
-from gateway.cli.terminal import age, clean, console, problems, shortened
+from gateway.cli.terminal import age, clean, complain, console, shortened
 from gateway.model.primitive import Address
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
@@ -271,7 +271,7 @@ def _reason(text: str) -> str:
 
 
 def _refuse(text: str) -> NoReturn:
-    problems.print(f"[bold red]stopgate:[/] {text}", highlight=False)
+    complain(text)
     raise typer.Exit(1)
 
 

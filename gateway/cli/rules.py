@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.terminal import clean, console, problems
+from gateway.cli.terminal import clean, complain, console
 from gateway.inspection.registry import load
 from gateway.inspection.rules.author import failures, read_rules
 from gateway.inspection.rules.manuscript import RuleError
@@ -107,7 +107,7 @@ def _show(rules: list[Rule], wrong: list[str]) -> None:
             table.add_row(rule.id, mode, rule.status, severity, contracts, str(len(rule.trials)), expires)
         console.print(table)
     for line in wrong:
-        problems.print(f"[bold red]wrong[/] {clean(line)}", highlight=False, soft_wrap=True)
+        complain(clean(line), "wrong")
     if not wrong:
         tests = sum(len(rule.trials) for rule in rules)
         console.print(

@@ -18,7 +18,7 @@ from gateway.app.heap import settle
 from gateway.cli.terminal import problems
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
-from gateway.settings import Settings, load_settings, split_listen
+from gateway.settings import Settings, check_listen, load_settings, split_listen
 from gateway.telemetry import configure_logging
 
 Upstream = Annotated[
@@ -45,6 +45,7 @@ def serve(
     settings = _settings(upstream, listen, data_dir, engine, mode)
     if not settings.upstream.urls:
         raise ConfigurationError("no upstream is configured; give --upstream URL, the RPC of the sequencer")
+    check_listen(settings.rpc.listen, "stop what listens there, or name another with --listen or STOPGATE_RPC__LISTEN")
     configure_logging(settings.log.level, json=settings.log.format == "json")
     run_server(settings)
 

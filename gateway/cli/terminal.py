@@ -10,8 +10,9 @@ from rich.text import Text
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 
-console = Console()
-problems = Console(stderr=True)
+console = Console(markup=False)
+problems = Console(stderr=True, markup=False)
+"""Neither reads markup: much of what is printed was written by strangers, and rules and addresses hold brackets."""
 
 _STATE_STYLE = {
     CaseState.HELD: "bold yellow",
@@ -22,6 +23,11 @@ _STATE_STYLE = {
     CaseState.REJECTED: "red",
 }
 _TEXT_LIMIT = 300
+
+
+def complain(text: str, word: str = "stopgate:") -> None:
+    """One line on standard error, never broken, so that it can be searched for."""
+    problems.print(Text.assemble((word, "bold red"), f" {text}"), soft_wrap=True)
 
 
 def state_text(state: CaseState) -> Text:

@@ -87,7 +87,7 @@ async def show(events: AsyncIterator[Event], console: Console, total: int) -> Su
         async for event in events:
             match event:
                 case Prepared(transactions=number):
-                    console.print(f"[dim]{number} deployments and payments mined on the chain itself[/]")
+                    console.print(f"{number} deployments and payments mined on the chain itself", style="dim")
                 case Sending(act=act, line=line):
                     place = f"act {len(summary.finished) + 1} of {total}"
                     status.update(f"{place}: {act.name}, {line.note}, waiting for the gateway")

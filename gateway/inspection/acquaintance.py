@@ -38,7 +38,9 @@ def learn(
     memory = remember(memory, transaction, simulation)
     if not simulation.succeeded:
         return memory
-    own = {transaction.sender, transaction.to, *memory.created}
+    own: set[Address | None] = {transaction.sender, *memory.created}
+    if roles.gave or transaction.value:
+        own.add(transaction.to)  # who pays for being written down bets, insures himself or buys
     met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted}, own)
     acquainted = memory.acquainted
     if len(acquainted) + len(met) <= SLOTS_LIMIT:
@@ -94,6 +96,14 @@ def _is_keyed(slot: int, preimages: Mapping[int, bytes], parties: Set[Address]) 
     for offset in range(STRUCT_SPAN):
         preimage = preimages.get(slot - offset)
         if preimage is not None:
-            words = [preimage[at : at + 32] for at in range(0, len(preimage), 32)]
-            return any(not any(word[:12]) and Address(word[12:]) in parties for word in words if len(word) == 32)
+            outer = (preimages.get(int.from_bytes(word, "big"), b"") for word in _words(preimage))
+            return any(
+                not any(word[:12]) and Address(word[12:]) in parties
+                for key in (preimage, *outer)
+                for word in _words(key)
+            )
     return False
+
+
+def _words(preimage: bytes) -> list[bytes]:
+    return [preimage[at : at + 32] for at in range(0, len(preimage) - 31, 32)]

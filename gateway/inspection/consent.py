@@ -10,13 +10,14 @@ from enum import StrEnum
 from operator import itemgetter
 
 from gateway.inspection.facts import TRANSFER
+from gateway.inspection.known import Known
 from gateway.inspection.notes import holds_party, matched
-from gateway.inspection.proof import proven
-from gateway.model.code import ran
-from gateway.model.fold import Accounts, Kept
+from gateway.inspection.signed import Check, checks
+from gateway.model.facts import Transfer
+from gateway.model.fold import fold_kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import CREATIONS, SimulationResult, Trace
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 ECRECOVER = Address(b"\0" * 19 + b"\x01")
@@ -24,8 +25,6 @@ _CHECKS = frozenset({ECRECOVER})
 _ARGUMENTS = frozenset(Address(number.to_bytes(20, "big")) for number in (0x05, 0x08, 0x0F, 0x100))
 """powers (EIP-198, for RSA), pairings (EIP-197, EIP-2537) and passkeys (EIP-7951)"""
 _MOVES = frozenset({TRANSFER})
-MARK = 256
-"""what stands where a message was processed is a small number, if not zero"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
@@ -36,6 +35,7 @@ class Bond(StrEnum):
 
     OWNER = "stores the caller's address"
     ENTRY = "keeps a non-empty entry for the caller"
+    OFFICE = "lists the caller, and nobody else who was asked, as one who may"
     SIGNATURE = "checked a signature"
     CODE = "has the caller's address in its code"
     PROOF = "was shown a Merkle proof for a root that it knew"
@@ -46,135 +46,112 @@ class Bond(StrEnum):
 
 
 @dataclass(frozen=True)
-class Consent:
-    """What each contract knew of other addresses before the transaction, as far as it looked.
-
-    Each part is read out of the trace when it is asked for; linear in storage accesses and links.
-    """
-
-    transaction: Transaction
-    simulation: SimulationResult
-    but: Set[tuple[Address, int]] = frozenset()
-    """(contract, slot) of records that do not count, for the ordering side had them written lately"""
+class Consent(Known):
+    """What each contract knew before, and why it may have let somebody act."""
 
     @cached_property
-    def _kept(self) -> Kept:
-        return self.simulation.trace.kept(self.transaction.sender, self.but)
+    def signatures(self) -> Mapping[Address, Sequence[Check]]:
+        """Contract -> checks under it that recovered somebody, in order."""
+        return self._checks(_CHECKS)
 
     @cached_property
-    def stored(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> addresses that it read from its own storage."""
-        return self._kept.stored
+    def _arguments(self) -> Mapping[Address, Sequence[Check]]:
+        return self._checks(_ARGUMENTS)
+
+    def _checks(self, precompiles: Set[Address]) -> Mapping[Address, Sequence[Check]]:
+        trace = self.simulation.trace
+        found: dict[Address, list[Check]] = defaultdict(list)
+        for frame in trace.select(to=precompiles):
+            if not any(frame.output):
+                continue
+            signer = Address(frame.output[12:32]) if frame.to == ECRECOVER else None
+            asking = [account for account, _ in trace.path(frame.index)[:-1]]
+            for account, check in checks(frame, asking, signer, self._had_dealt):
+                found[account].append(check)
+        return dict(found)
+
+    def _had_dealt(self, contract: Address, other: Address) -> bool:
+        """True if `contract` knew `other`, had made it here, or kept an entry for it that is no balance."""
+        if self.knows(contract, other) or self.makers.get(other) == contract:
+            return True
+        return contract not in self.tokens and other in self.entries.get(contract, ())
 
     @cached_property
-    def entries(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> addresses whose mapping entry there was not zero when read."""
-        return self._kept.entries
+    def _noted(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> those who signed here and whom it had in its storage, its terms or its code."""
+        signers = frozenset(
+            check.signer for found in self.signatures.values() for check in found if check.signer is not None
+        )
+        trace = self.simulation.trace
+        kept = fold_kept(trace.slots or (), trace.preimages or {}, signers, self.but)
+        noted: dict[Address, set[Address]] = defaultdict(set)
+        for record in (kept.stored, kept.entries, kept.terms):
+            for contract, known in record.items():
+                noted[contract] |= known
+        for token, owner, _ in kept.allowances:
+            noted[token].add(owner)
+        for contract, pieces in self.codes.items():
+            noted[contract].update(signer for signer in signers if any(code.find(signer) >= 0 for code in pieces))
+        return noted
 
-    @cached_property
-    def allowances(self) -> Set[tuple[Address, Address, Address]]:
-        """(token, owner, spender) whose nested entry was not zero when read."""
-        return self._kept.allowances
+    def _vouches(self, check: Check, holder: Address, token: Address) -> bool:
+        """True if the answer can speak for what `holder` pays, and who signed was known or signed for himself.
 
-    @cached_property
-    def terms(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> addresses that are named by what it keeps only as a hash, and was shown whole here."""
-        return self._kept.terms
-
-    @cached_property
-    def _accounts(self) -> Accounts:
-        return self.simulation.trace.accounts(self.transaction.sender, self.but)
-
-    def keeps_account(self, token: Address, known: Set[Address], balances: Set[bytes]) -> bool:
-        """True if `token` had an entry for one of `known` that is neither its balance nor an allowance.
-
-        `balances`: where the token's mapping of balances lies, as the second half of the preimage. A token that keeps
-        stakes or rewards of its holders beside their balances knows them as a farm does.
+        Known to one of those who asked, to a register that one of them knew, or as the owner of a wallet made here.
         """
-        return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
+        signer = check.signer
+        if not check.binds(holder, token):
+            return False
+        if signer is None or signer == holder or signer in check.askers or check.askers[-1] in self.makers:
+            return True
+        return any(
+            signer in known and any(at == asker or self._reaches(asker, at) for asker in check.askers)
+            for at, known in self._noted.items()
+        )
 
-    @cached_property
-    def signatures(self) -> Mapping[Address, Sequence[tuple[int, Address]]]:
-        """Contract -> (sequence number, signer) of each check under it that recovered somebody, in order."""
-        return _signatures(self.simulation.trace)
+    def _reaches(self, contract: Address, register: Address) -> bool:
+        """True if `contract` knew `register`, or another contract that did: a book of addresses."""
+        return self.knows(contract, register) or any(
+            register in known and self.knows(contract, book) for book, known in self.stored.items()
+        )
 
     @cached_property
     def appointed(self) -> Set[Address]:
         """Signers that an older contract wrote down only in this transaction; what they sign proves nothing."""
-        signers = {signer for checks in self.signatures.values() for _, signer in checks}
+        signers = {check.signer for found in self.signatures.values() for check in found if check.signer is not None}
         return _appointed(self.simulation, signers) if signers else frozenset()
-
-    @cached_property
-    def embedded(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> callers and origin that its code names."""
-        return self.simulation.trace.embedded(self.transaction.sender)
-
-    @cached_property
-    def codes(self) -> Mapping[Address, Sequence[bytes]]:
-        """Contract -> the pieces of code that ran on its storage."""
-        return ran(self.simulation.trace.links, self.simulation.trace.codes or {})
-
-    @cached_property
-    def proven(self) -> Set[Address]:
-        """Contracts that were shown a Merkle proof for a root that they knew before."""
-        return proven(self.simulation.trace, self.but)
-
-    @cached_property
-    def argued(self) -> Set[Address]:
-        """Contracts that asked a precompile of other cryptography, or a verifier that they knew, and were told yes.
-
-        Whom they did not know before, a stranger's callback for one, argues for himself alone.
-        """
-        found: set[Address] = set()
-        for frame in self.simulation.trace.select(to=_ARGUMENTS):
-            asked: Address | None = None
-            for account, _ in reversed(self.simulation.trace.path(frame.index)[:-1] if any(frame.output) else ()):
-                if asked is not None and not self.knows(account, asked):
-                    break
-                found.add(account)
-                asked = account
-        return frozenset(found)
-
-    @cached_property
-    def makers(self) -> Mapping[Address, Address]:
-        """Contract that this transaction created -> who created it."""
-        return {
-            frame.to: frame.from_ for frame in self.simulation.trace.select(kinds=CREATIONS) if frame.to is not None
-        }
-
-    @cached_property
-    def ordered(self) -> Set[Address]:
-        """Contracts that struck off an entry keyed by a hash: a message proved, or an operation queued, earlier."""
-        return _ordered(self.simulation)
-
-    def knows(self, contract: Address, other: Address) -> bool:
-        """True if `contract` read the address of `other` from its storage, or has it in its code or in its terms."""
-        known = self._known.get((contract, other))
-        if known is None:
-            noted = other in self.stored.get(contract, ()) or other in self.terms.get(contract, ())
-            known = noted or self.simulation.trace.names(contract, other)
-            self._known[contract, other] = known
-        return known
-
-    @cached_property
-    def _known(self) -> dict[tuple[Address, Address], bool]:
-        return {}
 
     def signers(self, contract: Address, *, before: int, since: int = 0) -> frozenset[Address]:
         """Whose signatures were found good under `contract` between two sequence numbers."""
-        checks = self.signatures.get(contract, ())
-        first, last = bisect_left(checks, since, key=_AT), bisect_left(checks, before, key=_AT)
-        return frozenset(signer for _, signer in checks[first : min(last, first + SIGNERS_EXAMINED)])
+        found = self.signatures.get(contract, ())
+        first, last = bisect_left(found, since, key=_AT), bisect_left(found, before, key=_AT)
+        rows = found[first : min(last, first + SIGNERS_EXAMINED)]
+        return frozenset(check.signer for check in rows if check.signer is not None)
 
-    def bonds(self, contract: Address, parties: Set[Address], *, before: int, entries: bool = True) -> tuple[Bond, ...]:
-        """Why `contract` may have let any of `parties` act at sequence number `before`."""
+    def has_signed(self, token: Address, owner: Address) -> bool:
+        """True if `token` checked a signature of `owner`, or asked the owner's own contract for its word."""
+        return any(owner in (check.signer, *check.askers) for check in self.signatures.get(token, ()))
+
+    def bonds(
+        self,
+        contract: Address,
+        parties: Set[Address],
+        *,
+        before: int,
+        entries: bool = True,
+        move: Transfer | None = None,
+    ) -> tuple[Bond, ...]:
+        """Why `contract` may have let any of `parties` act at sequence number `before`.
+
+        `move`: the movement that is asked about, if it is one; what strangers signed is good for what they pay.
+        """
         found = []
         if not parties.isdisjoint(self.stored.get(contract, ())):
             found.append(Bond.OWNER)
         if entries and not parties.isdisjoint(self.entries.get(contract, ())):
             found.append(Bond.ENTRY)
-        checks = self.signatures.get(contract)
-        if checks and checks[0][0] < before:
+        holder, token = (contract, contract) if move is None else (move.from_, move.token)
+        if self._is_vouched(self.signatures.get(contract, ()), before, holder, token):
             found.append(Bond.SIGNATURE)
         if not parties.isdisjoint(self.embedded.get(contract, ())):
             found.append(Bond.CODE)
@@ -182,13 +159,17 @@ class Consent:
             found.append(Bond.TERMS)
         if contract in self.proven:
             found.append(Bond.PROOF)
-        if contract in self.argued:
+        if self._is_vouched(self._arguments.get(contract, ()), before, holder, token):
             found.append(Bond.ARGUMENT)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)
         if contract in self.ordered:
             found.append(Bond.ORDER)
         return tuple(found)
+
+    def _is_vouched(self, found: Sequence[Check], before: int, holder: Address, token: Address) -> bool:
+        rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))] if found else ()
+        return any(self._vouches(check, holder, token) for check in rows)
 
 
 def gather(
@@ -198,15 +179,6 @@ def gather(
 ) -> Consent:
     """Read consent out of a trace, without the records in `but`."""
     return Consent(transaction, simulation, but)
-
-
-def _signatures(trace: Trace) -> dict[Address, list[tuple[int, Address]]]:
-    checks: dict[Address, list[tuple[int, Address]]] = defaultdict(list)
-    for frame in trace.select(to=_CHECKS):
-        if any(frame.output):
-            for account in {account for account, _ in trace.path(frame.index)[:-1]}:
-                checks[account].append((frame.entered, Address(frame.output[12:32])))
-    return dict(checks)
 
 
 def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset[Address]:
@@ -225,21 +197,4 @@ def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset
         for before, after in diff.storage.values():
             if after >> 80 and holds_party(after, asked):
                 found |= matched(after, asked) - matched(before, asked)
-    return frozenset(found)
-
-
-def _ordered(simulation: SimulationResult) -> frozenset[Address]:
-    """Who had a word under a hash, one that its code does not name, and left nothing there but a mark."""
-    written = [use for use in simulation.trace.written if use.before]
-    preimages = simulation.trace.preimages or {} if written else {}
-    found = set()
-    for use in written:
-        preimage = preimages.get(use.slot)
-        if preimage is None or len(preimage) != 64 or not any(preimage[:12]):
-            continue
-        diff = simulation.state_diff.get(use.address)
-        before, after = diff.storage.get(use.slot, (use.before, use.before)) if diff is not None else (0, 0)
-        struck = before > after and (after == 0 or after < MARK <= before)
-        if struck and not simulation.trace.names(use.address, preimage[:32]):
-            found.add(use.address)
     return frozenset(found)

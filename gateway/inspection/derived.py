@@ -17,7 +17,7 @@ from gateway.inspection.loss import Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.pool import Market, survey, wrappers
 from gateway.inspection.reentry import HalfPaid, Reentry, StaleView, half_paid, reentries, returns, stale_views
-from gateway.inspection.roles import Roles, assign
+from gateway.inspection.roles import Reading, Roles, assign
 from gateway.inspection.swap import Trades, trades
 from gateway.model.comeback import Return
 from gateway.model.facts import Facts
@@ -39,6 +39,8 @@ class Derived:
     """what was taken lately, by whomever, from accounts that act here"""
     labels: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     """what the operator knows of an address, for example "router" or "sanctioned" """
+    reading: Reading = Reading.COMMON
+    """how to answer where it is open who acts for the origin"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -54,7 +56,14 @@ class Derived:
     def roles(self) -> Roles:
         """Who ordered this, and what that side ended with."""
         return assign(
-            self.transaction, self.simulation, self.facts, self.ledger, self.memory, self.wrapped, self.consent
+            self.transaction,
+            self.simulation,
+            self.facts,
+            self.ledger,
+            self.memory,
+            self.wrapped,
+            self.consent,
+            reading=self.reading,
         )
 
     @cached_property

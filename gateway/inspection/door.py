@@ -20,17 +20,18 @@ def behind(
 ) -> Address | None:
     """The one contract for which `entry` is but a door: it does all that moves value and never calls back.
 
-    What `entry` itself gives away or asks of a token on the way is no part of it. A door keeps nothing, and who
-    pays a plain account out of its own stock is no agent of whoever knocks.
+    What `entry` itself gives away or asks of a token on the way is no part of it. A door keeps nothing.
     """
     if any(amount > 0 for amount in ledger.net.get(entry, {}).values()):
         return None
-    room = simulation.trace.sole_room(entry, cluster, facts.transfers)
-    return None if room is None or _feeds_accounts(room, simulation, ledger) else room
+    return simulation.trace.sole_room(entry, cluster, facts.transfers)
 
 
-def _feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger) -> bool:
-    """True if `room` only lost, or one account without code has a good part of what it lost."""
+def feeds_accounts(room: Address, simulation: SimulationResult, ledger: Ledger) -> bool:
+    """True if `room` only lost, or one account without code has a good part of what it lost.
+
+    Who pays a plain account out of its own stock is no agent of whoever knocks.
+    """
     changes = ledger.net.get(room, {})
     lost = {asset: -amount for asset, amount in changes.items() if amount < 0}
     if not lost or len(lost) == len(changes):

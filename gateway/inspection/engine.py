@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.errors import SimulationError
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
-from gateway.model.finding import DetectorOutcome, Finding, InspectionReport, OutcomeStatus
+from gateway.model.finding import Confidence, DetectorOutcome, Finding, InspectionReport, OutcomeStatus, Severity
 
 
 class Speaker(Protocol):
@@ -38,21 +38,14 @@ def inspect(
 
     `deadline` is a reading of `clock` (seconds). A detector that has not begun by then is recorded as timed out;
     one that is running is let finish, for its work is bounded by the caps on the trace. A transaction that failed
-    in simulation is inspected all the same: its undone frames show the intent.
+    in simulation is inspected all the same: its undone frames show the intent. Where nothing grave is seen and it is
+    open who acts for whom, the detectors look again with the other answers.
     """
     findings: list[Finding] = []
-    outcomes: list[DetectorOutcome] = []
-    for detector, idle in ruleset.each:
-        if detector.needs and not subject.meets(detector.needs):
-            outcomes.append(idle)
-            continue
-        started = clock()
-        if deadline is not None and started >= deadline:
-            outcomes.append(DetectorOutcome(detector.id, OutcomeStatus.TIMED_OUT, 0.0, "not begun before the deadline"))
-            continue
-        found, outcome = _run(detector, subject, started, clock)
-        findings.extend(found)
-        outcomes.append(outcome)
+    outcomes = _look(ruleset, subject, findings, deadline, clock)
+    for other in subject.readings if _is_quiet(findings, outcomes) else ():
+        again = _look(ruleset, other, findings, deadline, clock)
+        outcomes = [_both(first, second) for first, second in zip(outcomes, again, strict=True)]
     book = ruleset.shelf.book
     for rule in book.covering(subject):
         started = clock()
@@ -72,6 +65,43 @@ def inspect(
         truncated=subject.simulation.truncated,
         ruleset_hash=ruleset.hash_with(book),
     )
+
+
+def _look(
+    ruleset: Ruleset,
+    subject: Inspection,
+    findings: list[Finding],
+    deadline: float | None,
+    clock: Callable[[], float],
+) -> list[DetectorOutcome]:
+    """One reading by all detectors: what they find is added to `findings`, what became of them is returned."""
+    outcomes: list[DetectorOutcome] = []
+    for detector, idle in ruleset.each:
+        if detector.needs and not subject.meets(detector.needs):
+            outcomes.append(idle)
+            continue
+        started = clock()
+        if deadline is not None and started >= deadline:
+            outcomes.append(DetectorOutcome(detector.id, OutcomeStatus.TIMED_OUT, 0.0, "not begun before the deadline"))
+            continue
+        found, outcome = _run(detector, subject, started, clock)
+        findings.extend(finding for finding in found if finding not in findings)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _is_quiet(findings: list[Finding], outcomes: list[DetectorOutcome]) -> bool:
+    """True if every detector was done and none saw anything grave, so that a second look may tell more."""
+    grave = any(one.severity >= Severity.HIGH and one.confidence >= Confidence.MEDIUM for one in findings)
+    undone = (OutcomeStatus.FAILED, OutcomeStatus.TIMED_OUT)
+    return not grave and all(outcome.status not in undone for outcome in outcomes)
+
+
+def _both(first: DetectorOutcome, second: DetectorOutcome) -> DetectorOutcome:
+    """The outcome of two readings: complete only if both were."""
+    if first.status is not OutcomeStatus.COMPLETED:
+        return first._replace(duration=first.duration + second.duration)
+    return second._replace(duration=first.duration + second.duration)
 
 
 def unsimulated(ruleset: Ruleset, error: SimulationError) -> InspectionReport:

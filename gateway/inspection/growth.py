@@ -14,7 +14,7 @@ from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame
 
-ODDS = 3
+ODDS = 40
 """times its stake that a bet may win; who pays more pays for something else"""
 MOSTLY = 0.5
 """part of a holder's loss that the difference must explain"""

@@ -31,6 +31,11 @@ COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
 
+PUSH0 = 0x5F
+"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
+SPELT_OUT = 1 << 24
+"""smaller numbers stand in any code by chance"""
+
 _ENTERED = attrgetter("entered")
 
 
@@ -210,6 +215,50 @@ class Judgement(Settlement):
                 if amount < 0 and asset in self.roles.gained and holder not in self.roles.cluster:
                     paid_out[asset] = paid_out.get(asset, 0) - amount
         return any(2 * self.roles.gained[asset] >= amount for asset, amount in paid_out.items())
+
+    def named_amount(self, loss: Loss) -> bool:
+        """True if a call out of the ordering side that led to a loss says how much it shall be."""
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        amounts = {move.amount.to_bytes(32, "big") for move in self.facts.transfers if move.frame in loss.frames}
+        for at in loss.frames:
+            index = at
+            while index >= 0:
+                frame = frames[index]
+                if frame.from_ in cluster and any(frame.input.find(amount, 4) >= 0 for amount in amounts):
+                    return True
+                index = frame.parent
+        return False
+
+    def is_fixed(self, loss: Loss) -> bool:
+        """True if one payment made the loss, of an amount that the holder had set before.
+
+        In its code or a plain slot.
+        """
+        moves = self.ledger.outflows[loss.holder, loss.asset]
+        if len(moves) != 1 or moves[0].amount < SPELT_OUT:
+            return False
+        amount = moves[0].amount
+        size = (amount.bit_length() + 7) // 8
+        spelt = bytes((PUSH0 + size,)) + amount.to_bytes(size, "big")
+        if any(code.find(spelt) >= 0 for code in self.consent.codes.get(loss.holder, ())):
+            return True
+        preimages = self.simulation.trace.preimages or {}
+        return any(
+            use.address == loss.holder and use.before == amount and not use.written and use.slot not in preimages
+            for use in self.simulation.trace.slots or ()
+        )
+
+    def was_proven(self, loss: Loss) -> bool:
+        """True if an office of the ordering side's, which a contract on the way to a loss knew, was shown a proof.
+
+        A bridge mints at the word of its messenger, who has seen that the message was sent.
+        """
+        consent = self.consent
+        offices = self.roles.cluster & (consent.proven | consent.ordered) - frozenset(self.memory.created)
+        if not offices:
+            return False
+        chain = {account for at in loss.frames for account, _ in self.simulation.trace.path(at)}
+        return any(consent.knows(account, office) for account in chain - self.roles.cluster for office in offices)
 
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from gateway.inspection.consent import Bond, Consent
 from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.inspection.pool import Market
-from gateway.inspection.roles import DUST, Roles
+from gateway.inspection.roles import DUST, Reading, Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -21,6 +23,7 @@ TRANSFERS_EXAMINED = 8
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
 LOSSES_EXAMINED = 64
+_ENTERED = attrgetter("entered")
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 FAIR = 0.995
@@ -126,7 +129,9 @@ def losses(
         for asset in lost:
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
-    permitted = frozenset((set_.token, set_.owner) for set_ in facts.approvals if set_.token in consent.signatures)
+    permitted = frozenset(
+        (set_.token, set_.owner) for set_ in facts.approvals if consent.has_signed(set_.token, set_.owner)
+    )
     trace = simulation.trace
     tracer = _Tracer(trace, trace.frames, consent, roles, tokens, ledger, permitted)
     return tuple(
@@ -220,7 +225,7 @@ class _Tracer:
             acted = acted or any(account == holder for account, _ in chain)
             links = self._links(caller, chain, move)
             links = self._without_own_words(links, chain, move, None if acted else holder)
-            allowed = not acted and (move.token, holder, caller) in self.consent.allowances
+            allowed = not acted and self._may_spend(move, holder, caller)
             if allowed or (links and all(links)):
                 agreed += move.amount
             signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
@@ -236,6 +241,18 @@ class _Tracer:
             signed=signed,
             bonds=tuple(dict.fromkeys(texts))[:8],
         )
+
+    def _may_spend(self, move: Transfer, holder: Address, caller: Address) -> bool:
+        """True if the holder let `caller` spend, and that one is the origin, or made by it, or knew it before.
+
+        Who was trusted by others and obeys a stranger is no proof that they agreed to him. The bold reading, which
+        takes whoever is called for the origin's own, says nothing of that.
+        """
+        if (move.token, holder, caller) not in self.consent.allowances:
+            return False
+        if caller in self.roles.own or self.roles.reading is Reading.BOLD:
+            return True
+        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
 
     def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""
@@ -269,11 +286,13 @@ class _Tracer:
         outer: set[Address | None] = {None, *self.roles.cluster}
         for account, first in chain:
             bonds = self.consent.bonds(
-                account, parties, before=move.sequence, entries=account not in self.tokens
+                account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
-            if not bonds and own and move.token in (account, ZERO_ADDRESS) and account in self.tokens:
-                bonds = self._account_bonds(account, parties)
+            if not bonds and own and account in self.tokens:
+                bonds = self._account_bonds(account, parties | {move.to})
+            if not bonds and account == move.token and self.consent.holds_office(account, parties):
+                bonds = (Bond.OFFICE,)
             if not bonds and move.to in self.consent.terms.get(account, ()):
                 bonds = (Bond.TERMS,)
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
@@ -284,7 +303,7 @@ class _Tracer:
         return links
 
     def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
-        """What a token pays out of its own stock, or in coin, may belong to an account that it keeps beside balances.
+        """What a token pays out of its own stock may belong to an account that it keeps beside balances.
 
         An account that the ordering side opened lately does not count where such records are left out.
         """
@@ -320,7 +339,8 @@ class _Tracer:
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
         known, knows = [account], self.consent.knows
-        for helper in self.trace.contexts(first, min(move.frame, first + HELPER_FRAMES) + 1):
+        last = bisect_left(self.frames, move.sequence, key=_ENTERED)  # the check may lie behind the frame of the move
+        for helper in self.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
             if helper in outer or helper == account:
                 continue
             for knower in known:
@@ -329,7 +349,9 @@ class _Tracer:
             else:
                 continue
             known.append(helper)
-            bonds = self.consent.bonds(helper, parties, before=move.sequence, entries=helper not in self.tokens)
+            bonds = self.consent.bonds(
+                helper, parties, before=move.sequence, entries=helper not in self.tokens, move=move
+            )
             if bonds:
                 return bonds
         return ()

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from gateway.inspection.notes import holds_party
 from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -48,6 +49,22 @@ def records(simulation: SimulationResult, contracts: Set[Address], accounts: Set
     for contract, slot, before, peak, after in simulation.trace.peaks(kept.keys()):
         found[contract, kept[contract, slot]].append(Record(slot, before, peak, after))
     return {key: tuple(rows) for key, rows in found.items()}
+
+
+def largest_entry(simulation: SimulationResult, contract: Address, accounts: Set[Address]) -> int | None:
+    """The greatest number that `contract` had in any mapping entry for one of `accounts`, among those it looked at.
+
+    None if it had none; the names of these accounts are no numbers. Numbers that are packed into one word count as one
+    large number. Linear in slots.
+    """
+    preimages = simulation.trace.preimages or {}
+    found = None
+    for use in simulation.trace.slots or ():
+        if use.address != contract or not use.before or holds_party(use.before, accounts):
+            continue
+        if _keyed_by(preimages, use.slot, accounts) is not None:
+            found = max(found or 0, use.before)
+    return found
 
 
 def _candidates(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError
 from gateway.inspection.detector import Detector
+from gateway.inspection.provision import UNKNOWN, Package, judging_digest, packages_of
 from gateway.inspection.rules.book import RuleBook
 from gateway.inspection.rules.shelf import RuleShelf
 from gateway.model.finding import DetectorOutcome, OutcomeStatus
@@ -26,9 +27,12 @@ class Ruleset:
 
     detectors: tuple[Detector, ...]
     detectors_hash: str
-    """first 16 hex digits of SHA-256 over ids, versions, severities and confidences"""
+    """first 16 hex digits of SHA-256 over what each detector says of itself, the code of the packages that brought
+    them, and the code that judges"""
     shelf: RuleShelf = field(default_factory=RuleShelf)
     """the protocols' own rules"""
+    packages: tuple[Package, ...] = ()
+    """the distributions that brought the detectors"""
 
     @property
     def hash(self) -> str:
@@ -78,17 +82,22 @@ def load(
             f"settings name unknown detectors: {', '.join(unknown)}; known: {', '.join(sorted(names))}"
         )
     chosen = [point for point in points if (not enabled or point.name in enabled) and point.name not in disabled]
-    return ruleset((_construct(point) for point in chosen), RuleShelf(rules, taken=names, binding=binding))
+    constructed = [_construct(point) for point in chosen]
+    return ruleset(constructed, RuleShelf(rules, taken=names, binding=binding), packages_of(chosen))
 
 
-def ruleset(detectors: Iterable[Detector], shelf: RuleShelf | None = None) -> Ruleset:
-    """Order detectors by cost and hash them; ConfigurationError if there are none."""
+def ruleset(
+    detectors: Iterable[Detector], shelf: RuleShelf | None = None, packages: tuple[Package, ...] = ()
+) -> Ruleset:
+    """Order detectors by cost and hash them with the code behind them; ConfigurationError if there are none."""
     ordered = tuple(sorted(detectors, key=lambda detector: (detector.cost, detector.id)))
     if not ordered:
         raise ConfigurationError("no detectors are enabled; install some or mend the settings")
-    document = [[d.id, int(d.severity), int(d.confidence), d.__doc__] for d in sorted(ordered, key=lambda d: d.id)]
-    digest = hashlib.sha256(json.dumps([version("stopgate"), document]).encode()).hexdigest()[:16]
-    return Ruleset(ordered, digest) if shelf is None else Ruleset(ordered, digest, shelf)
+    spoken = [[d.id, int(d.severity), int(d.confidence), d.__doc__] for d in sorted(ordered, key=lambda d: d.id)]
+    brought = [[package.name, package.version, package.digest] for package in packages]
+    document = json.dumps([version("stopgate"), judging_digest(), brought, spoken])
+    digest = hashlib.sha256(document.encode()).hexdigest()[:16]
+    return Ruleset(ordered, digest, RuleShelf() if shelf is None else shelf, packages)
 
 
 def _construct(point: EntryPoint) -> Detector:
@@ -115,7 +124,7 @@ def _construct(point: EntryPoint) -> Detector:
 
 
 def _owner(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else UNKNOWN
 
 
 def _owners(points: Iterable[EntryPoint], name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from enum import Enum
 
 from gateway.inspection.consent import Consent
-from gateway.inspection.door import PAYING, behind, is_unknown
+from gateway.inspection.door import PAYING, behind, feeds_accounts, is_unknown
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
 from gateway.model.facts import Facts
@@ -31,6 +32,14 @@ NAMES_READ = 4096
 """bytes of call data searched for a payee's address"""
 
 
+class Reading(Enum):
+    """How to answer where it is open whether a contract acts for the origin or serves it."""
+
+    COMMON = "by what it knows, keeps and pays"
+    BOLD = "whatever was called, or stands behind a door, acts for the origin"
+    SHY = "what stands behind a door acts for itself"
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The side that ordered the transaction, and its balance sheet."""
@@ -43,7 +52,13 @@ class Roles:
     gained: Mapping[Asset, int]
     """what the cluster has more of; a wrapped coin counts as the coin where this transaction shows that it is one"""
     gave: Mapping[Asset, int]
-    """what the cluster has less of, as positive amounts; dust and rounding left out"""
+    """what the cluster has less of, as positive amounts; dust, rounding, and tokens that it made itself left out"""
+    own: frozenset[Address] = frozenset()
+    """of the cluster, the origin and the contracts that it made now or earlier"""
+    reading: Reading = Reading.COMMON
+    """how these roles were decided"""
+    others: frozenset[Reading] = frozenset()
+    """the other readings that come to another answer"""
 
 
 def assign(
@@ -54,6 +69,8 @@ def assign(
     memory: Memory,
     wrapped: Set[Asset],
     consent: Consent | None = None,
+    *,
+    reading: Reading = Reading.COMMON,
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers.
 
@@ -65,7 +82,8 @@ def assign(
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
-    _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster)
+    own = frozenset(cluster)
+    others = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, reading)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
         _adopt_keepers(simulation, facts, ledger, consent, cluster)
@@ -87,8 +105,9 @@ def assign(
         asset: -amount
         for asset, amount in sums.items()
         if amount < 0 and -amount * ROUNDING > inflow.get(asset, 0) and not (asset == NATIVE and -amount < DUST)
+        if asset.token not in own
     }
-    return Roles(transaction.sender, frozenset(cluster), gained, gave)
+    return Roles(transaction.sender, frozenset(cluster), gained, gave, own, reading, others)
 
 
 def _inflow(facts: Facts, cluster: Set[Address], wrapped: Set[Asset]) -> Mapping[Asset, int]:
@@ -109,23 +128,43 @@ def _adopt_entry(
     memory: Memory,
     consent: Consent | None,
     cluster: set[Address],
-) -> None:
-    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door."""
-    tokens = facts.tokens
+    reading: Reading,
+) -> frozenset[Reading]:
+    """Take in the contract that is called, what it creates, and what lies behind it if it is but a door.
+
+    Returns the readings that would have taken in others.
+    """
+    tokens, bold = facts.tokens, reading is Reading.BOLD
     lately = {contract for contract, _ in memory.acquainted}
     entry = transaction.to or simulation.trace.frames[0].to
-    for _ in range(DOORS):
-        if entry is None or entry in tokens or (entry not in cluster and _pays(entry, cluster, ledger)):
-            return
-        if entry not in cluster and _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
-            return
-        if entry not in cluster and _robs(entry, cluster, facts, ledger, simulation.trace.frames):
-            return
+    others: frozenset[Reading] = frozenset()
+    for doors in range(DOORS):
+        if entry is None or entry in tokens:
+            break
+        if not bold and entry not in cluster and _serves_others(entry, cluster, simulation, facts, ledger):
+            return others | {Reading.BOLD}
+        if entry not in cluster and consent is not None and _is_till(entry, cluster, facts, ledger, consent):
+            return others
+        others |= {Reading.SHY} if doors else frozenset()
         cluster.add(entry)
         _adopt_created(simulation, cluster)
         entry = behind(entry, simulation, facts, ledger, cluster)
-        if entry is not None and consent is not None:
-            entry = entry if is_unknown(entry, simulation, ledger, consent, cluster | lately) else None
+        if entry is None or bold:
+            continue
+        if reading is Reading.SHY or feeds_accounts(entry, simulation, ledger):
+            return others | {Reading.BOLD}
+        if consent is not None and not is_unknown(entry, simulation, ledger, consent, cluster | lately):
+            return others | {Reading.BOLD}
+    return others
+
+
+def _serves_others(
+    entry: Address, cluster: set[Address], simulation: SimulationResult, facts: Facts, ledger: Ledger
+) -> bool:
+    """True if the called contract pays the origin, or accounts that it was told of, or robs others for the origin."""
+    if _pays(entry, cluster, ledger) or _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
+        return True
+    return _robs(entry, cluster, facts, ledger, simulation.trace.frames)
 
 
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
@@ -169,6 +208,35 @@ def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, f
         if frame.from_ == entry:
             return True
     return False
+
+
+def _is_till(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, consent: Consent) -> bool:
+    """True if the called contract has more only of what the origin's side paid it, and who gave something up knows it.
+
+    It sells what is not its own, as a registrar does; a holder, or the token of what he lost, let it in before.
+    """
+    kept = ledger.net.get(entry)
+    if not kept or any(amount < 0 for amount in kept.values()):
+        return False
+    paid: dict[Asset, int] = defaultdict(int)
+    for move in facts.transfers:
+        if move.to == entry and move.from_ in cluster:
+            paid[Asset(move.token, move.token_id)] += move.amount
+    if any(paid[asset] < amount for asset, amount in kept.items()):
+        return False
+    sellers = {
+        account
+        for holder, changes in ledger.net.items()
+        if holder != entry and holder not in cluster
+        for asset, amount in changes.items()
+        if amount < 0 and asset != NATIVE
+        for account in (holder, asset.token)
+    }
+    return any(
+        consent.knows(seller, entry)
+        or consent.keeps_account(seller, frozenset((entry,)), ledger.balance_places.get(seller, frozenset()))
+        for seller in sellers
+    )
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:

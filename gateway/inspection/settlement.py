@@ -18,6 +18,8 @@ IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
 EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
+TIP = 0.02
+"""part of what a work moved that may go to who started it"""
 _SEQUENCE = attrgetter("sequence")
 
 
@@ -93,6 +95,20 @@ class Settlement(Derived):
         gained, complete = self.market.value({asset: amount for asset, amount in got.items() if amount > 0})
         gave, _ = self.market.value({asset: -amount for asset, amount in got.items() if amount < 0})
         return complete and gained > 0.0 and gave >= EVEN * gained
+
+    @cached_property
+    def only_tipped(self) -> bool:
+        """True if all that the ordering side got is but a small part of what outsiders gave up of it for one another.
+
+        Who starts a large work, a liquidation for example, is paid for it out of a till that others fill.
+        """
+        given: dict[Asset, int] = defaultdict(int)
+        for holder, changes in self.ledger.net.items():
+            if holder not in self.roles.cluster:
+                for asset, amount in changes.items():
+                    given[NATIVE if asset in self.wrapped else asset] += max(0, -amount)
+        gained = self.roles.gained
+        return bool(gained) and all(amount <= TIP * given[asset] for asset, amount in gained.items())
 
     def is_redemption(self, loss: Loss) -> bool:
         """True if the holder took back about as large a part of all its own shares as left its stock.

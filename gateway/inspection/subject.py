@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import gather
@@ -14,9 +14,12 @@ from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import Memory
 from gateway.inspection.need import Need
 from gateway.inspection.record import Records, records
+from gateway.inspection.roles import Reading
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
+_PLAIN = ("facts", "ledger", "wrapped", "consent", "market", "trades")
+"""parts in which it plays no role who acts for whom"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,24 @@ class Inspection(Judgement):
                 return bool(self.memory.codes or self.memory.signatures)
 
     @cached_property
+    def readings(self) -> tuple[Inspection, ...]:
+        """The same transaction with other answers to the question who acts for the origin; none where it is not open.
+
+        Whether a contract that was called is a tool or a victim is not always to be seen: a striker may put plain
+        contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in any reading is robbed.
+        """
+        if self.reading is not Reading.COMMON or len(self.simulation.trace.frames) < 2:
+            return ()
+        found = []
+        for reading in (Reading.BOLD, Reading.SHY):
+            if reading in self.roles.others:
+                other = replace(self, reading=reading)
+                other.__dict__.update({part: self.__dict__[part] for part in _PLAIN if part in self.__dict__})
+                if other.roles.cluster != self.roles.cluster:
+                    found.append(other)
+        return tuple(found)
+
+    @cached_property
     def losses_to_newcomer(self) -> tuple[Loss, ...]:
         """What outsiders lost, where records that the sender had written lately count as no consent."""
         if not self.memory.acquainted or not self.outsider_lost:
@@ -81,8 +102,15 @@ class Inspection(Judgement):
 
     @cached_property
     def after(self) -> Memory:
-        """What is to be remembered of the sender from here on."""
-        return learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
+        known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        bolder = next((other for other in self.readings if other.reading is Reading.BOLD), None)
+        if bolder is None:
+            return known
+        more = bolder.after
+        # what was given in either reading speaks for the sender
+        dealt = {asset: min(known.dealt.get(asset, 0), amount) for asset, amount in more.dealt.items()}
+        return replace(known, acquainted=known.acquainted | more.acquainted, dealt={**known.dealt, **dealt})
 
     @cached_property
     def takings(self) -> tuple[Taking, ...]:

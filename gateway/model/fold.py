@@ -167,7 +167,7 @@ class _Reader:
     def _mapping(self, contract: Address, first: bytes, second: bytes) -> None:
         self._word(contract, first)
         self._word(contract, second)
-        inner = self._preimages.get(int.from_bytes(second, "big"))
+        inner = self._outer(int.from_bytes(second, "big"))
         if inner is not None and len(inner) == 2 * WORD:
             self.allowances.add((contract, Address(inner[12:32]), Address(first[12:])))
         outer = self._preimages.get(int.from_bytes(first, "big"))
@@ -178,6 +178,11 @@ class _Reader:
             self.allowances.add((contract, Address(outer[44:64]), Address(second[12:])))
         else:
             self._promise(contract, outer)
+
+    def _outer(self, place: int) -> bytes | None:
+        """The preimage of where a mapping lies: its place may be a field of a record that is itself kept by a key."""
+        fields = range(STRUCT_SPAN) if place >> SLOTS else ()
+        return next((found for back in fields if (found := self._preimages.get(place - back)) is not None), None)
 
     def _word(self, contract: Address, word: bytes) -> None:
         if not any(word[:12]) and word[12:] in self._parties:

@@ -57,7 +57,7 @@ class Parts:
     overlay: Overlay
     status: StatusDesk
     is_ready: Callable[[], str | None]
-    """None if submissions may be accepted, else what is missing"""
+    """None if submissions may be accepted, else the part that is missing, in a word that clients may read"""
     allowances: Allowances
 
 
@@ -78,7 +78,7 @@ class StartingService:
     """Answers while the chain has not been reached: nothing is passed on."""
 
     def __init__(self, missing: Callable[[], str | None]) -> None:
-        """`missing` tells what is not there yet."""
+        """`missing` names the part that is not there yet, in a word that clients may read."""
         self._missing = missing
 
     def changes_the_chain(self, item: Item) -> bool:
@@ -93,8 +93,10 @@ class StartingService:
         """What is missing, for every request."""
         if isinstance(item, Refused):
             return failure(item.id, item.error)
-        problem = self._missing() or "almost ready"
-        error = ErrorObject(Code.INTERNAL, f"the gateway is starting ({problem}); nothing was sent, try again")
+        problem = self._missing() or "its first head"
+        error = ErrorObject(
+            Code.INTERNAL, f"the gateway is starting (waiting for {problem}); nothing was sent, try again"
+        )
         return None if item.id is None else failure(item.id, error)
 
 
@@ -196,7 +198,10 @@ class RpcService:
         patience = timeout(values[1] if len(values) > 1 else None, self._limits.sync_default, self._limits.sync_most)
         missing = self._parts.is_ready()
         if missing is not None:
-            raise RpcError(Code.INTERNAL, f"submissions are not accepted yet: {missing}; nothing was sent")
+            raise RpcError(
+                Code.INTERNAL,
+                f"submissions are not accepted at present (waiting for {missing}); nothing was sent, try again",
+            )
         given = await self._parts.disposition.submit(raw, Arrival(request.method, client, self._now(), deadline))
         if not synchronous or given.member == b"error":
             return given

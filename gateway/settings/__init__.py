@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.errors import ConfigurationError
-from gateway.settings.edge import LimitSettings, RpcSettings, parse_api_key, split_listen
+from gateway.settings.edge import LimitSettings, RpcSettings, parse_api_key
 from gateway.settings.judgement import Engine, InspectionSettings, PolicySettings, ValueSettings
+from gateway.settings.listen import check_listen, split_listen
 from gateway.settings.outside import LogSettings, NotifySettings, StoreSettings, UpstreamSettings
 from gateway.settings.source import FileSource, PlainSource
 
@@ -34,6 +35,7 @@ __all__ = [
     "StoreSettings",
     "UpstreamSettings",
     "ValueSettings",
+    "check_listen",
     "load_settings",
     "parse_api_key",
     "split_listen",

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from pydantic import Field, field_validator
 
 from gateway.settings.group import Group, Words, WordSet
+from gateway.settings.listen import split_listen
 
 
 class RpcSettings(Group):
@@ -94,14 +95,6 @@ class LimitSettings(Group):
         if len(set(names)) != len(names):
             raise ValueError("two API keys have the same name")
         return value
-
-
-def split_listen(listen: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[v6]:port`. Raises ValueError for anything else."""
-    host, separator, port = listen.rpartition(":")
-    if not separator or not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{listen!r} is not host:port")
-    return host.strip("[]"), int(port)
 
 
 _API_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})(?::([0-9]+(?:\.[0-9]+)?))?")

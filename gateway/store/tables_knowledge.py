@@ -91,3 +91,25 @@ class DeploymentRow(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     facts: str = Field(sa_column=Column(Text, nullable=False))
     """JSON: size, selectors, callbacks, embedded, effects"""
+
+
+class RulesInForceRow(SQLModel, table=True):
+    """What one gateway process last said of the rules that it goes by."""
+
+    __tablename__ = "rules_in_force"
+
+    replica: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+    document: str = Field(sa_column=Column(Text, nullable=False))
+    """JSON, see store.rulebook"""
+
+
+class RuleHitRow(SQLModel, table=True):
+    """How often a rule spoke in one hour, over all gateways."""
+
+    __tablename__ = "rule_hits"
+
+    rule_id: str = Field(primary_key=True)
+    hour: datetime = Field(sa_column=Column(UtcTime, primary_key=True, index=True))
+    hits: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))

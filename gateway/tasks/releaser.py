@@ -27,7 +27,7 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.model.case import CaseDetail, Conflict, OutboxItem, OutboxOutcome
-from gateway.model.finding import finding_key
+from gateway.model.finding import Severity, finding_key
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import QuarantineEntry
 from gateway.model.verdict import Action, Verdict
@@ -92,8 +92,12 @@ class ReleaseLimits:
 
 
 def unseen_findings(verdict: Verdict, seen: frozenset[str]) -> tuple[str, ...]:
-    """Titles of findings that whoever released the transaction had not before them."""
-    return tuple(f.title for f in verdict.report.findings if finding_key(f) not in seen)
+    """Titles of findings that whoever released the transaction had not before them.
+
+    Those of severity info hold nothing and reopen nothing: what is known of a contract arrives seconds after the hold.
+    """
+    findings = verdict.report.findings
+    return tuple(f.title for f in findings if f.severity > Severity.INFO and finding_key(f) not in seen)
 
 
 class Releaser:

@@ -8,17 +8,10 @@ import tempfile
 from pathlib import Path
 
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import (
-    seed_administration,
-    seed_cases,
-    seed_knowledge,
-    seed_people,
-    seed_work,
-    settings_at,
-    utc_now,
-)
+from tests.dashboard.scene import settings_at, utc_now
+from tests.dashboard.seed import seed_administration, seed_cases, seed_knowledge, seed_people, seed_rules, seed_work
 
-SCREENS = {"case": 1.7, "run": 2, "trust": 2, "account": 2, "services": 2, "notifications": 2}
+SCREENS = {"case": 1.7, "rules": 1.6, "run": 2, "trust": 2, "account": 2, "services": 2, "notifications": 2}
 """pages of which the first screen says too little: how many are taken"""
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 PAGES = {
@@ -30,6 +23,7 @@ PAGES = {
     "trace": "/cases/c-000001/trace",
     "overview": "/overview",
     "detectors": "/detectors",
+    "rules": "/rules",
     "signatures": "/signatures",
     "trust": "/trust",
     "health": "/health",
@@ -57,6 +51,7 @@ async def main(folder: Path, wanted: list[str]) -> int:
             await seed_work(room, entries[0])
             await seed_administration(room)
             await seed_knowledge(room, entries[0])
+            await seed_rules(room)
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme}

@@ -15,17 +15,8 @@ from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from gateway.model.quarantine import CaseState
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import (
-    PASSWORD,
-    case,
-    hold,
-    seed_administration,
-    seed_cases,
-    seed_knowledge,
-    seed_people,
-    seed_work,
-    utc_now,
-)
+from tests.dashboard.scene import PASSWORD, case, hold, utc_now
+from tests.dashboard.seed import seed_administration, seed_cases, seed_knowledge, seed_people, seed_work
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
@@ -73,9 +64,10 @@ async def test_an_attack_appears_is_claimed_examined_and_released_by_two(stage: 
     await anna.get_by_label("Reason").first.fill("the team confirmed it")
     await anna.get_by_role("button", name="Release").click()
     await _confirm(anna)
-    await anna.get_by_label("Reason").first.fill("the team confirmed it")
+    await expect(anna.get_by_label("Reason").first).to_have_value("the team confirmed it")
     await anna.get_by_role("button", name="Release").click()
     await expect(anna.get_by_text("Another person has to agree.")).to_be_visible()
+    await expect(anna.get_by_label("Reason").first).to_have_value("")
     bela = await sign_in(browser, address, room, "bela")
     await bela.get_by_role("link", name=re.compile("Second voice")).click()
     await bela.get_by_role("link", name="A pool's price was moved and then borrowed against").click()

@@ -14,7 +14,8 @@ from gateway.store.deployments import Deployments
 from gateway.tasks.knowledge import Knowledge
 from tests.cases import detail, entry
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import ROUTER, seed_people, utc_now
+from tests.dashboard.scene import ROUTER, utc_now
+from tests.dashboard.seed import seed_people
 from tests.gateway.tasks.test_knowledge import ATTACK_CODE, attack, run_of
 from tests.makers import CODE
 

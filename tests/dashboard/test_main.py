@@ -12,10 +12,12 @@ import pytest
 from dashboard.__main__ import PlainStart
 from dashboard.app import create_app
 from dashboard.live import News
+from dashboard.room import open_room
 from dashboard.settings import DashboardSettings
+from gateway.model.account import Role
 
 
-async def lifespan(settings: DashboardSettings) -> list[dict[str, Any]]:
+async def lifespan(settings: DashboardSettings, where: str = "") -> list[dict[str, Any]]:
     """What the server is told when it starts the desk and stops it at once, as it does when the port is in use."""
     told: list[dict[str, Any]] = []
 
@@ -27,13 +29,26 @@ async def lifespan(settings: DashboardSettings) -> list[dict[str, Any]]:
         await asyncio.sleep(0.1)  # the tasks behind it begin
 
     async with asyncio.timeout(20):
-        await PlainStart(create_app(settings))({"type": "lifespan"}, receive, send)
+        await PlainStart(create_app(settings), where)({"type": "lifespan"}, receive, send)
     return told
 
 
 async def test_stopped_before_anything_is_connected_it_ends(settings: DashboardSettings) -> None:
     told = await lifespan(settings)
     assert [message["type"] for message in told] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_it_tells_where_it_is_and_that_nobody_can_sign_in_yet(
+    settings: DashboardSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for accounts in (0, 1):
+        await lifespan(settings, "http://127.0.0.1:8081")
+        told = capsys.readouterr().err
+        assert told.startswith("dashboard  http://127.0.0.1:8081\n")
+        assert ("stopgate user add" in told) is (accounts == 0)
+        async with open_room(settings) as room:
+            if not accounts:
+                await room.people.add("anna", Role.ANALYST, actor="test")
 
 
 class Deaf(News):

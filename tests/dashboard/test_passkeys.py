@@ -10,7 +10,8 @@ from playwright.async_api import Browser, Page, expect
 from dashboard.room import Room
 from dashboard.settings import DashboardSettings
 from tests.dashboard.browser import chromium_path, launched, served
-from tests.dashboard.scene import PASSWORD, seed_people
+from tests.dashboard.scene import PASSWORD
+from tests.dashboard.seed import seed_people
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,7 +13,8 @@ from dashboard.settings import DashboardSettings
 from gateway.model.account import Role
 from tests.dashboard.browser import chromium_path, launched, served
 from tests.dashboard.provider import CLIENT_ID, SECRET, Person, Provider, provider_running
-from tests.dashboard.scene import case, hold, seed_people, utc_now
+from tests.dashboard.scene import case, hold, utc_now
+from tests.dashboard.seed import seed_people
 
 pytestmark = [
     pytest.mark.browser,

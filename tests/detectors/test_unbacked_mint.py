@@ -6,7 +6,7 @@ from detectors.unbacked_mint import UnbackedMint
 from gateway.model.finding import Severity
 from gateway.model.primitive import ZERO_ADDRESS
 from tests.detectors.acts import act, findings, first_held
-from tests.makers import ENTRY, Tape, account
+from tests.makers import ENTRY, Tape, account, word
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,18 @@ def test_a_small_mint_counts_if_its_sale_moved_the_buyer(made: int, proceeds: in
                 tape.move(TOKEN, ENTRY, POOL, made, had=made, has=50)
             with tape.call(MONEY):
                 tape.move(MONEY, POOL, ENTRY, proceeds, had=1000)
+    assert bool(list(UnbackedMint().inspect(tape.subject()))) is held
+
+
+@pytest.mark.parametrize(
+    ("units", "named", "held"),
+    [(900, False, False), (900, True, True), (1100, False, True)],
+    ids=["handed out", "asked for", "more than there was"],
+)
+def test_a_token_may_hand_out_what_nobody_named(units: int, named: bool, held: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN, data=b"mine" + (word(units) if named else b"")):
+        tape.write(TOKEN, 2, 1000, 1000 + units)
+        tape.write(TOKEN, tape.entry(ENTRY), 0, units)
+        tape.transfer(TOKEN, ZERO_ADDRESS, ENTRY, units)
     assert bool(list(UnbackedMint().inspect(tape.subject()))) is held

@@ -21,7 +21,8 @@ from gateway.model.quarantine import CaseState
 from gateway.store.embedded import EmbeddedValkey
 from tests.anvil import Anvil, needs_anvil, running_anvil
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
-from tests.dashboard.scene import PASSWORD, seed_people, settings_at
+from tests.dashboard.scene import PASSWORD, settings_at
+from tests.dashboard.seed import seed_people
 from tests.dashboard.signing import address_of, personal_sign
 from tests.gatewayprocess import GatewayProcess, running_gateway
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
-from gateway.settings import load_settings, parse_api_key, split_listen
+from gateway.settings import check_listen, load_settings, parse_api_key, split_listen
 
 
 def test_defaults_need_nothing() -> None:
@@ -107,6 +108,18 @@ def test_listen() -> None:
     assert split_listen("[::1]:80") == ("::1", 80)
     with pytest.raises(ValueError, match="host:port"):
         split_listen("localhost")
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_with_the_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ConfigurationError, match=f"cannot listen on {listen}: Address already in use; try another"):
+            check_listen(listen, "try another")
+    check_listen(listen, "try another")
+    with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80"):
+        check_listen("192.0.2.1:80", "try another")
 
 
 def test_api_keys_are_names_with_digests(monkeypatch: pytest.MonkeyPatch) -> None:

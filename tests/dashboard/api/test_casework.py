@@ -4,7 +4,8 @@ from gateway.model.account import Mark, Permission
 from gateway.model.quarantine import CaseState
 from tests.dashboard.api.test_routes import token_client
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import case, hold, seed_work, utc_now
+from tests.dashboard.scene import case, hold, utc_now
+from tests.dashboard.seed import seed_work
 
 BASE = "/api/v1/cases/c-000001"
 

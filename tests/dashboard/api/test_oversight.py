@@ -5,7 +5,8 @@ import json
 from gateway.model.account import Permission
 from tests.dashboard.api.test_routes import token_client
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import LENDER, case, hold, seed_cases, utc_now
+from tests.dashboard.scene import LENDER, case, hold, utc_now
+from tests.dashboard.seed import seed_cases
 
 
 async def test_effects_say_what_the_case_page_says(desk: Desk) -> None:

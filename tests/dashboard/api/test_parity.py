@@ -36,6 +36,7 @@ SAME = {
     "POST /trust/{number}/withdraw": ["POST /api/v1/trust/{number}/withdrawal"],
     "GET /overview": ["GET /api/v1/overview"],
     "GET /detectors": ["GET /api/v1/detectors"],
+    "GET /rules": ["GET /api/v1/rules"],
     "GET /health": ["GET /api/v1/health"],
     "GET /audit": ["GET /api/v1/audit"],
     "GET /audit.jsonl": ["GET /api/v1/audit/export"],

@@ -13,7 +13,8 @@ from dashboard.settings import DashboardSettings
 from gateway.model.account import Permission
 from gateway.model.notice import ChannelKind, ChannelRule
 from tests.dashboard.browser import served
-from tests.dashboard.scene import seed_cases, seed_people, utc_now
+from tests.dashboard.scene import utc_now
+from tests.dashboard.seed import seed_cases, seed_people
 
 _CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"

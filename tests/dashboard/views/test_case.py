@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from dashboard.decisions import why_two
+from gateway.model.case import Decision, OutboxOutcome
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import ATTACKER, case, finding, hold, many_frames, seed_cases, utc_now
+from tests.dashboard.scene import ATTACKER, case, finding, hold, many_frames, utc_now
+from tests.dashboard.seed import seed_cases
 
 OWNED = Address(b"\x42" * 20)
 
@@ -99,6 +102,22 @@ async def test_a_release_on_findings_that_changed_is_refused(desk: Desk) -> None
     assert answer.status_code == 422
     assert "The findings changed" in answer.text
     assert await _state(desk) is CaseState.HELD
+
+
+async def test_a_case_that_came_back_says_why_on_top(desk: Desk) -> None:
+    entry = await hold(desk.room, case(1, utc_now()))
+    anna = await desk.signed_in("anna")
+    told = "It was released and came back"
+    assert told not in (await anna.get("/cases/c-000001")).text
+    await desk.room.record.decide(entry.case_id, Decision(CaseState.RELEASED, "anna", "x"))
+    assert told not in (await anna.get("/cases/c-000001")).text
+    (item,) = await desk.room.record.outbox_take()
+    await desk.room.record.outbox_settle(
+        item, OutboxOutcome.REOPENED, "the price was moved", expires_at=utc_now() + timedelta(hours=6)
+    )
+    text = (await anna.get("/cases/c-000001")).text
+    assert told in text
+    assert "the price was moved. Nothing was sent." in text
 
 
 @pytest.mark.parametrize("name", ["vera", "petra"])

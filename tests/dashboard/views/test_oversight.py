@@ -6,7 +6,8 @@ from datetime import timedelta
 from gateway.model.health import GatewayHealth, HealthItem
 from gateway.model.primitive import Hash32
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import case, hold, seed_cases, utc_now
+from tests.dashboard.scene import case, hold, utc_now
+from tests.dashboard.seed import seed_cases
 
 
 async def test_the_overview_counts_what_happened(desk: Desk) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 from dashboard.decisions import findings_seen
 from gateway.model.quarantine import CaseState
 from tests.dashboard.conftest import Desk
-from tests.dashboard.scene import ATTACKER, case, hold, seed_cases, utc_now
+from tests.dashboard.scene import ATTACKER, LENDER, TOKENS, USDC, WETH, case, finding, hold, utc_now
+from tests.dashboard.seed import seed_cases
 
 
 def _order(text: str) -> list[str]:
@@ -122,3 +123,14 @@ async def test_what_ends_soon_is_said_above_the_list_to_those_who_decide(desk: D
     page = (await anna.get("/queue")).text
     assert said not in page
     assert 'Held <span class="count">1</span>' in page  # counted again at once, not from what was remembered
+
+
+async def test_the_list_tells_amounts_in_the_tokens_own_unit(desk: Desk) -> None:
+    told = finding(summary=f"{LENDER} lost 1250000000000 units of {USDC}; {WETH} is not known.")
+    await hold(desk.room, case(1, utc_now(), told))
+    anna = await desk.signed_in("anna")
+    assert "1250000000000 units of" in (await anna.get("/queue")).text
+    await desk.room.tokens.learn("c-000001", {USDC: TOKENS[USDC]})
+    text = (await anna.get("/queue")).text
+    assert "lost 1,250,000 USDC;" in text
+    assert "lost 1,250,000 USDC;" in (await anna.get("/queue/rows")).text

@@ -20,7 +20,8 @@ from gateway.model.account import Account, Role
 from gateway.model.audit import AuditKind
 from tests.dashboard.conftest import ORIGIN, Desk, Visitor
 from tests.dashboard.provider import CLIENT_ID, SECRET, Claims, Person, Provider, provider_running
-from tests.dashboard.scene import PASSWORD, seed_people
+from tests.dashboard.scene import PASSWORD
+from tests.dashboard.seed import seed_people
 
 
 @pytest.fixture

@@ -57,3 +57,14 @@ def test_the_guide_holds_the_whole_vocabulary() -> None:
     assert END in text
     assert text == page(text), "run make rules"
     assert reference()
+
+
+def test_a_complaint_about_a_list_is_printed_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        RUN.invoke(cli, ["rules", "new", "good-one"]).stdout.replace("severity: high", "severity: '[/high] [bold]'"),
+        "utf-8",
+    )
+    checked = RUN.invoke(cli, ["rules", "check", str(tmp_path)])
+    assert checked.exit_code == 1
+    assert "[/high] [bold]" in checked.stderr

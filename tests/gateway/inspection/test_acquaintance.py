@@ -1,5 +1,7 @@
 """Two steps: the first makes a vault keep an entry, the second withdraws on it."""
 
+from dataclasses import replace
+
 from gateway.inspection.ledger import Asset
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.registry import load
@@ -112,3 +114,20 @@ def test_a_contract_that_looked_like_a_servant_is_an_acquaintance_too() -> None:
             lent.write(VAULT, lent.entry(ENTRY, 5), 0, 10)
     subject = lent.subject()
     assert (VAULT, lent.entry(ENTRY, 5)) in subject.after.acquainted
+
+
+def take_office(value: int = 0) -> Memory:
+    """The sender calls the vault himself, and it writes him down."""
+    tape = Tape()
+    with tape.call(VAULT, value=value):
+        tape.write(VAULT, tape.entry(SENDER, 5), 0, 1)
+    subject = tape.subject()
+    return replace(subject, transaction=replace(subject.transaction, to=VAULT, value=value)).after
+
+
+def test_who_is_written_down_for_nothing_by_a_direct_call_is_a_new_acquaintance() -> None:
+    assert {contract for contract, _ in take_office().acquainted} == {VAULT}
+
+
+def test_who_pays_to_be_written_down_bets_or_buys() -> None:
+    assert take_office(value=5).acquainted == frozenset()

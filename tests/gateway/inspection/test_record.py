@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from gateway.inspection.record import records
+from gateway.inspection.record import largest_entry, records
 from tests.makers import ENTRY, Tape, account
 
 LENDER = account(10)
@@ -47,3 +47,13 @@ def test_entries_of_others_and_plain_slots_are_left_out() -> None:
         tape.write(LENDER, tape.entry(account(99)), 5, 0)
         tape.write(LENDER, 7, 5, 0)
     assert records(tape.result(), {LENDER}, {ENTRY}) == {}
+
+
+def test_the_largest_entry_is_told_and_names_are_no_numbers() -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(LENDER):
+        tape.read(LENDER, tape.entry(ENTRY, 1), 1_699_539_893)
+        tape.read(LENDER, tape.entry(ENTRY, 2), int.from_bytes(ENTRY, "big"))
+        tape.read(LENDER, tape.entry(account(99), 3), 10**30)
+    assert largest_entry(tape.result(), LENDER, {ENTRY}) == 1_699_539_893
+    assert largest_entry(tape.result(), LENDER, {account(98)}) is None

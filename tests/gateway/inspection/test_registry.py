@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,27 @@ async def test_the_package_of_the_page_is_found_and_speaks(folder: Path, monkeyp
     alone = await run_case(simulator, load(enabled=frozenset({"acme-payout"})), case)
     await simulator.close()
     assert (Action.HOLD, "critical-finding") in {(each.verdict.action, each.verdict.clause) for each in alone.judged}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("acme_detectors.py", "MOST = 0.10", "MOST = 0.20"),
+        ("acme_detectors-1.0.0.dist-info/METADATA", "Version: 1.0.0", "Version: 1.0.1"),
+    ],
+)
+def test_the_hash_names_the_code_and_the_version_of_a_package(folder: Path, file: str, old: str, new: str) -> None:
+    install(folder, block("python"), {"acme-payout": "acme_detectors:AcmePayout"})
+    before = load()
+    assert load().hash == before.hash
+    assert [(package.name, package.version) for package in before.packages] == [
+        ("acme-detectors", "1.0.0"),
+        ("stopgate", version("stopgate")),
+    ]
+    path = folder / file
+    path.write_text(path.read_text().replace(old, new))
+    importlib.invalidate_caches()
+    assert load().hash != before.hash
 
 
 @pytest.mark.parametrize(

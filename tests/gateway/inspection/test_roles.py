@@ -1,6 +1,6 @@
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.model.primitive import ZERO_ADDRESS, Hash32
-from tests.makers import ENTRY, SENDER, Tape, account
+from tests.makers import ENTRY, SENDER, Tape, account, word
 
 TOKEN, VAULT, SERVANT, OWNER = account(10), account(11), account(12), account(13)
 
@@ -72,3 +72,32 @@ def test_code_hashes_are_no_part_of_a_role() -> None:
     with tape.call(ENTRY, code=Hash32(b"\x99" * 32)), tape.call(TOKEN):
         tape.transfer(TOKEN, VAULT, ENTRY, 9)
     assert tape.subject().roles.cluster == {SENDER, ENTRY}
+
+
+def registrar(*, known: bool, kept: int) -> Tape:
+    """The sender pays the called contract 5 coins, keeps `kept` of them there, and gets another's item by its hand."""
+    tape = Tape()
+    with tape.call(ENTRY, value=5 * 10**18):
+        if known:
+            with tape.call(TOKEN):
+                tape.read(TOKEN, tape.entry(ENTRY, 2), 1)
+                tape.log(TOKEN, (*Tape.transfer_topics(OWNER, SENDER), word(7)), b"")
+        else:
+            with tape.call(TOKEN):
+                tape.log(TOKEN, (*Tape.transfer_topics(OWNER, SENDER), word(7)), b"")
+        if kept < 5:
+            with tape.call(VAULT, value=(5 - kept) * 10**18):
+                pass
+    return tape
+
+
+def test_a_till_that_the_sellers_token_knows_is_paid() -> None:
+    roles = registrar(known=True, kept=5).subject().roles
+    assert ENTRY not in roles.cluster
+    assert roles.gave == {NATIVE: 5 * 10**18}
+
+
+def test_a_contract_that_nobody_knows_keeps_the_senders_own_coin() -> None:
+    roles = registrar(known=False, kept=5).subject().roles
+    assert ENTRY in roles.cluster
+    assert not roles.gave

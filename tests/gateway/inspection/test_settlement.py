@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.pool import Market
 from gateway.inspection.reentry import Reentry
 from gateway.inspection.subject import Inspection
+from gateway.model.primitive import ZERO_ADDRESS
 from tests.makers import ENTRY, Tape, account
 
 HOUSE, CASH, GOLD_BOX, DOLLAR, GOLD, OTHER = (account(number) for number in range(20, 26))
@@ -135,3 +138,13 @@ def test_a_payment_in_one_call_does_not_clear_what_another_took() -> None:
     subject = priced(tape.subject(), dollar=1.0, gold=1.0)
     (lost,) = [loss for loss in subject.losses if loss.asset == Asset(GOLD)]
     assert not subject.is_fair_visit(lost)
+
+
+@pytest.mark.parametrize(("tip", "held"), [(20, True), (21, False), (0, False)], ids=["a tip", "a cut", "nothing"])
+def test_who_starts_a_work_may_take_a_fiftieth_of_what_it_moved(tip: int, held: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(HOUSE), tape.call(DOLLAR):
+        tape.transfer(DOLLAR, CASH, ZERO_ADDRESS, 1000 - tip)
+        if tip:
+            tape.transfer(DOLLAR, HOUSE, ENTRY, tip)
+    assert tape.subject().only_tipped is held

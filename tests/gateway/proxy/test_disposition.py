@@ -190,10 +190,10 @@ async def test_a_rejecting_clause_sends_nothing(
 
 
 async def test_nothing_is_accepted_before_all_is_ready(edge: Edge, wallet: Wallet) -> None:
-    edge.missing.append("head: stale")
+    edge.missing.append("head")
     answer = await edge.send(wallet.sign(nonce=wallet.nonce))
     assert answer["error"]["code"] == -32603
-    assert "head: stale" in answer["error"]["message"]
+    assert "waiting for head" in answer["error"]["message"]
     assert edge.judge.simulated == []
 
 

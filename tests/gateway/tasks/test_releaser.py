@@ -359,6 +359,7 @@ def test_a_finding_is_new_by_detector_severity_and_victim() -> None:
     assert unseen_findings(verdict(finding(summary="other words")), seen) == ()
     assert unseen_findings(verdict(finding(severity=Severity.LOW)), seen) == ("The pool lost most of what it held",)
     assert unseen_findings(NEW, seen) == ("The price was moved",)
+    assert unseen_findings(verdict(finding(severity=Severity.INFO)), seen) == ()
 
 
 class Replaced(Chain):

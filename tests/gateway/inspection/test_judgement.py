@@ -1,0 +1,45 @@
+"""Amounts: who named them, and whether they were set before."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.inspection.subject import Inspection
+from gateway.model.primitive import ZERO_ADDRESS
+from tests.makers import ENTRY, Tape, account, word
+
+TOKEN, FAUCET = account(10), account(11)
+DOLE = 10**17
+
+
+def drip(*, times: int = 1, slot: int = 5, noted: int = DOLE) -> Inspection:
+    """The faucet looks at a slot and gives away `DOLE`, so many times."""
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FAUCET):
+        tape.read(FAUCET, slot, noted)
+        for time in range(times):
+            with tape.call(TOKEN):
+                tape.move(TOKEN, FAUCET, ENTRY, DOLE, had=10**20 - time * DOLE, has=time * DOLE)
+    return tape.subject()
+
+
+@pytest.mark.parametrize(
+    ("subject", "fixed"),
+    [(drip(), True), (drip(times=2), False), (drip(noted=DOLE - 1), False)],
+    ids=["once", "twice", "another amount"],
+)
+def test_one_payment_of_what_a_plain_slot_says_is_fixed(subject: Inspection, fixed: bool) -> None:
+    (loss,) = subject.losses
+    assert subject.is_fixed(loss) is fixed
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_an_amount_is_named_by_who_asks_for_it(said: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN, data=b"mint" + (word(900) if said else b"")):
+        tape.write(TOKEN, 2, 1000, 1900)
+        tape.write(TOKEN, tape.entry(ENTRY), 0, 900)
+        tape.transfer(TOKEN, ZERO_ADDRESS, ENTRY, 900)
+    subject = tape.subject()
+    (issue,) = subject.issues
+    assert subject.named_amount(issue) is said
