@@ -23,10 +23,6 @@ _MENTION = re.compile(r"(?<![\w.@-])@([a-z0-9][a-z0-9_.-]{0,63})", re.IGNORECASE
 MOST_MENTIONS = 10
 
 
-DOWNLOAD_HEADERS = {"content-security-policy": "default-src 'none'; sandbox", "x-content-type-options": "nosniff"}
-"""of every file that is sent: no browser may show it here"""
-
-
 class FileRefused(StopgateError):
     """The file is not kept; the text says why."""
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Annotated, cast
 
@@ -60,7 +60,7 @@ class News:
                 self.alive = False
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def listen(self, after: str | None) -> AsyncIterator[QueueEvent | None]:
+    async def listen(self, after: str | None) -> AsyncGenerator[QueueEvent | None, None]:
         """Events after an id, then each new one. None: too many were missed to tell one by one."""
         listener: asyncio.Queue[QueueEvent | None] = asyncio.Queue(_BACKLOG)
         self._listeners.add(listener)
@@ -92,7 +92,7 @@ async def events(request: Request, room: TheRoom, news: TheNews, me: Me, after: 
 
 
 async def _stream(room: Room, request: Request, news: News, after: str | None) -> AsyncIterator[ServerSentEvent]:
-    source = aiter(news.listen(after))
+    source = news.listen(after)
     pending: asyncio.Task[QueueEvent | None] | None = None
     try:
         while True:
@@ -113,7 +113,7 @@ async def _stream(room: Room, request: Request, news: News, after: str | None) -
             pending.cancel()
             with suppress(asyncio.CancelledError):
                 await pending
-        await source.aclose()  # type: ignore[attr-defined]
+        await source.aclose()
 
 
 def _tell(listener: asyncio.Queue[QueueEvent | None], event: QueueEvent) -> None:

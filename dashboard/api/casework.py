@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
@@ -23,11 +22,11 @@ from dashboard.api.casework_bodies import (
     run_fields,
 )
 from dashboard.api.routes import ABOUT_ONE, REFUSALS, CaseId, Judge, Reader, Writer
+from dashboard.attachments import keep_file, sent_file, take_file_away
 from dashboard.cases import find_case
 from dashboard.dependencies import RowId, TheRoom
-from dashboard.evidence import DOWNLOAD_HEADERS, FileRefused, checked_file, may_take_away
 from dashboard.render.difference import balance_rows, finding_difference
-from gateway.store.evidence import MOST_BYTES, MOST_FILES
+from gateway.store.evidence import MOST_BYTES
 from gateway.store.runs import OPEN_AT_ONCE
 
 routes = APIRouter(prefix="/api/v1/cases/{case_id}", responses={**REFUSALS, **ABOUT_ONE}, tags=["work on a case"])
@@ -128,12 +127,7 @@ async def attach(
         data += chunk
         if len(data) > MOST_BYTES:
             raise HTTPException(413, f"At most {MOST_BYTES:,} bytes are kept.")
-    try:
-        kept, media_type = checked_file(name, bytes(data))
-    except FileRefused as error:
-        raise HTTPException(422, str(error)) from error
-    if not await room.evidence.attach(entry.case_id, token.account.name, kept, media_type, bytes(data)):
-        raise HTTPException(422, f"A case keeps at most {MOST_FILES} files. Take one away first.")
+    await keep_file(room, token.account, entry, name, bytes(data))
     return Response(status_code=204)
 
 
@@ -141,24 +135,14 @@ async def attach(
 async def download(room: TheRoom, token: Reader, case_id: CaseId, attachment_id: RowId) -> Response:
     """The bytes as they came."""
     entry = await find_case(room, token.account, case_id)
-    found = await room.evidence.content(entry.case_id, attachment_id)
-    if found is None:
-        raise HTTPException(404, "There is no such file, or it was taken away.")
-    kept, data = found
-    named = {"content-disposition": f"attachment; filename*=UTF-8''{quote(kept.name, safe='')}"}
-    return Response(data, media_type="application/octet-stream", headers={**DOWNLOAD_HEADERS, **named})
+    return await sent_file(room, entry, attachment_id)
 
 
 @routes.delete("/attachments/{attachment_id}", status_code=204, response_class=Response)
 async def take_away(room: TheRoom, token: Writer, case_id: CaseId, attachment_id: RowId) -> Response:
     """Take a file away: its author, or anybody who may decide. Its digest stays in the record."""
     entry = await find_case(room, token.account, case_id)
-    kept = [file for file in await room.evidence.attachments(entry.case_id) if file.id == attachment_id]
-    if not kept:
-        raise HTTPException(404, "There is no such file.")
-    if not may_take_away(token.account, kept[0]):
-        raise HTTPException(403, "Only its author, or somebody who may decide, can take a file away.")
-    if not await room.evidence.remove(entry.case_id, attachment_id, token.account.name):
+    if not await take_file_away(room, token.account, entry, attachment_id):
         raise HTTPException(409, "It was taken away already.")
     return Response(status_code=204)
 

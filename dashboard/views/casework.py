@@ -6,22 +6,21 @@ import hmac
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
+from dashboard.attachments import keep_file, sent_file, take_file_away
 from dashboard.cases import find_case
 from dashboard.dependencies import Decider, Me, NoteTaker, Posted, RowId, TheRoom, field
-from dashboard.evidence import DOWNLOAD_HEADERS, FileRefused, checked_file, may_take_away
 from dashboard.pages.case import RunPage
 from dashboard.render.difference import balance_rows, finding_difference
 from dashboard.templating import page
 from gateway.model.casework import BlockChanges
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import WAITING
-from gateway.store.evidence import MOST_BYTES, MOST_FILES
+from gateway.store.evidence import MOST_BYTES
 from gateway.store.runs import OPEN_AT_ONCE
 
 routes = APIRouter(prefix="/cases/{case_id}")
@@ -102,12 +101,7 @@ async def attach(
     if not isinstance(file, UploadFile):
         raise HTTPException(422, "Choose a file.")
     data = await file.read(MOST_BYTES + 1)
-    try:
-        name, media_type = checked_file(file.filename or "", data)
-    except FileRefused as error:
-        raise HTTPException(422, str(error)) from error
-    if not await room.evidence.attach(entry.case_id, me.account.name, name, media_type, data):
-        raise HTTPException(422, f"A case keeps at most {MOST_FILES} files. Take one away first.")
+    await keep_file(room, me.account, entry, file.filename or "", data)
     return RedirectResponse(f"/cases/{entry.case_id}#evidence", 303)
 
 
@@ -115,24 +109,14 @@ async def attach(
 async def download(room: TheRoom, me: Me, case_id: str, attachment_id: RowId) -> Response:
     """The bytes as they came, to be saved: no browser may show them here."""
     entry = await find_case(room, me.account, case_id)
-    found = await room.evidence.content(entry.case_id, attachment_id)
-    if found is None:
-        raise HTTPException(404, "There is no such file, or it was taken away.")
-    kept, data = found
-    named = {"content-disposition": f"attachment; filename*=UTF-8''{quote(kept.name, safe='')}"}
-    return Response(data, media_type="application/octet-stream", headers={**DOWNLOAD_HEADERS, **named})
+    return await sent_file(room, entry, attachment_id)
 
 
 @routes.post("/attachments/{attachment_id}/remove")
 async def remove(room: TheRoom, me: NoteTaker, form: Posted, case_id: str, attachment_id: RowId) -> Response:
     """Take a file away: its author, or anybody who may decide. Its digest stays in the record."""
     entry = await find_case(room, me.account, case_id)
-    kept = [file for file in await room.evidence.attachments(entry.case_id) if file.id == attachment_id]
-    if not kept:
-        raise HTTPException(404, "There is no such file.")
-    if not may_take_away(me.account, kept[0]):
-        raise HTTPException(403, "Only its author, or somebody who may decide, can take a file away.")
-    await room.evidence.remove(entry.case_id, attachment_id, me.account.name)
+    await take_file_away(room, me.account, entry, attachment_id)
     return RedirectResponse(f"/cases/{entry.case_id}#evidence", 303)
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gateway.cli.terminal import clean, complain, console
 from gateway.inspection.registry import load
-from gateway.inspection.rules.author import failures, read_rules
+from gateway.inspection.rules.author import IDENTITY, failures, read_rules
 from gateway.inspection.rules.manuscript import RuleError
 from gateway.inspection.rules.reference import reference
 from gateway.inspection.rules.rule import Rule, RuleMode
@@ -60,6 +60,8 @@ def check(
 @cli.command()
 def new(identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, as in vault-daily-exit.")]) -> None:
     """Print a rule to begin with; it passes `check` as it is."""
+    if not IDENTITY.fullmatch(identity):
+        raise typer.BadParameter(f"{identity} is no kebab-case id, as in vault-daily-exit", param_hint="ID")
     typer.echo(TEMPLATE.replace("example-rule", identity), nl=False)
 
 

@@ -7,6 +7,8 @@ imports `stopgate_engine`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.decoding import envelope
 from gateway.model.chain import ChainProfile
 from gateway.model.primitive import Address, Hash32
@@ -46,7 +48,7 @@ def _number(word: bytes) -> int:
     return int.from_bytes(word, "big")
 
 
-def _transaction(data: bytes, fields: tuple[tuple, tuple]) -> Transaction:  # type: ignore[type-arg]
+def _transaction(data: bytes, fields: tuple[tuple[Any, ...], tuple[Any, ...]]) -> Transaction:
     (kind, digest, chain_id, sender, nonce, to, value, input_), tail = fields
     gas_limit, max_fee, priority_fee, access_list, authorizations, blob_fee, blob_hashes = tail
     return Transaction(

@@ -149,7 +149,10 @@ _DIRECT = (
 
 
 class _Computation:
-    """Adds frames, logs and a tighter loop; comes before the fork's class."""
+    """Adds frames, logs and a tighter loop; comes before the fork's class.
+
+    To mypy its only base is `object`: the fork's class, which `super()` reaches, is put behind it at run time.
+    """
 
     table: tuple[Any, ...] = ()
     state: Any
@@ -161,7 +164,7 @@ class _Computation:
     """gas that was looked at last: what a refused creation was to share"""
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
-        super().__init__(state, message, transaction_context)  # type: ignore[call-arg]
+        super().__init__(state, message, transaction_context)  # type: ignore[call-arg]  # see the class
         code = message.code
         known = _positions.get(code)
         if known is None:
@@ -172,10 +175,10 @@ class _Computation:
 
     def return_gas(self, amount: int) -> None:
         self.returned_gas = amount
-        super().return_gas(amount)  # type: ignore[misc]
+        super().return_gas(amount)  # type: ignore[misc]  # see the class
 
     def get_gas_remaining(self) -> int:
-        self.seen_gas = super().get_gas_remaining()  # type: ignore[misc]
+        self.seen_gas = super().get_gas_remaining()  # type: ignore[misc]  # see the class
         return self.seen_gas
 
     def add_log_entry(self, account: bytes, topics: tuple[int, ...], data: bytes) -> None:
@@ -184,9 +187,9 @@ class _Computation:
     @classmethod
     def apply_message(cls, state: Any, message: Any, context: Any, parent_computation: Any = None) -> Any:
         if message.is_create:  # apply_create_message has opened the frame
-            return super().apply_message(state, message, context, parent_computation)  # type: ignore[misc]
+            return super().apply_message(state, message, context, parent_computation)  # type: ignore[misc]  # see the class
         frame = _enter_call(state, message, parent_computation)
-        computation = super().apply_message(state, message, context, parent_computation)  # type: ignore[misc]
+        computation = super().apply_message(state, message, context, parent_computation)  # type: ignore[misc]  # see the class
         _leave(state, frame, computation)
         return computation
 
@@ -195,7 +198,7 @@ class _Computation:
         frame = _enter_creation(state, message)
         checkpoint = state.snapshot()
         state.delete_storage(message.storage_address)  # a new account has none, and nobody need ask
-        computation = super().apply_create_message(  # type: ignore[misc]
+        computation = super().apply_create_message(  # type: ignore[misc]  # see the class
             state, message, context, parent_computation
         )
         if computation.is_error:
@@ -207,7 +210,7 @@ class _Computation:
     def apply_computation(cls, state: Any, message: Any, context: Any, parent_computation: Any = None) -> Any:
         # As py-evm's, but: the table is a tuple, one try holds the whole loop, and the cost of init code is
         # charged with the intrinsic gas, not here (py-evm also charges it when an EIP-7702 account creates).
-        with cls(state, message, context) as computation:  # type: ignore[attr-defined]
+        with cls(state, message, context) as computation:  # type: ignore[attr-defined]  # see the class
             if parent_computation is None:
                 computation.contracts_created = []
             else:

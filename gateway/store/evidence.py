@@ -55,7 +55,7 @@ class Evidence:
         """The files of a case, those taken away too, without their bytes."""
         query = (
             select(AttachmentRow)
-            .options(defer(AttachmentRow.data, raiseload=True))  # type: ignore[arg-type]
+            .options(defer(AttachmentRow.data, raiseload=True))  # type: ignore[arg-type]  # a column here, bytes to mypy
             .where(col(AttachmentRow.case_id) == case_id)
             .order_by(col(AttachmentRow.id))
         )

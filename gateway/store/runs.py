@@ -97,7 +97,7 @@ class Runs:
         """The latest runs of a case, the latest first, without their details."""
         query = (
             select(RunRow)
-            .options(defer(RunRow.detail, raiseload=True))  # type: ignore[arg-type]
+            .options(defer(RunRow.detail, raiseload=True))  # type: ignore[arg-type]  # a column here, bytes to mypy
             .where(col(RunRow.case_id) == case_id)
             .order_by(col(RunRow.id).desc())
             .limit(KEPT)

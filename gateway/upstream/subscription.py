@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import aiohttp
 import msgspec
@@ -14,7 +14,7 @@ _MAX_MESSAGE = 4 * 1024 * 1024
 _SUBSCRIBE = '{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}'
 
 
-async def new_heads(url: str, *, connect_within: float = 5.0, heartbeat: float = 10.0) -> AsyncIterator[object]:
+async def new_heads(url: str, *, connect_within: float = 5.0, heartbeat: float = 10.0) -> AsyncGenerator[object, None]:
     """Yield headers as the node announces them, as JSON values; ends only by an error.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ REMEMBERED = 256
 """headers kept: the depth of BLOCKHASH, and of a reorg that is undone exactly"""
 
 Listener = Callable[[HeadChange], Awaitable[None]]
-Announcements = Callable[[], AsyncIterator[object]]
+Announcements = Callable[[], AsyncGenerator[object, None]]
 
 
 class Reader(Protocol):
@@ -199,7 +199,7 @@ class HeadFollower:
         pause = 0.25
         while True:
             try:
-                async with contextlib.aclosing(announcements()) as headers:  # type: ignore[type-var]
+                async with contextlib.aclosing(announcements()) as headers:
                     async for announced in headers:
                         self._subscribed, pause = True, 0.25
                         self._announced_at = self._clock()

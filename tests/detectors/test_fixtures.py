@@ -28,12 +28,10 @@ OPEN = {
     "raid-feed.twisted-for-a-breath": "missed: a feed is named, used for a cheap liquidation, and named back",
     "raid-gallery.sent-along": "missed: items of others are sent along with one's own to six purses",
     "raid-guards.deposit-of-nothing": "missed: validators sign for a deposit of a coin that is no contract",
-    "raid-guards.one-signs-thrice": "missed: one stolen key signs often enough",
     "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
     "raid-loans.own-item-twice": "missed: a bond is paid back twice for an item of the raider's own",
     "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
     "raid-meadow.chaff-by-two": "missed: one opens a market of a worthless coin, another borrows there later",
-    "raid-mirror.mirror-at-birth": "missed: a contract doubles coins by self-transfers while it is created, and sells",
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
     "raid-operated.operator-takes-all": "missed: an operator's own key pays everything to a purse never seen",
     "raid-permits.signed-by-nobody": "missed: a permit of no signature, used in the next transaction",
@@ -53,6 +51,13 @@ OPEN = {
     "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
+    "everyday-oddities.coin-for-the-late": "a basic income drawn late; who is a person is written elsewhere",
+    "everyday-encores.season-taken": "a book inside a record inside two books: seasons[n][user].sums[token]",
+    "everyday-crossings.clerk-draws-his-wage": "a spender approved in the vault's own shares redeems some to himself",
+    "raid-daily.router-under-keeper": "missed: the router was put in place by a stranger; a keeper's call fills it",
+    "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
+    "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
+    "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.model.rulebook import RulesInForce
+from gateway.store.database import Database, sqlite_url
+from gateway.store.rulebook import PublishedRules
 from tests.anvil import needs_anvil, running_anvil
 from tests.edge import Wallet, hash_of
 from tests.gatewayprocess import GatewayProcess, running_gateway
@@ -50,6 +55,21 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(what)
 
 
+def published(folder: Path) -> tuple[list[RulesInForce], int]:
+    """What people are told of the rules, and how often the one above spoke."""
+
+    async def read() -> tuple[list[RulesInForce], int]:
+        database = Database(sqlite_url(folder))
+        try:
+            rules = PublishedRules(database, now=lambda: datetime.now(UTC))
+            hits = (await rules.hits()).get("treasury-inflow")
+            return list(await rules.in_force()), hits.hits if hits else 0
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
 def test_a_rule_holds_watches_and_changes_while_the_gateway_runs(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     folder.mkdir()
@@ -75,6 +95,9 @@ def test_a_rule_holds_watches_and_changes_while_the_gateway_runs(tmp_path: Path)
         watched = wallet.sign(to=TREASURY, value=3 * 10**18)
         assert gateway.call("eth_sendRawTransaction", watched)["result"] == hash_of(watched)
         until(lambda: metric('stopgate_rule_findings_total{rule="treasury-inflow"}') == 1, "the rule in shadow spoke")
+        until(lambda: published(tmp_path / "gateway")[1] == 1, "people are told that it spoke")
+        ((told,), _) = published(tmp_path / "gateway")
+        assert [(rule.id, rule.mode, rule.owner) for rule in told.rules] == [("treasury-inflow", "shadow", "Treasury")]
 
         write(RULE.format(mode="enforce", treasury=TREASURY, payer=PAYER))
         until(lambda: metric('stopgate_rules{mode="enforce"}') == 1, "the changed rule is in force")
@@ -92,6 +115,11 @@ def test_a_rule_holds_watches_and_changes_while_the_gateway_runs(tmp_path: Path)
         until(lambda: metric("stopgate_rules_refused") == 1, "a wrong file is told")
         assert "`payed` is not known" in gateway.log
         assert metric('stopgate_rules{mode="enforce"}') == 1
+        until(lambda: published(tmp_path / "gateway")[0][0].problem, "people are told that the file is wrong")
+        ((told,), hits) = published(tmp_path / "gateway")
+        assert [rule.mode for rule in told.rules] == ["enforce"]
+        assert hits >= 2
+    assert published(tmp_path / "gateway")[0] == [], "a gateway that ended in order goes by nothing"
 
 
 def test_a_gateway_does_not_start_with_a_wrong_rule(tmp_path: Path) -> None:

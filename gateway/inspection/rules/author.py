@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from enum import Enum
@@ -15,13 +14,15 @@ from gateway.inspection.rules.compiler import compile_expression
 from gateway.inspection.rules.expression import Compiled, ExpressionError, Names, constants, literal
 from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError, read_manuscripts
 from gateway.inspection.rules.moment import Moment
-from gateway.inspection.rules.rule import Rule, RuleMode, RuleStatus, Scope, shown
+from gateway.inspection.rules.rule import Rule, RuleMode, RuleStatus, Scope
+from gateway.inspection.rules.summary import read_summary
 from gateway.inspection.rules.trial import Trial, read_trial
 from gateway.inspection.rules.vocabulary import COLLECTIONS, FUNCTIONS, Type
 from gateway.model.finding import Confidence, Severity
 from gateway.model.primitive import Address
 
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+IDENTITY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""what the id of a rule looks like"""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SIGNATURE = re.compile(r"[A-Za-z_$][\w$]*\([\w,()\[\]]*\)")
 _NEEDED = ("id", "title", "status", "severity", "confidence", "owner", "scope", "detection", "summary", "tests")
@@ -70,7 +71,7 @@ class _Author:
                 ("mode",), f"a rule that is {status} may not enforce; watch it in shadow, then mark it stable"
             )
         identity = self._text("id")
-        if not _ID.fullmatch(identity):
+        if not IDENTITY.fullmatch(identity):
             raise self._error(("id",), f"{identity} is no kebab-case id, as in vault-daily-exit")
         scope = self._scope()
         names = self._names(scope)
@@ -92,7 +93,7 @@ class _Author:
                 self._expression(("exceptions", number), text, names, Type.TRUTH)
                 for number, text in enumerate(self._texts("exceptions"))
             ),
-            summary=self._summary(selections),
+            summary=read_summary(self._manuscript, self._text("summary"), selections),
             victim=self._address(("victim",), self._content["victim"]) if "victim" in self._content else None,
             references=self._texts("references"),
             false_positives=self._texts("false_positives"),
@@ -262,22 +263,6 @@ class _Author:
             raise self._error(path, f"gives a {found.type}; a {type_} is needed, true or false")
         return found
 
-    def _summary(self, selections: Mapping[str, Compiled]) -> tuple[str | Callable[[Moment], str], ...]:
-        parts: list[str | Callable[[Moment], str]] = []
-        try:
-            pieces = list(string.Formatter().parse(self._text("summary")))
-        except ValueError as error:
-            raise self._error(("summary",), f"its braces do not match: {error}") from None
-        for text, gap, format_, conversion in pieces:
-            parts.append(text)
-            if gap is None:
-                continue
-            if gap not in selections or format_ or conversion:
-                own = ", ".join(selections) or "none yet"
-                raise self._error(("summary",), f"{{{gap}}} is no part of the detection; there are {own}")
-            parts.append(_gap(selections[gap]))
-        return tuple(parts)
-
     def _trials(self, scope: Scope) -> tuple[Trial, ...]:
         found = self._content["tests"]
         if not isinstance(found, list):
@@ -300,10 +285,6 @@ def _once(name: str, part: Compiled) -> Callable[[Moment, Any], Any]:
         return moment.known[name]
 
     return run
-
-
-def _gap(part: Compiled) -> Callable[[Moment], str]:
-    return lambda moment: shown(part.type, part.run(moment, None))
 
 
 def failures(rules: Sequence[Rule]) -> list[str]:

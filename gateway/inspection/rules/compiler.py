@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.inspection.rules.expression import Compiled, ExpressionError, Names, Run, constant, constants, literal
 from gateway.inspection.rules.quantifier import NOTHING, Level, matching, values
+from gateway.inspection.rules.spelling import python_of, shortened, with_article, written
 from gateway.inspection.rules.vocabulary import COLLECTIONS, FUNCTIONS, GLOBALS, Type
 from gateway.model.primitive import ZERO_ADDRESS
 
-LONGEST = 4096
-"""characters of one expression"""
 DEEPEST = 32
 """parts within parts; quantifiers within quantifiers are counted apart"""
 QUANTIFIERS = 2
 """a quantifier may stand within another: pairs of things, but no more"""
 
-_FROM = re.compile(r"\bfrom\b")
-"""`from` is a word of Python's; it is spelled `from_` while the parser looks at it"""
 _ORDER: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
 }  # fmt: skip
@@ -53,24 +49,16 @@ class _Compiler:
         self._depth = 0
 
     def compile(self, text: str) -> Compiled:
-        before, self._text = self._text, self._prepare(text)
+        before, self._text = self._text, python_of(text)
         try:
             tree = ast.parse(self._text, mode="eval")
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             why = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply"
-            raise ExpressionError(f"`{_shortened(text)}` is no expression: {why}") from None
+            raise ExpressionError(f"`{shortened(text)}` is no expression: {why}") from None
         try:
             return self._node(tree.body)
         finally:
             self._text = before
-
-    def _prepare(self, text: str) -> str:
-        if len(text) > LONGEST:
-            raise ExpressionError(f"an expression has at most {LONGEST} characters, this one {len(text)}; use macros")
-        if not text.isascii():
-            raise ExpressionError(f"`{_shortened(text)}` holds characters that are not ASCII")
-        parts = re.split(r"('[^']*'|\"[^\"]*\")", " ".join(text.split()))
-        return "".join(part if part[:1] in "'\"" and part else _FROM.sub("from_", part) for part in parts)
 
     def _node(self, node: ast.expr) -> Compiled:
         self._depth += 1
@@ -202,7 +190,7 @@ class _Compiler:
         one = self._single(left)
         if type(sign) in _ORDER:
             if one.type is not Type.NUMBER:
-                raise self._refused(left, f"is {_a(one.type)}; only numbers are smaller or larger")
+                raise self._refused(left, f"is {with_article(one.type)}; only numbers are smaller or larger")
             order, a, b = _ORDER[type(sign)], one.run, self._of(right, Type.NUMBER).run
             return lambda moment, item: order(a(moment, item), b(moment, item))
         if not isinstance(sign, ast.Eq | ast.NotEq):
@@ -217,7 +205,7 @@ class _Compiler:
         if not many.many:
             raise self._refused(right, "is no list; name one of `lists`, or write [a, b]")
         if many.type is not one.type:
-            raise self._refused(node, f"looks for {_a(one.type)} in a list of {many.type} values")
+            raise self._refused(node, f"looks for {with_article(one.type)} in a list of {many.type} values")
         find, among = one.run, many.run
         return lambda moment, item: (find(moment, item) in among(moment, item)) is wanted
 
@@ -308,7 +296,7 @@ class _Compiler:
     def _of(self, node: ast.expr, type_: Type) -> Compiled:
         found = self._single(node)
         if found.type is not type_:
-            raise self._refused(node, f"is {_a(found.type)} where {_a(type_)} is needed")
+            raise self._refused(node, f"is {with_article(found.type)} where {with_article(type_)} is needed")
         return found
 
     def _single(self, node: ast.expr) -> Compiled:
@@ -318,17 +306,7 @@ class _Compiler:
         return found
 
     def _refused(self, node: ast.expr, why: str) -> ExpressionError:
-        return ExpressionError(f"`{_shortened(self._source(node))}` {why}")
+        return ExpressionError(f"`{shortened(self._source(node))}` {why}")
 
     def _source(self, node: ast.expr) -> str:
-        return re.sub(r"\bfrom_\b", "from", self._text[node.col_offset : node.end_col_offset])
-
-
-def _a(type_: Type) -> str:
-    return (
-        f"an {type_}" if type_.value[0] in "aeiou" else f"a {type_}" if type_ is not Type.WORD else "a word of 32 bytes"
-    )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."
+        return written(self._text[node.col_offset : node.end_col_offset])

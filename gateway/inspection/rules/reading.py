@@ -100,6 +100,12 @@ def share_lost(subject: Inspection, holder: Address, token: Address, otherwise: 
     return min(10_000, lost * 10_000 // stock) if stock else otherwise
 
 
+def taken_before(subject: Inspection, holder: Address, token: Address) -> int:
+    """Units that other transactions took from the holder lately, see `Inspection.takings`; 0 if none is remembered."""
+    taken = subject.taken.get((holder, token))
+    return taken.amount if taken is not None else 0
+
+
 def mapping_slot(subject: Inspection, base: int, key: Address) -> int:
     """The slot of an entry in a Solidity mapping declared at slot `base`."""
     return int.from_bytes(keccak256(key.rjust(WORD, b"\0") + base.to_bytes(WORD, "big")), "big")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.decoding.keccak import keccak256
+from gateway.inspection.effects import Taken
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.rules.book import touched_accounts
 from gateway.inspection.rules.expression import literal
-from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError
+from gateway.inspection.rules.manuscript import Manuscript, Path
 from gateway.inspection.rules.moment import OutOfSteps
+from gateway.inspection.rules.row import Row
 from gateway.inspection.rules.vocabulary import ALL, Type
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext, Fork
@@ -52,19 +53,16 @@ class Trial:
         return f"test {self.name!r} ({self.where}) expects {'fires' if self.fires else 'silent'}, but it does not"
 
 
-_Part = Callable[["_Row"], Any]
-
-
 def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> Trial:
     """Build the transaction that a test describes; what it does not say is zero, empty or the first contract's.
 
     Raises:
         RuleError: a part is missing, unknown or of the wrong kind.
     """
-    row = _Row(manuscript, path, found)
+    row = Row(manuscript, path, found)
     row.check(
         ("name", "expect"),
-        ("transaction", "block", "result", "calls", "transfers", "approvals", "logs", "storage", "held"),
+        ("transaction", "block", "result", "calls", "transfers", "approvals", "logs", "storage", "held", "earlier"),
     )
     expected = row.text("expect")
     if expected not in ("fires", "silent"):
@@ -98,112 +96,12 @@ def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> 
                 row.each("approvals", _approval),
             ),
         ),
+        taken=_earlier(row),
     )
     return Trial(row.text("name"), expected == "fires", subject, manuscript.where(path))
 
 
-class _Row:
-    """One mapping of a test, read with types."""
-
-    def __init__(self, manuscript: Manuscript, path: Path, content: Any) -> None:
-        if not isinstance(content, dict):
-            raise manuscript.error(path, "must be a mapping")
-        self._manuscript, self._path = manuscript, path
-        self._content: Mapping[str, Any] = content
-
-    def check(self, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
-        """Refuse what is missing or unknown."""
-        for name in self._content:
-            if name not in (*needed, *optional):
-                known = ", ".join((*needed, *optional))
-                raise self.wrong(name, f"is not known here; there are {known}")
-        for name in needed:
-            if name not in self._content:
-                raise self._manuscript.error(self._path, f"lacks {name}")
-
-    def wrong(self, name: str, why: str) -> RuleError:
-        """What is wrong with a part."""
-        return self._manuscript.error((*self._path, name), why)
-
-    def inner(self, name: str) -> _Row:
-        """A mapping within, empty if it is not there."""
-        return _Row(self._manuscript, (*self._path, name), self._content.get(name, {}))
-
-    def each(self, name: str, make: _Part) -> list[Any]:
-        """Every row of a list within."""
-        rows = self._content.get(name, [])
-        if not isinstance(rows, list):
-            raise self.wrong(name, "must be a list")
-        return [make(_Row(self._manuscript, (*self._path, name, at), row)) for at, row in enumerate(rows)]
-
-    def has(self, name: str) -> bool:
-        """True if it is said."""
-        return name in self._content
-
-    def text(self, name: str, otherwise: str = "") -> str:
-        """A text."""
-        return str(self._content.get(name, otherwise))
-
-    def truth(self, name: str, otherwise: bool) -> bool:
-        """True or false."""
-        value = self._content.get(name, otherwise)
-        if not isinstance(value, bool):
-            raise self.wrong(name, "must be true or false")
-        return value
-
-    def number(self, name: str, otherwise: int = 0) -> int:
-        """A whole number, decimal or hex."""
-        value = self._content.get(name, otherwise)
-        if isinstance(value, str) and literal(value) is not None:
-            value = int(value, 16)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.wrong(name, f"{value!r} is no whole number")
-        return value
-
-    def address(self, name: str, otherwise: Address = ZERO_ADDRESS) -> Address:
-        """An address, or the word coin or zero."""
-        value = self._content.get(name)
-        if value is None:
-            return otherwise
-        if value in ("coin", "zero"):
-            return ZERO_ADDRESS
-        found = literal(value) if isinstance(value, str) else None
-        if found is None or found[0] is not Type.ADDRESS:
-            raise self.wrong(name, f"{value!r} is no address: 0x and 40 hex digits")
-        return Address(found[1])
-
-    def data(self, name: str) -> bytes:
-        """Hex bytes."""
-        value = self._content.get(name, "0x")
-        try:
-            return bytes.fromhex(str(value).removeprefix("0x"))
-        except ValueError:
-            raise self.wrong(name, f"{value!r} is no hex") from None
-
-    def words(self, name: str) -> bytes:
-        """A list of numbers and addresses as the ABI packs them."""
-        values = self._content.get(name, [])
-        if not isinstance(values, list):
-            raise self.wrong(name, "must be a list of numbers and addresses")
-        packed = []
-        for at, value in enumerate(values):
-            number = int(value, 16) if isinstance(value, str) and literal(value) is not None else value
-            if not isinstance(number, int) or not -(2**255) <= number < 2**256:
-                raise self._manuscript.error((*self._path, name, at), f"{value!r} is no number of 256 bits")
-            packed.append((number % 2**256).to_bytes(32, "big"))
-        return b"".join(packed)
-
-    def input(self) -> bytes:
-        """Call data: `input` as hex, or `call` (selector or signature) with `arguments`."""
-        if not self.has("call"):
-            return self.data("input")
-        called = self.text("call")
-        found = literal(called)
-        selector = found[1] if found is not None and found[0] is Type.SELECTOR else keccak256(called.encode())[:4]
-        return bytes(selector) + self.words("arguments")
-
-
-def _transaction(row: _Row, target: Address) -> Transaction:
+def _transaction(row: Row, target: Address) -> Transaction:
     row.check((), ("sender", "to", "value", "nonce", "input", "call", "arguments"))
     return Transaction(
         raw=RawTransaction(b"", Hash32(bytes(32))),
@@ -226,7 +124,7 @@ def _root(transaction: Transaction) -> CallFrame:
     )
 
 
-def _call(row: _Row, transaction: Transaction) -> CallFrame:
+def _call(row: Row, transaction: Transaction) -> CallFrame:
     row.check(("to",), ("from", "kind", "value", "input", "call", "arguments", "failed"))
     try:
         kind = FrameKind(row.text("kind", "CALL"))
@@ -259,7 +157,7 @@ def _frame(kind: FrameKind, from_: Address, to: Address, value: int, input: byte
     )
 
 
-def _log(row: _Row) -> Log:
+def _log(row: Row) -> Log:
     row.check(("address", "event"), ("indexed", "data"))
     event = row.text("event")
     found = literal(event)
@@ -269,7 +167,7 @@ def _log(row: _Row) -> Log:
     return Log(0, 0, row.address("address"), topics, row.words("data"), False)
 
 
-def _transfer(row: _Row) -> Transfer:
+def _transfer(row: Row) -> Transfer:
     row.check(("token", "from", "to", "amount"), ("item",))
     token, item = row.address("token"), row.number("item", -1)
     standard = (
@@ -279,17 +177,17 @@ def _transfer(row: _Row) -> Transfer:
     return Transfer(0, 0, standard, token, row.address("from"), row.address("to"), amount, None if item < 0 else item)
 
 
-def _approval(row: _Row) -> Approval:
+def _approval(row: Row) -> Approval:
     row.check(("token", "owner", "spender"), ("amount",))
     amount = row.number("amount", ALL)
     owner, spender = row.address("owner"), row.address("spender")
     return Approval(0, 0, row.address("token"), owner, spender, None if amount == ALL else amount)
 
 
-def _queries(row: _Row) -> list[CallFrame]:
+def _queries(row: Row) -> list[CallFrame]:
     """`held` as the questions to tokens that show what somebody had before."""
 
-    def ask(inner: _Row) -> CallFrame:
+    def ask(inner: Row) -> CallFrame:
         inner.check(("holder", "token", "amount"))
         data = BALANCE_OF + inner.address("holder").rjust(32, b"\0")
         asked = _frame(FrameKind.STATICCALL, SENDER, inner.address("token"), 0, data, False)
@@ -298,10 +196,24 @@ def _queries(row: _Row) -> list[CallFrame]:
     return row.each("held", ask)
 
 
-def _storage(row: _Row) -> dict[Address, AccountDiff]:
+def _earlier(row: Row) -> dict[tuple[Address, Address], Taken]:
+    """What other transactions took lately; several lines for one holder and token are as many transactions."""
+    found: dict[tuple[Address, Address], Taken] = {}
+
+    def keep(inner: Row) -> None:
+        inner.check(("holder", "token", "amount"))
+        key, amount = (inner.address("holder"), inner.address("token")), inner.number("amount")
+        known = found.get(key, Taken(amount, 0, 0, frozenset({SENDER})))
+        found[key] = replace(known, amount=known.amount + amount, times=known.times + 1)
+
+    row.each("earlier", keep)
+    return found
+
+
+def _storage(row: Row) -> dict[Address, AccountDiff]:
     slots: dict[Address, dict[int, tuple[int, int]]] = {}
 
-    def keep(inner: _Row) -> None:
+    def keep(inner: Row) -> None:
         inner.check(("address", "slot", "after"), ("before",))
         change = (inner.number("before"), inner.number("after"))
         slots.setdefault(inner.address("address"), {})[inner.number("slot")] = change
@@ -310,7 +222,7 @@ def _storage(row: _Row) -> dict[Address, AccountDiff]:
     return {address: AccountDiff(storage=changes) for address, changes in slots.items()}
 
 
-def _block(row: _Row, chain: int) -> BlockContext:
+def _block(row: Row, chain: int) -> BlockContext:
     row.check((), ("number", "timestamp", "base_fee"))
     return BlockContext(
         row.number("number", 20_000_000), row.number("timestamp", 1_700_000_000), ZERO_ADDRESS, 30_000_000,

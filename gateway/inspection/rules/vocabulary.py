@@ -25,6 +25,7 @@ from gateway.inspection.rules.reading import (
     slot_changes,
     slot_value,
     standing_logs,
+    taken_before,
     topic,
     word_at,
 )
@@ -246,6 +247,12 @@ FUNCTIONS: Mapping[str, Function] = {
         "holder, token, otherwise",
         "hundredths of a percent (0 to 10000) of its stock that the holder lost; `otherwise` where it lost some and "
         "the transaction does not show of how much",
+    ),
+    "taken_before": Function(
+        (_ADDRESS, _ADDRESS), _NUMBER, taken_before,
+        "holder, token",
+        "units of it that other transactions of the last half hour, by anybody, took from the holder by its own hand "
+        "without anything that shows its consent; 0 if the gateway remembers none",
     ),
     "before": Function(
         (_ADDRESS, _NUMBER, _NUMBER), _NUMBER, lambda s, address, slot, other: slot_value(s, address, slot, other, 0),

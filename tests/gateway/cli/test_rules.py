@@ -68,3 +68,10 @@ def test_a_complaint_about_a_list_is_printed_whole(tmp_path: Path) -> None:
     checked = RUN.invoke(cli, ["rules", "check", str(tmp_path)])
     assert checked.exit_code == 1
     assert "[/high] [bold]" in checked.stderr
+
+
+def test_an_id_that_check_would_refuse_begins_no_rule() -> None:
+    refused = RUN.invoke(cli, ["rules", "new", "Vault_Exit"])
+    assert refused.exit_code == 2
+    assert "kebab-case" in refused.stderr
+    assert refused.stdout == ""
