@@ -267,7 +267,7 @@ class Judgement(Settlement):
 
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
-        tokens = {move.token for move in self.facts.transfers}
+        tokens = self.facts.tokens
         return any(
             holder in known and contract not in tokens
             for record in (self.consent.entries, self.consent.stored)
