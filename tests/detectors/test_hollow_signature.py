@@ -3,8 +3,13 @@ from __future__ import annotations
 import pytest
 
 from detectors.hollow_signature import HollowSignature
-from gateway.model.finding import Severity
+from gateway.model.finding import Finding, Severity
+from gateway.model.primitive import Address
 from tests.detectors.acts import act, findings, first_held
+from tests.makers import ENTRY, Tape, account, word
+
+ECRECOVER = Address(bytes(19) + b"\x01")
+TOKEN, HOLDER = account(50), account(51)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,7 @@ def permitted(recovered: bytes, spender: Address = ENTRY) -> list[Finding]:
     tape = Tape()
     approval = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
     with tape.call(ENTRY), tape.call(TOKEN):
-        with tape.call(account(1), output=recovered, code=None):
+        with tape.call(ECRECOVER, output=recovered, code=None):
             pass
         tape.log(TOKEN, (approval, word(HOLDER), word(spender)), (10**18).to_bytes(32, "big"))
     return list(HollowSignature().inspect(tape.subject()))
