@@ -1,4 +1,5 @@
 from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.memory import Memory
 from gateway.model.primitive import ZERO_ADDRESS, Hash32
 from tests.makers import ENTRY, SENDER, Tape, account
 
@@ -72,3 +73,14 @@ def test_code_hashes_are_no_part_of_a_role() -> None:
     with tape.call(ENTRY, code=Hash32(b"\x99" * 32)), tape.call(TOKEN):
         tape.transfer(TOKEN, VAULT, ENTRY, 9)
     assert tape.subject().roles.cluster == {SENDER, ENTRY}
+
+
+def test_tokens_that_it_made_itself_pay_nobody() -> None:
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(OWNER):
+            tape.move(OWNER, ENTRY, VAULT, 5, had=5)
+        with tape.call(VAULT), tape.call(TOKEN):
+            tape.move(TOKEN, VAULT, ENTRY, 9, had=10)
+    assert tape.subject().roles.gave == {Asset(OWNER): 5}
+    assert tape.subject(Memory(created=(OWNER,))).roles.gave == {}
