@@ -107,14 +107,8 @@ class Consent(Known):
         if signer is None or signer == holder or signer in check.askers or check.askers[-1] in self.makers:
             return True
         return any(
-            signer in known and any(at == asker or self._reaches(asker, at) for asker in check.askers)
+            signer in known and any(at == asker or self.reaches(asker, at) for asker in check.askers)
             for at, known in self._noted.items()
-        )
-
-    def _reaches(self, contract: Address, register: Address) -> bool:
-        """True if `contract` knew `register`, or another contract that did: a book of addresses."""
-        return self.knows(contract, register) or any(
-            register in known and self.knows(contract, book) for book, known in self.stored.items()
         )
 
     @cached_property

@@ -16,6 +16,10 @@ from gateway.model.finding import Finding, OutcomeStatus
 FOLDER = Path(fixtures.__file__).parent / "cases"
 
 
+registry = cache(load)
+"""the detectors, which keep nothing between transactions, are made once"""
+
+
 @cache
 def act(name: str) -> CaseResult:
     """The recorded act run by the engine that is installed, with all detectors and the default policy."""
@@ -23,7 +27,7 @@ def act(name: str) -> CaseResult:
     async def run() -> CaseResult:
         simulator = make_simulator("auto")
         try:
-            return await run_case(simulator, load(), read_case(FOLDER / f"{name}.json.zst"))
+            return await run_case(simulator, registry(), read_case(FOLDER / f"{name}.json.zst"))
         finally:
             await simulator.close()
 
