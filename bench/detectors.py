@@ -25,6 +25,7 @@ from rich.console import Console
 
 from bench.figure import at, table
 from bench.recollection import memory
+from gateway.app.heap import settle
 from gateway.errors import Unexecutable
 from gateway.evaluate.benign import BENIGN, RecordedBlock
 from gateway.evaluate.case import Case, find_cases, read_case
@@ -252,6 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(stderr=given.json, width=160)
     report: dict[str, Any] = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "python": sys.version[:6]}
     console.print(f"{report['cpus']} CPUs, load {report['load']} before the run")
+    settle()  # as the gateway does when it starts
     report |= asyncio.run(measure(*sources(console, given.corpus, given.benign), given.cases, given.blocks))
     titles = {
         "inspection": f"All detectors and the decision, on {report['engine']}",

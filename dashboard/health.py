@@ -15,18 +15,26 @@ from gateway.model.quarantine import CaseState
 
 _SILENT_AFTER = timedelta(seconds=10)
 """a gateway leaves a sign of life every two seconds"""
+_NO_GATEWAY = Check(
+    "Gateway",
+    False,
+    "none has left a sign of life on this Redis for ten minutes: nothing is inspected unless one uses another Redis. "
+    "Start `stopgate serve` with the same stores as this desk",
+)
 
 
 async def health_of(room: Room, *, live: bool) -> HealthPage:
     """Every check, and what the gateways last told. `live`: open pages hear of new cases."""
+    queue, gateways = await _queue_check(room), await _gateways(room)
     checks = (
+        *(() if gateways or not queue.ok else (_NO_GATEWAY,)),
         await record_check(room),
-        await _queue_check(room),
+        queue,
         _news_check(live),
         await _lag_check(room),
         _seal_check(room),
     )
-    return HealthPage(checks, await _gateways(room))
+    return HealthPage(checks, gateways)
 
 
 async def chain_check(room: Room) -> Check:

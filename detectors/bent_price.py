@@ -19,7 +19,7 @@ from gateway.plugin import (
     describe_loss,
 )
 
-SHORT = 0.3
+SHORT = 0.2
 """part of what it gave that a holder is short of, at the prices before"""
 GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""

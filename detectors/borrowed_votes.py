@@ -89,12 +89,15 @@ class BorrowedVotes(Detector):
                 kept = brought.setdefault(frame.to, [])
                 if len(kept) < ORDERS_KEPT:
                     kept.append(frame)
+        naming: dict[tuple[Address, bytes], list[CallFrame]] = {}  # a loop makes the same call again and again
         for frame in trace.select(kinds=calls, from_=brought.keys()) if brought else ():
             if not frame.reverted and len(frame.input) >= ORDER:
-                for order in brought[frame.from_]:
-                    if order.left < frame.entered and frame.input in order.input:
-                        yield order, frame
-                        break
+                key = (frame.from_, frame.input)
+                if key not in naming:
+                    naming[key] = [order for order in brought[frame.from_] if frame.input in order.input]
+                order = next((order for order in naming[key] if order.left < frame.entered), None)
+                if order is not None:
+                    yield order, frame
 
     def _acted(self, subject: Inspection) -> bool:
         """True if a contract that the ordering side called, and is none of it, made calls and looked something up."""

@@ -18,7 +18,7 @@ from gateway.plugin import (
     describe_loss,
 )
 
-GRAVE_SHARE = 0.1
+GRAVE_SHARE = 0.05
 """part of the stock from which on a payout against a new token is grave"""
 # what every token answers; an answer to these says nothing of its worth
 _PLAIN = frozenset(

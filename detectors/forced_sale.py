@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a bad sale is grave"""
 SHORT = 0.5
 """part of the value that must be missing; a keeper's limit order in a thin pool loses far less"""

@@ -20,9 +20,9 @@ from gateway.plugin import (
     largest_entry,
 )
 
-GRAVE_SHARE = 0.02
+GRAVE_SHARE = 0.01
 """part of the holder's stock from which on the loss is grave, whatever else was paid to others on the way"""
-SMALL_SHARE = 0.001
+SMALL_SHARE = 0.0005
 """the same where nothing was paid to anybody"""
 TINY_SHARE = 0.00005
 """the same where the deposit came back at least doubled"""

@@ -38,7 +38,8 @@ class HollowSignature(Detector):
     Two ways to take silence for consent. A token that has no `permit` swallows the call in its fallback, and a
     router that takes the return for an approval spends the old allowance of whoever the caller names. And
     `ecrecover` answers nothing for a signature that is none: code that compares this with an owner who is not set
-    lets everybody in. In both the tokens of an outsider go to the ordering side, and no signature was recovered.
+    lets everybody in. In both the tokens of an outsider go to the ordering side, or an allowance for them is written
+    down, and no signature was recovered.
     """
 
     id = "hollow-signature"
@@ -70,6 +71,8 @@ class HollowSignature(Detector):
                 how = "the signature that was shown is nobody's"
             else:
                 continue
+            if theft is None and frame.to == _ECRECOVER:
+                yield from self._approved(subject, frame, told)
             if theft is not None and theft.from_ not in told:
                 told.add(theft.from_)
                 yield self.finding(
@@ -116,6 +119,28 @@ class HollowSignature(Detector):
                 if check.left < move.sequence < asker.left and move.to in subject.roles.cluster:
                     return move
         return None
+
+    def _approved(self, subject: Inspection, check: CallFrame, told: set[Address]) -> Iterator[Finding]:
+        """Allowances for the ordering side that a token wrote down after it had recovered nobody, in the same call."""
+        trace, cluster = subject.simulation.trace, subject.roles.cluster
+        if trace.select(selectors=_ANSWERS) or any(any(frame.output) for frame in trace.select(to=_CHECKS)):
+            return
+        asker = trace.frames[check.parent]
+        for approval in subject.facts.approvals:
+            inside = check.left < approval.sequence < asker.left and asker.context == approval.token
+            own = approval.owner in cluster or approval.owner in told
+            if not inside or own or approval.amount == 0 or approval.spender not in cluster or not any(approval.owner):
+                continue
+            told.add(approval.owner)
+            yield self.finding(
+                f"{approval.token} wrote down an allowance of {approval.owner} for {approval.spender}, "
+                "though the signature that was shown is nobody's.",
+                victim=approval.owner,
+                attacker=subject.roles.origin,
+                instrument=approval.token,
+                frames=(check.index, approval.frame),
+                evidence={"token": str(approval.token), "spender": str(approval.spender)},
+            )
 
     def _signed(self, subject: Inspection, owner: Address) -> bool:
         """True if any signature of the owner was recovered or confirmed by its own contract."""

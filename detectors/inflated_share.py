@@ -20,7 +20,7 @@ from gateway.plugin import (
 
 # ERC-4626: Deposit(address indexed sender, address indexed owner, uint256 assets, uint256 shares)
 _DEPOSIT = bytes.fromhex("dcbc1c05240f31ff3ad067ef1ee35ce4997762752e3a095284754544f4c709d7")
-GRAVE_SHARE = 0.02
+GRAVE_SHARE = 0.01
 """part of the vault's stock from which on a deposit or a loss is grave"""
 MOSTLY = 0.5
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
-GRAVE_SHARE = 0.02
+GRAVE_SHARE = 0.01
 """part of the reward stock from which on the payout is grave"""
 EXACT = 0.01
 

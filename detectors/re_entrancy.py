@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
 
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 """part of the contract's stock whose loss is grave whatever came in return"""
 KNOWN_SHARE = 0.02
 """the same where nothing came in return, whoever it was"""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
-GRAVE_SHARE = 0.1
+GRAVE_SHARE = 0.05
 """part of the reader's stock from which on a loss on a passing answer is grave"""
 
 

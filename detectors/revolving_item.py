@@ -21,7 +21,7 @@ from gateway.plugin import (
 
 TURNS = 3
 """how often one item came to the same account; an honest trade brings it once"""
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 """part of the payer's stock from which on its loss is grave"""
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import NATIVE, Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
 
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 COIN_FLOOR = 10**16
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 

@@ -18,7 +18,7 @@ from gateway.plugin import (
     describe_loss,
 )
 
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 """part of the holder's stock from which on a loss is no ordinary payment"""
 COVERED = 0.5
 """part of the loss that the sender must have beyond all that it gave; an honest stake returns with a small reward"""

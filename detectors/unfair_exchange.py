@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
-UNFAIR = 0.3
+UNFAIR = 0.2
 """part of what it gave that a holder is short of, at the prices before"""
 ABSURD = 0.9
 """the same where it is grave by itself: no price moves that far by honest trading"""
-GRAVE_SHARE = 0.05
+GRAVE_SHARE = 0.02
 SMALL_SHARE = 0.002
 """part of the stock that is grave where the exchange was absurd"""
 DRAINED = 0.15

@@ -31,6 +31,8 @@ pub struct Overlap {
     pub written_after: bool,
     /// Without looking again.
     pub stale: bool,
+    /// The slot held the same after the last use in the open call as before the first.
+    pub restored: bool,
 }
 
 /// One slot that was read in an inner call and then changed by the open one, as the gateway's `Answer`.
@@ -48,8 +50,8 @@ pub struct Answer {
 
 #[derive(Default)]
 struct History {
-    /// (sequence number, an SSTORE).
-    uses: Vec<(u32, bool)>,
+    /// (sequence number, an SSTORE, position among all accesses).
+    uses: Vec<(u32, bool, u32)>,
     /// (sequence number, new value) of each SSTORE that changed it.
     changes: Vec<(u32, U256)>,
 }
@@ -96,11 +98,11 @@ impl Index {
         let mut histories: Vec<History> = Vec::new();
         histories.resize_with(slots.len(), History::default);
         let mut latest: Vec<Option<usize>> = vec![None; slots.len()];
-        for access in trace.accesses.iter().filter(|access| access.kind <= SSTORE) {
+        for (at, access) in trace.accesses.iter().enumerate().filter(|(_, access)| access.kind <= SSTORE) {
             let Some(storage) = storages.get_mut(&access.address) else { continue };
             let Some(&place) = places.get(&(access.address, access.slot)) else { continue };
             let history = &mut histories[place];
-            history.uses.push((access.sequence, access.kind == SSTORE));
+            history.uses.push((access.sequence, access.kind == SSTORE, at as u32));
             if access.kind != SSTORE {
                 storage.reads.push((access.sequence, place, access.value));
             } else if access.value != access.previous {
@@ -170,17 +172,23 @@ impl Recorder {
                 .filter(|(_, _, before)| before.is_none_or(|before| before < first));
             for (_, place, _) in fresh.take(most) {
                 let history = &index.histories[*place];
-                let began = history.uses.partition_point(|(sequence, _)| *sequence < outer.entered);
-                let went = history.uses.partition_point(|(sequence, _)| *sequence < inner.entered);
-                let came = history.uses.partition_point(|(sequence, _)| *sequence <= inner.left);
+                let began = history.uses.partition_point(|(sequence, ..)| *sequence < outer.entered);
+                let went = history.uses.partition_point(|(sequence, ..)| *sequence < inner.entered);
+                let came = history.uses.partition_point(|(sequence, ..)| *sequence <= inner.left);
+                let end = history.uses.partition_point(|(sequence, ..)| *sequence <= outer.left);
                 let changed = history.last_change(outer.left).is_some_and(|(sequence, _)| sequence > inner.left);
                 if began < went || changed {
+                    let used = &history.uses[began..end];
+                    let restored = used.first().zip(used.last()).is_some_and(|(first, last)| {
+                        self.accesses[first.2 as usize].previous == self.accesses[last.2 as usize].value
+                    });
                     found.push(Overlap {
                         pair,
                         slot: index.slots[*place],
                         read_before: began < went,
                         written_after: changed,
                         stale: changed && history.uses[came].1,
+                        restored,
                     });
                 }
             }

@@ -162,7 +162,8 @@ pub fn peaks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, peaks: &[Peak]) -
 pub fn overlaps<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, overlaps: &[Overlap]) -> Rows<'py> {
     let list = PyList::empty(py);
     for found in overlaps {
-        list.append((found.pair, maker.number(found.slot)?, found.read_before, found.written_after, found.stale))?;
+        let slot = maker.number(found.slot)?;
+        list.append((found.pair, slot, found.read_before, found.written_after, found.stale, found.restored))?;
     }
     Ok(list)
 }

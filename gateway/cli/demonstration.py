@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def demo(
 
     Exit code 0 only if every honest transaction was mined and every exploit held.
     """
+    unwind_when_terminated()
     screen = Console(stderr=True, markup=False) if as_json else console
     root = Path(".stopgate")
     root.mkdir(mode=0o700, exist_ok=True)
@@ -75,9 +77,15 @@ def devnet(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8545, chain: Chain = None
 ) -> None:
     """Run a local development chain until interrupted."""
+    unwind_when_terminated()
     with local_chain(chain, port=port) as local:
         console.print(f"{local.kind} chain at {local.url}, Ctrl-C ends it", highlight=False)
         _wait_for_interrupt()
+
+
+def unwind_when_terminated() -> None:
+    """Let SIGTERM end the program like Ctrl-C: children are stopped, and the data of the play is deleted."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 class _Running:

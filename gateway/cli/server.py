@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import typer
 import uvicorn
 
 from gateway.app.gateway import Gateway
+from gateway.app.heap import settle
 from gateway.cli.terminal import problems
 from gateway.errors import ConfigurationError
 from gateway.model.policy import Mode
@@ -75,9 +75,7 @@ def run_server(settings: Settings) -> None:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    # What is loaded by now stays; the collector need not walk over it in the middle of an inspection.
-    gc.collect()
-    gc.freeze()
+    settle()  # the collector need not walk over what stays in the middle of an inspection
     server.run()
     if not server.started:
         raise SystemExit(3)

@@ -105,6 +105,11 @@ def only(owner: Address) -> bytes:
     return assemble(ops("CALLER") + push(owner) + ops("EQ"), ">go", ops("JUMPI 0 0 REVERT"), "go:")
 
 
+def at_once() -> bytes:
+    """Code that goes on only if the transaction itself calls it, and else takes what comes; it must stand first."""
+    return assemble(ops("CALLER ORIGIN EQ"), ">go", ops("JUMPI 0 0 RETURN"), "go:")
+
+
 def signed(digest: bytes, v: int, r: bytes, s: bytes, owner: Address) -> bytes:
     """Code that takes coin without data, and else fails unless the signature is the owner's; it must stand first."""
     words = b"".join(push(word) + push(32 * at) + ops("MSTORE") for at, word in enumerate((digest, bytes((v,)), r, s)))

@@ -20,7 +20,7 @@ from gateway.evaluate.variation import (
     sent_home,
     wrapped,
 )
-from gateway.evaluate.wallet import batched, bundled, from_wallet, relayed
+from gateway.evaluate.wallet import batched, bundled, delegated, from_wallet, relayed
 
 STRIKES: Mapping[str, Variation] = {
     "other sender": other_sender,
@@ -35,6 +35,7 @@ STRIKES: Mapping[str, Variation] = {
     "gains sent home": sent_home,
     "after a visit": after_a_visit,
     "after a gift": after_a_gift,
+    "by a delegated account": delegated,
     "other block": other_block,
 }
 """of exploits; the verdict must not change"""
@@ -48,6 +49,7 @@ HONEST: Mapping[str, Variation] = {
     "in a batch": batched,
     "by a relayer": relayed,
     "in a bundle": bundled,
+    "by a delegated account": delegated,
     "after a visit": after_a_visit,
     "other block": other_block,
 }

@@ -128,7 +128,8 @@ def fresh_wrapper(act: Recording) -> Variant:
             if (sent.sender, sent.to) not in made:
                 made[sent.sender, sent.to] = create_address(sent.sender, nonce)
                 nonce += 1
-                moves.append(resent(move, to=None, input=creation_of(forwarder(sent.to)), value=0))
+                raw = replace(sent.raw, hash=Hash32(keccak256(b"wrapper" + sent.raw.hash)))  # memory tells them apart
+                moves.append(resent(move, to=None, input=creation_of(forwarder(sent.to)), value=0, raw=raw))
             move = resent(move, to=made[sent.sender, sent.to])
         nonces[sent.sender] = nonce + 1
         moves.append(move)

@@ -1,4 +1,4 @@
-"""Honest acts through wallets: what people own lies in a contract, and others carry out what they ordered or signed."""
+"""Acts through wallets: what people own lies in a contract, and others carry out what they ordered or signed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway.decoding.keccak import keccak256
-from gateway.evaluate.bytecode import call_plain, coin, forwarder, notebook, only, pay, signed, transfer_data
+from gateway.evaluate.bytecode import at_once, call_plain, coin, forwarder, notebook, only, pay, signed, transfer_data
 from gateway.evaluate.renaming import stand_in
 from gateway.evaluate.variation import COINS, Recording, Unfit, Variant, renamed, resent, with_code
 from gateway.model.primitive import Address
 from gateway.model.state import AccountState, StateBatch
 
+DELEGATION = bytes.fromhex("ef0100")
+"""what stands before the address of the code that an account has borrowed (EIP-7702)"""
 PURSE = 10**18
 """wei of whoever sends the transaction, for gas, and of the deposit that pays a bundler"""
 FEE = 10**15
@@ -78,6 +80,27 @@ def bundled(act: Recording) -> Variant:
         }
 
     return _by_wallets(act, bundler, order)
+
+
+def delegated(act: Recording) -> Variant:
+    """Senders have lent their own accounts a code (EIP-7702) that makes the call, and call themselves."""
+    accounts: dict[Address, AccountState] = {}
+    targets: dict[Address, Address] = {}
+    moves = []
+    for move in act.moves:
+        sender, target = move.transaction.sender, move.transaction.to
+        if target is None or target not in act.accounts or not act.accounts[target].code:
+            moves.append(move)
+            continue
+        if targets.setdefault(sender, target) != target:
+            raise Unfit("several targets")
+        delegate = stand_in(sender, "delegate")
+        accounts[delegate] = _account(forwarder(target, at_once()))
+        accounts[sender] = with_code(act.accounts[sender], DELEGATION + delegate)
+        moves.append(resent(move, to=sender))
+    if not targets:
+        raise Unfit("no transaction calls a contract")
+    return Variant(StateBatch(accounts), tuple(moves))
 
 
 def _owner(wallet: Address) -> Address:

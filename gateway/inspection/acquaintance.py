@@ -40,7 +40,8 @@ def learn(
         return memory
     own: set[Address | None] = {transaction.sender, *memory.created}
     if roles.gave or transaction.value:
-        own.add(transaction.to)  # who pays for being written down bets, insures himself or buys
+        # who pays for being written down bets, insures himself or buys; by an own call, or one of his account's code
+        own.update(link.to for link in simulation.trace.links if link.from_ == transaction.sender)
     met = _met(simulation, roles, consent, ledger, {contract for contract, _ in memory.acquainted}, own)
     acquainted = memory.acquainted
     if len(acquainted) + len(met) <= SLOTS_LIMIT:

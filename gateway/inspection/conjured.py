@@ -52,7 +52,7 @@ def conjured(facts: Facts, ledger: Ledger, simulation: SimulationResult) -> tupl
                 frames.setdefault(key, move.frame)
     found = []
     for (token, holder), amounts in own.items():
-        grown = _growth(simulation, token, holder)
+        grown = _growth(simulation, token, holder) | _unchanged(simulation, ledger, token, holder)
         net = ledger.net.get(holder, {}).get(Asset(token), 0)
         made = sum(amounts)
         if net + made in grown or any(net + amount in grown for amount in amounts):
@@ -87,3 +87,17 @@ def _growth(simulation: SimulationResult, token: Address, holder: Address) -> se
         if preimage is not None and holder in (preimage[12:32], preimage[44:64]):
             grown.add(after - before)
     return grown
+
+
+def _unchanged(simulation: SimulationResult, ledger: Ledger, token: Address, holder: Address) -> set[int]:
+    """{0} if the holder's balance was written and is what it was: all that it made of nothing is gone again."""
+    diff = simulation.state_diff.get(token)
+    changed = diff.storage if diff is not None else {}
+    preimages: Mapping[int, bytes] = simulation.trace.preimages or {}
+    places = ledger.balance_places.get(token, frozenset())
+    keys = {bytes(12) + holder + place for place in places} | {place + bytes(12) + holder for place in places}
+    same = any(
+        use.address == token and use.slot not in changed and preimages.get(use.slot) in keys
+        for use in simulation.trace.written
+    )
+    return {0} if same else set()

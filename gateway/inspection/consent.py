@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,9 +61,11 @@ class Consent(Known):
     def _checks(self, precompiles: Set[Address]) -> Mapping[Address, Sequence[Check]]:
         trace = self.simulation.trace
         found: dict[Address, list[Check]] = defaultdict(list)
-        for frame in trace.select(to=precompiles):
-            if not any(frame.output):
-                continue
+        answered = [frame for frame in trace.select(to=precompiles) if any(frame.output)]
+        shown = Counter((frame.parent, frame.input[:32], frame.output) for frame in answered)
+        for frame in answered:
+            if frame.to == ECRECOVER and shown[frame.parent, frame.input[:32], frame.output] > 1:
+                continue  # who counts signatures and lets one be shown twice has counted nothing
             signer = Address(frame.output[12:32]) if frame.to == ECRECOVER else None
             asking = [account for account, _ in trace.path(frame.index)[:-1]]
             for account, check in checks(frame, asking, signer, self._had_dealt):
@@ -105,14 +107,8 @@ class Consent(Known):
         if signer is None or signer == holder or signer in check.askers or check.askers[-1] in self.makers:
             return True
         return any(
-            signer in known and any(at == asker or self._reaches(asker, at) for asker in check.askers)
+            signer in known and any(at == asker or self.reaches(asker, at) for asker in check.askers)
             for at, known in self._noted.items()
-        )
-
-    def _reaches(self, contract: Address, register: Address) -> bool:
-        """True if `contract` knew `register`, or another contract that did: a book of addresses."""
-        return self.knows(contract, register) or any(
-            register in known and self.knows(contract, book) for book, known in self.stored.items()
         )
 
     @cached_property

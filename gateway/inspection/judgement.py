@@ -156,7 +156,7 @@ class Judgement(Settlement):
         return not (agreed or loss.signed or kept or self._redeemed(loss) or self.is_redemption(loss))
 
     def _redeemed(self, loss: Loss) -> bool:
-        """True if shares were burnt for it, of the ordering side's or pulled in, about as much as was paid out.
+        """True if shares were burnt for it, its own, pulled in or lent to it, about as much as was paid out.
 
         As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
         """
@@ -166,7 +166,8 @@ class Judgement(Settlement):
         calls = {visit(frames, at, cluster) for at in loss.frames}
         lost, priced = self.market.value({loss.asset: loss.amount})
         for share, owner in {pair for call in calls for pair in self._burns.get(call, ())}:
-            if share == loss.asset or (owner != loss.holder and owner not in cluster):
+            mine = owner in cluster or self._may_spend(share.token, owner)
+            if share == loss.asset or not (mine or owner == loss.holder):
                 continue
             burnt = -self.ledger.minted[share]
             worth, known = self.market.value({share: burnt})
@@ -176,6 +177,10 @@ class Judgement(Settlement):
             if supply and loss.share is not None and loss.share <= IN_PROPORTION * burnt / supply:
                 return True
         return False
+
+    def _may_spend(self, token: Address, owner: Address) -> bool:
+        """True if `owner` let the origin, or what it made, spend of that token before."""
+        return any((token, owner, spender) in self.consent.allowances for spender in self.roles.own)
 
     def _by_an_open_door(self, loss: Loss) -> bool:
         """True if the holder obeyed the called contract, as always, and that one obeys everybody.
@@ -262,7 +267,7 @@ class Judgement(Settlement):
 
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
-        tokens = {move.token for move in self.facts.transfers}
+        tokens = self.facts.tokens
         return any(
             holder in known and contract not in tokens
             for record in (self.consent.entries, self.consent.stored)

@@ -103,8 +103,33 @@ class Known:
 
     @cached_property
     def embedded(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> callers and origin that its code names."""
-        return self.simulation.trace.embedded(self.transaction.sender)
+        """Contract -> callers and origin that its code names.
+
+        Code that it borrowed from somebody whom it had not known speaks for its own maker, and does not count.
+        """
+        named = self.simulation.trace.embedded(self.transaction.sender)
+        return {
+            account: kept
+            for account, parties_ in named.items()
+            if (kept := {party for party in parties_ if self._had_known_code(account, party)})
+        }
+
+    def _had_known_code(self, account: Address, party: Address) -> bool:
+        """True if code that names `party` and ran as `account` is the account's own, or lies where it had known."""
+        codes = self.simulation.trace.codes or {}
+        return any(
+            link.code_address is None or link.code_address == account or self.reaches(account, link.code_address)
+            for link in self.simulation.trace.links
+            if link.context == account
+            and link.code_hash is not None
+            and codes.get(link.code_hash, b"").find(party) >= 0
+        )
+
+    def reaches(self, contract: Address, other: Address) -> bool:
+        """True if `contract` knew `other`, or knew one who did: a book of addresses, a beacon."""
+        return self.knows(contract, other) or any(
+            other in known and self.knows(contract, book) for book, known in self.stored.items()
+        )
 
     @cached_property
     def codes(self) -> Mapping[Address, Sequence[bytes]]:

@@ -41,6 +41,8 @@ class Reentry:
     """the open call changed the slot again when the inner one had returned"""
     stale: bool
     """it did so without looking again: the inner change was overwritten"""
+    restored: bool
+    """the slot held the same after the last use in the open call as before the first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,7 @@ def reentries(trace: Trace, returns: Sequence[Return]) -> Iterator[Reentry]:
         outer, inner, through = returns[found.pair]
         account = trace.frames[inner].context
         if account is not None:
-            yield Reentry(
-                account, outer, inner, through, found.slot, found.read_before, found.written_after, found.stale
-            )
+            yield Reentry(account, outer, inner, through, *found[1:])
 
 
 def stale_views(trace: Trace, returns: Sequence[Return], cluster: Set[Address]) -> Iterator[StaleView]:

@@ -92,26 +92,32 @@ def assign(
     for member in cluster:
         for asset, amount in ledger.net.get(member, {}).items():
             sums[NATIVE if asset in wrapped else asset] += amount
-    inflow: dict[Asset, int] = defaultdict(int)
-    thrown = 0
-    for _, _, _, token, from_, to, amount, item in facts.transfers:
-        if to in cluster:
-            asset = Asset(token, item)
-            inflow[NATIVE if asset in wrapped else asset] += amount
-        if token == to == ZERO_ADDRESS and from_ in cluster:
-            thrown += amount
-    sums[NATIVE] += thrown  # coin sent to the zero address is thrown away, and pays nobody
+    # coin sent to the zero address is thrown away, and pays nobody
+    sums[NATIVE] += sum(
+        [move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster]
+    )
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     for asset, amount in ledger.net.get(transaction.sender, {}).items():
         if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
             sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
+    inflow = _inflow(facts, cluster, wrapped) if any(amount < 0 for amount in sums.values()) else {}
     gave = {
         asset: -amount
         for asset, amount in sums.items()
-        if amount < 0 and -amount * ROUNDING > inflow[asset] and not (asset == NATIVE and -amount < DUST)
+        if amount < 0 and -amount * ROUNDING > inflow.get(asset, 0) and not (asset == NATIVE and -amount < DUST)
         if asset.token not in own
     }
     return Roles(transaction.sender, frozenset(cluster), gained, gave, own, reading, others)
+
+
+def _inflow(facts: Facts, cluster: Set[Address], wrapped: Set[Asset]) -> Mapping[Asset, int]:
+    """What came to the cluster by every single transfer, its own included; wrapped coin counts as coin."""
+    inflow: dict[Asset, int] = defaultdict(int)
+    for move in facts.transfers:
+        if move.to in cluster:
+            asset = Asset(move.token, move.token_id)
+            inflow[NATIVE if asset in wrapped else asset] += move.amount
+    return inflow
 
 
 def _adopt_entry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from gateway.inspection.loss import Loss
 from gateway.inspection.reentry import Reentry
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import StorageAccess
 
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
@@ -75,7 +73,7 @@ class Settlement(Derived):
         A balance of the ordering side's own that the token's events account for, or a counter that the open call leaves
         as it found it, each change having looked at it first.
         """
-        return not found.stale and (self.is_own_balance(found.account, found.slot) or self._is_restored(found))
+        return not found.stale and (self.is_own_balance(found.account, found.slot) or found.restored)
 
     def is_own_balance(self, token: Address, slot: int) -> bool:
         """True if a member of the ordering side has its balance of `token` in `slot`."""
@@ -85,26 +83,6 @@ class Settlement(Derived):
         halves = ((key[:32], key[32:]), (key[32:], key[:32]))
         members = [place for word, place in halves if not any(word[:12]) and word[12:] in self.roles.cluster]
         return any(place in self.ledger.balance_places.get(token, ()) for place in members)
-
-    def _is_restored(self, found: Reentry) -> bool:
-        frames = self.simulation.trace.frames
-        uses = self._history(found.account).get(found.slot, ())
-        first = bisect_left(uses, frames[found.outer].entered, key=_SEQUENCE)
-        end = bisect_right(uses, frames[found.outer].left, key=_SEQUENCE)
-        return first < end and uses[first].previous == uses[end - 1].value
-
-    def _history(self, account: Address) -> Mapping[int, Sequence[StorageAccess]]:
-        """The uses of each slot of `account` that changed, sorted out once."""
-        known = self._histories.get(account)
-        if known is None:
-            known = self._histories[account] = defaultdict(list)
-            for access in self.simulation.trace.accesses_of(frozenset((account,)), changing=True):
-                known[access.slot].append(access)
-        return known
-
-    @cached_property
-    def _histories(self) -> dict[Address, dict[int, list[StorageAccess]]]:
-        return {}
 
     def is_fair_visit(self, loss: Loss) -> bool:
         """True if the calls in which the holder lost were a fair trade for the ordering side, at the prices before.
@@ -139,8 +117,7 @@ class Settlement(Derived):
         """
         if loss.share is None or loss.asset.item is not None:
             return False
-        own = (move for move in self.facts.transfers if move.token == move.to == loss.holder and move.token_id is None)
-        returned = sum(move.amount for move in own if move.from_ != move.to)
+        returned = self._returned.get(loss.holder, 0)
         diff = self.simulation.state_diff.get(loss.holder)
         if not returned or diff is None:
             return False
@@ -152,6 +129,15 @@ class Settlement(Derived):
         )
         supply = next(supplies, 0)
         return supply > 0 and loss.share <= IN_PROPORTION * returned / supply
+
+    @cached_property
+    def _returned(self) -> Mapping[Address, int]:
+        """Token -> how many of its own units it was sent."""
+        returned: dict[Address, int] = defaultdict(int)
+        for move in self.facts.transfers:
+            if move.token == move.to != move.from_ and move.token_id is None:
+                returned[move.to] += move.amount
+        return returned
 
     def pays_off_debt(self, loss: Loss) -> bool:
         """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""
@@ -178,12 +164,22 @@ class Settlement(Derived):
 
         In all of them together, so that a payment in one does not clear what another took.
         """
-        cluster, calls = self.roles.cluster, {self._visit_of(frame) for frame in loss.frames}
+        calls = {self._visit_of(frame) for frame in loss.frames}
+        for call, amount, asset in self._crossings:
+            if call in calls:
+                yield amount, asset
+
+    @cached_property
+    def _crossings(self) -> Sequence[tuple[int, int, Asset]]:
+        """(call out of the ordering side, amount, asset) of what came to that side (negative: left it), in order."""
+        cluster, found = self.roles.cluster, []
         for move in self.facts.transfers:
-            inward, outward = move.to in cluster, move.from_ in cluster
-            if inward is not outward and self._visit_of(move.frame) in calls:
+            inward = move.to in cluster
+            if inward is not (move.from_ in cluster):
                 asset = Asset(move.token, move.token_id)
-                yield (move.amount if inward else -move.amount), NATIVE if asset in self.wrapped else asset
+                amount = move.amount if inward else -move.amount
+                found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
+        return found
 
     def _visit_of(self, frame: int) -> int:
         """The call out of the ordering side that frame `frame` belongs to; coin paid to that side, to who paid it."""

@@ -45,6 +45,8 @@ class Overlap(NamedTuple):
     """the open call changed it again when the inner one had returned"""
     stale: bool
     """it did so without looking again"""
+    restored: bool
+    """the slot held the same after the last use in the open call as before the first"""
 
 
 class Answer(NamedTuple):
@@ -154,7 +156,9 @@ class SlotHistory:
             changed = change is not None and change.sequence > inner.left
             if began < went or changed:
                 stale = changed and uses[came].kind is AccessKind.SSTORE
-                yield Overlap(pair, slot, began < went, changed, stale)
+                end = bisect_right(uses, outer.left, key=_SEQUENCE)
+                restored = began < end and uses[began].previous == uses[end - 1].value
+                yield Overlap(pair, slot, began < went, changed, stale, restored)
 
     def answer(self, pair: int, outer: CallFrame, view: CallFrame, most: int) -> Answer | None:
         """The first of `most` reads in `view` that `outer` made untrue before it was done."""

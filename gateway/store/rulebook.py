@@ -54,7 +54,13 @@ class PublishedRules:
                         set_={"hits": col(RuleHitRow.hits) + add.excluded.hits, "last_at": add.excluded.last_at},
                     )
                 )
+
+    async def forget(self) -> None:
+        """Drop silent processes and old counts. Apart from `publish`: two that publish must not wait for each other."""
+        now = self._now()
+        async with self._database.write() as session:
             await session.execute(delete(RulesInForceRow).where(col(RulesInForceRow.at) < now - FORGOTTEN_AFTER))
+        async with self._database.write() as session:
             await session.execute(delete(RuleHitRow).where(col(RuleHitRow.hour) < now - KEPT))
 
     async def leave(self, replica: str) -> None:

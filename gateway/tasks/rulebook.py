@@ -79,6 +79,7 @@ class RulePublisher:
         await self._published.publish(told, spoke)
         self._counted, self._told, self._told_at = fired, (ruleset, problem), now
         self._since, self._problem_since = since, problem_since
+        await self._published.forget()
         return True
 
     async def _leave(self) -> None:

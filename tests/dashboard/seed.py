@@ -11,6 +11,7 @@ from gateway.model.case import TokenInfo
 from gateway.model.casework import BlockChanges
 from gateway.model.facts import Facts
 from gateway.model.finding import Confidence, Severity
+from gateway.model.health import GatewayHealth, HealthItem
 from gateway.model.notice import ChannelKind, ChannelRule, NoticeKind
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
@@ -175,4 +176,7 @@ def rules_told(now: datetime) -> RulesInForce:
 
 async def seed_rules(room: Room) -> None:
     """One gateway that goes by four rules, and whose files are wrong by now."""
+    assert room.heartbeats is not None
+    head = HealthItem("chain head", True, "block 21400000, 1.2 s old; 0 reorgs, the deepest of 0")
+    await room.heartbeats.beat(GatewayHealth("harbour-gw:7", utc_now(), (head,)))
     await room.rulebook.publish(rules_told(utc_now()), {"harbour-pool-skew": 1204, "petras-vault-exit": 3})

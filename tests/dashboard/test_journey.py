@@ -16,7 +16,7 @@ from dashboard.settings import DashboardSettings
 from gateway.model.quarantine import CaseState
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
 from tests.dashboard.scene import PASSWORD, case, hold, utc_now
-from tests.dashboard.seed import seed_administration, seed_cases, seed_knowledge, seed_people, seed_work
+from tests.dashboard.seed import seed_administration, seed_cases, seed_knowledge, seed_people, seed_rules, seed_work
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
@@ -116,12 +116,13 @@ async def test_pages_fit_and_are_accessible(stage: tuple[str, Room, Browser], th
     await seed_administration(room)
     await seed_work(room, entries[0])
     await seed_knowledge(room, entries[0])
+    await seed_rules(room)
     size = {"width": width, "height": 800}
     page = await sign_in(browser, address, room, "otto", viewport=size, color_scheme=theme, bypass_csp=True)
     problems: list[str] = []
     for path in ("/queue", "/queue?view=groups", "/cases/c-000001", "/cases/c-000010", "/cases/c-000001/trace",
-                 "/overview", "/detectors", "/health", "/audit", "/users", "/services", "/notifications", "/account",
-                 "/cases/c-000001/runs/1", "/signatures", "/trust", f"/status/{entries[0].hash}",
+                 "/overview", "/detectors", "/rules", "/health", "/audit", "/users", "/services", "/notifications",
+                 "/account", "/cases/c-000001/runs/1", "/signatures", "/trust", f"/status/{entries[0].hash}",
                  f"/status/{entries[2].hash}", "/figures", "/step-up", "/login"):  # fmt: skip
         if path == "/login":
             await page.context.clear_cookies()

@@ -19,7 +19,12 @@ async def test_the_overview_counts_what_happened(desk: Desk) -> None:
 
 
 async def test_health_says_what_works(desk: Desk) -> None:
-    text = (await (await desk.signed_in("vera")).get("/health")).text
+    vera = await desk.signed_in("vera")
+    without = (await vera.get("/health")).text
+    assert without.count("state-bad") == without.count("none has left a sign of life") == 1
+    assert desk.room.heartbeats is not None
+    await desk.room.heartbeats.beat(GatewayHealth("one:7", utc_now(), ()))
+    text = (await vera.get("/health")).text
     assert text.count("state-ok") == 5
     assert "state-bad" not in text
     assert (await desk.visitor().get("/healthz")).text == "ok"

@@ -50,3 +50,18 @@ def test_giving_far_more_than_one_had(given: int, seen: bool) -> None:
         tape.transfer(TOKEN, ENTRY, OTHER, given)
     subject = tape.subject()
     assert overspent(subject.ledger, frozenset((SENDER, ENTRY))) == (frozenset({Asset(TOKEN)}) if seen else frozenset())
+
+
+def test_what_was_made_of_nothing_and_is_gone_again_was_made() -> None:
+    """A contract that had nothing doubles what it was given, and sells all of it: its balance is zero again."""
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(TOKEN):
+        tape.move(TOKEN, SENDER, ENTRY, 100, had=100)
+        tape.write(TOKEN, tape.entry(ENTRY), 100, 200)
+        tape.transfer(TOKEN, ENTRY, ENTRY, 100)
+        tape.move(TOKEN, ENTRY, OTHER, 200, had=200)
+    # what is at the end as it was before is no difference of state
+    subject = tape.subject()
+    del subject.simulation.state_diff[TOKEN].storage[tape.entry(ENTRY)]  # type: ignore[attr-defined]  # a dict here
+    (made,) = conjured(subject.facts, subject.ledger, subject.simulation)
+    assert (made.holder, made.amount) == (ENTRY, 100)

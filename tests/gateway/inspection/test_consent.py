@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from gateway.decoding.keccak import keccak256
 from gateway.inspection.consent import ECRECOVER, Bond
 from gateway.model.facts import TokenStandard, Transfer
@@ -181,3 +183,14 @@ def test_a_list_of_everybody_or_a_number_is_no_office() -> None:
     assert not listed(said={SENDER: 1, LENDER: 1})
     assert not listed(said={SENDER: 1_700_000_000})
     assert not listed(said={SENDER: 0}, written=True)
+
+
+@pytest.mark.parametrize(("digests", "signed"), [((1, 2), True), ((1, 1), False)], ids=["two orders", "one twice"])
+def test_a_signature_that_is_shown_twice_is_none(digests: tuple[int, ...], signed: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(LENDER):
+        tape.read(LENDER, tape.entry(SIGNER, 2), 1)
+        for digest in digests:
+            with tape.call(ECRECOVER, data=word(digest) + bytes(96), output=word(SIGNER)):
+                pass
+    assert (Bond.SIGNATURE in bonds_of(tape, LENDER)) is signed

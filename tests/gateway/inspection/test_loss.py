@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from gateway.inspection.roles import Reading
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from tests.makers import ENTRY, SENDER, Tape, account
 
@@ -100,3 +103,26 @@ def test_shares_that_are_burnt_in_proportion_explain_a_payment() -> None:
 def test_shares_that_were_made_here_explain_nothing() -> None:
     subject = redeemed(300, 1000, 310, minted=300).subject()
     assert subject.unexplained(subject.losses[0])
+
+
+def spends(*, owner: Address | None) -> Tape:
+    """The called contract spends what the vault let it spend, for whoever calls, or for the `owner` it read."""
+    tape = Tape()
+    with tape.call(ENTRY):
+        if owner is not None:
+            tape.read(ENTRY, 0, int.from_bytes(owner, "big"))
+        with tape.call(TOKEN):
+            tape.read(TOKEN, tape.allowance(VAULT, ENTRY), 10**18)
+            tape.move(TOKEN, VAULT, ENTRY, 900, had=1000)
+    return tape
+
+
+def test_an_allowance_to_a_tool_that_obeys_strangers_is_no_consent() -> None:
+    assert spends(owner=SENDER).subject().losses[0].agreed
+    assert not spends(owner=None).subject().losses[0].agreed
+    assert not spends(owner=FIXED).subject().losses[0].agreed
+
+
+def test_the_bold_reading_does_not_ask_who_may_spend() -> None:
+    bold = replace(spends(owner=None).subject(), reading=Reading.BOLD)
+    assert bold.losses[0].agreed

@@ -1,4 +1,5 @@
 from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.memory import Memory
 from gateway.model.primitive import ZERO_ADDRESS, Hash32
 from tests.makers import ENTRY, SENDER, Tape, account, word
 
@@ -74,30 +75,34 @@ def test_code_hashes_are_no_part_of_a_role() -> None:
     assert tape.subject().roles.cluster == {SENDER, ENTRY}
 
 
-def registrar(*, known: bool, kept: int) -> Tape:
-    """The sender pays the called contract 5 coins, keeps `kept` of them there, and gets another's item by its hand."""
+def registrar(*, known: bool) -> Tape:
+    """The sender pays the called contract 5 coins, which stay there, and gets another's item by its hand."""
     tape = Tape()
-    with tape.call(ENTRY, value=5 * 10**18):
+    with tape.call(ENTRY, value=5 * 10**18), tape.call(TOKEN):
         if known:
-            with tape.call(TOKEN):
-                tape.read(TOKEN, tape.entry(ENTRY, 2), 1)
-                tape.log(TOKEN, (*Tape.transfer_topics(OWNER, SENDER), word(7)), b"")
-        else:
-            with tape.call(TOKEN):
-                tape.log(TOKEN, (*Tape.transfer_topics(OWNER, SENDER), word(7)), b"")
-        if kept < 5:
-            with tape.call(VAULT, value=(5 - kept) * 10**18):
-                pass
+            tape.read(TOKEN, tape.entry(ENTRY, 2), 1)
+        tape.log(TOKEN, (*Tape.transfer_topics(OWNER, SENDER), word(7)), b"")
     return tape
 
 
 def test_a_till_that_the_sellers_token_knows_is_paid() -> None:
-    roles = registrar(known=True, kept=5).subject().roles
+    roles = registrar(known=True).subject().roles
     assert ENTRY not in roles.cluster
     assert roles.gave == {NATIVE: 5 * 10**18}
 
 
 def test_a_contract_that_nobody_knows_keeps_the_senders_own_coin() -> None:
-    roles = registrar(known=False, kept=5).subject().roles
+    roles = registrar(known=False).subject().roles
     assert ENTRY in roles.cluster
     assert not roles.gave
+
+
+def test_tokens_that_it_made_itself_pay_nobody() -> None:
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(OWNER):
+            tape.move(OWNER, ENTRY, VAULT, 5, had=5)
+        with tape.call(VAULT), tape.call(TOKEN):
+            tape.move(TOKEN, VAULT, ENTRY, 9, had=10)
+    assert tape.subject().roles.gave == {Asset(OWNER): 5}
+    assert tape.subject(Memory(created=(OWNER,))).roles.gave == {}

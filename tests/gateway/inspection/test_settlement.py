@@ -84,8 +84,11 @@ def counter(end: int) -> tuple[Inspection, Reentry]:
             tape.write(HOUSE, 1, 4, 5)
         tape.read(HOUSE, 1, 5)
         tape.write(HOUSE, 1, 5, end)
-    found = Reentry(HOUSE, outer, inner, ENTRY, 1, True, True, False)
-    return tape.subject(), found
+    subject = tape.subject()
+    (found,) = subject.reentries
+    assert (found.account, found.outer, found.inner, found.slot) == (HOUSE, outer, inner, 1)
+    assert (found.read_before, found.written_after, found.stale) == (True, True, False)
+    return subject, found
 
 
 def test_a_counter_that_ends_as_it_began_is_settled_unless_it_was_overwritten_unseen() -> None:
