@@ -11,8 +11,9 @@ from operator import attrgetter
 from gateway.inspection.conjured import overspent
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.loss import HELPER_FRAMES, Loss
+from gateway.inspection.loss import Loss
 from gateway.inspection.settlement import IN_PROPORTION, Settlement
+from gateway.inspection.terms import HELPER_FRAMES
 from gateway.inspection.visit import visit
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -30,11 +31,6 @@ SOLD_OUT = 0.3
 COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
-
-PUSH0 = 0x5F
-"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
-SPELT_OUT = 1 << 24
-"""smaller numbers stand in any code by chance"""
 
 _ENTERED = attrgetter("entered")
 
@@ -233,25 +229,6 @@ class Judgement(Settlement):
                     return True
                 index = frame.parent
         return False
-
-    def is_fixed(self, loss: Loss) -> bool:
-        """True if one payment made the loss, of an amount that the holder had set before.
-
-        In its code or a plain slot.
-        """
-        moves = self.ledger.outflows[loss.holder, loss.asset]
-        if len(moves) != 1 or moves[0].amount < SPELT_OUT:
-            return False
-        amount = moves[0].amount
-        size = (amount.bit_length() + 7) // 8
-        spelt = bytes((PUSH0 + size,)) + amount.to_bytes(size, "big")
-        if any(code.find(spelt) >= 0 for code in self.consent.codes.get(loss.holder, ())):
-            return True
-        preimages = self.simulation.trace.preimages or {}
-        return any(
-            use.address == loss.holder and use.before == amount and not use.written and use.slot not in preimages
-            for use in self.simulation.trace.slots or ()
-        )
 
     def was_proven(self, loss: Loss) -> bool:
         """True if an office of the ordering side's, which a contract on the way to a loss knew, was shown a proof.

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
-from operator import attrgetter
 
-from gateway.inspection.consent import Bond, Consent
+from gateway.inspection.consent import Consent
 from gateway.inspection.gift import unseen
 from gateway.inspection.ledger import NATIVE, Asset, Ledger
 from gateway.inspection.pool import Market
-from gateway.inspection.roles import DUST, Reading, Roles
+from gateway.inspection.roles import DUST, Roles
+from gateway.inspection.terms import Terms, Ways
 from gateway.model.facts import Facts, Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CallFrame, SimulationResult, Trace
+from gateway.model.trace import SimulationResult
 
-TRANSFERS_EXAMINED = 8
-"""the largest outflows of each holder and asset are traced back to who ordered them"""
-HELPER_FRAMES = 400
-"""how many frames under a contract are searched for the check that let its caller in"""
 LOSSES_EXAMINED = 64
-_ENTERED = attrgetter("entered")
-SETTLED = 0.95
-"""part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 FAIR = 0.995
 """a pair whose liquidity token is worth at least this part of before kept its promise"""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the contracts on the way to a loss show of agreement to it."""
-
-    agreed: bool
-    """every contract on the way, from the ordering side on, knew its caller before, or had promised it to the receiver;
-    for nearly all that left"""
-    settled: bool
-    """nearly all went to receivers that were written into a contract on the way before this transaction"""
-    signed: bool
-    """a signature was checked on the way"""
-    bonds: tuple[str, ...]
-    """the evidence behind `agreed`, as text"""
-
-
-NO_TERMS = Terms(agreed=False, settled=False, signed=False, bonds=())
 
 
 @dataclass(frozen=True)
@@ -133,9 +107,9 @@ def losses(
         (set_.token, set_.owner) for set_ in facts.approvals if consent.has_signed(set_.token, set_.owner)
     )
     trace = simulation.trace
-    tracer = _Tracer(trace, trace.frames, consent, roles, tokens, ledger, permitted)
+    ways = Ways(trace, trace.frames, consent, roles, tokens, ledger, permitted)
     return tuple(
-        tracer.loss(ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
+        _loss(ways, ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
     )
 
@@ -160,7 +134,7 @@ def issues(
     `share` is the part that the new units add to the supply before; it may be far above 1.
     """
     tokens = facts.tokens
-    tracer = _Tracer(simulation.trace, simulation.trace.frames, consent, roles, tokens, ledger)
+    ways = Ways(simulation.trace, simulation.trace.frames, consent, roles, tokens, ledger)
     found = []
     mints: dict[Address, list[Transfer]] = defaultdict(list)
     for move in facts.transfers:
@@ -174,184 +148,30 @@ def issues(
             continue
         supply = ledger.supply.get(asset)
         share = amount / supply if supply else None
-        backed = tracer.backed(moves)
-        found.append(tracer.loss(moves, asset.token, asset, amount, share, backed))
+        backed = ways.backed(moves)
+        found.append(_loss(ways, moves, asset.token, asset, amount, share, backed))
     return tuple(found[:LOSSES_EXAMINED])
 
 
-_Way = tuple[Transfer, Address, list[tuple[Address, int]]]
-"""a movement, the last account of the ordering side on the way to it, and who acted between the two"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tracer:
-    trace: Trace
-    frames: Sequence[CallFrame]
-    consent: Consent
-    roles: Roles
-    tokens: Set[Address]
-    ledger: Ledger
-    permitted: Set[tuple[Address, Address]] = frozenset()
-    """(token, owner) pairs whose allowance was set here by a signature that the token checked"""
-
-    def loss(
-        self,
-        moves: tuple[Transfer, ...],
-        holder: Address,
-        asset: Asset,
-        amount: int,
-        share: float | None,
-        compensated: bool,
-    ) -> Loss:
-        largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
-        ways = [(move, *self._chain(move, holder)) for move in largest]
-        return Loss(
-            holder=holder,
-            asset=asset,
-            amount=amount,
-            share=share,
-            compensated=compensated,
-            acted=any(account == holder for _, _, chain in ways for account, _ in chain),
-            to_cluster=bool(largest) and largest[0].to in self.roles.cluster,
-            frames=tuple([move.frame for move in largest]),
-            may_be_signed=bool(self.consent.signatures),
-            read_terms=lambda: self._terms(ways, holder),
-        )
-
-    def _terms(self, ways: Sequence[_Way], holder: Address) -> Terms:
-        texts: list[str] = []
-        agreed, settled, signed, acted = 0, 0, False, False
-        for move, caller, chain in ways:
-            acted = acted or any(account == holder for account, _ in chain)
-            links = self._links(caller, chain, move)
-            links = self._without_own_words(links, chain, move, None if acted else holder)
-            allowed = not acted and self._may_spend(move, holder, caller)
-            if allowed or (links and all(links)):
-                agreed += move.amount
-            signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
-            if move.to not in self.roles.cluster and any(self.consent.knows(account, move.to) for account, _ in chain):
-                settled += move.amount
-            texts.extend(
-                f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
-            )
-        most = SETTLED * sum(move.amount for move, _, _ in ways)
-        return Terms(
-            agreed=bool(ways) and agreed >= most,
-            settled=settled >= most,
-            signed=signed,
-            bonds=tuple(dict.fromkeys(texts))[:8],
-        )
-
-    def _may_spend(self, move: Transfer, holder: Address, caller: Address) -> bool:
-        """True if the holder let `caller` spend, and that one is the origin, or made by it, or knew it before.
-
-        Who was trusted by others and obeys a stranger is no proof that they agreed to him. The bold reading, which
-        takes whoever is called for the origin's own, says nothing of that.
-        """
-        if (move.token, holder, caller) not in self.consent.allowances:
-            return False
-        if caller in self.roles.own or self.roles.reading is Reading.BOLD:
-            return True
-        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
-
-    def backed(self, moves: tuple[Transfer, ...]) -> bool:
-        """True if a contract that took part in making the tokens ends with more of something."""
-        for move in sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]:
-            for account, _ in self._chain(move, move.token)[1]:
-                if any(
-                    amount > 0
-                    for asset, amount in self.ledger.net.get(account, {}).items()
-                    if asset.token != move.token
-                ):
-                    return True
-        return False
-
-    def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
-        """The last account of the ordering side, and who acted between it and the movement."""
-        chain = list(self.trace.path(move.frame))
-        for position, (account, _) in enumerate(chain):
-            if account == holder:
-                chain = chain[: position + 1]
-                break
-        inner = max((at for at, (account, _) in enumerate(chain) if account in self.roles.cluster), default=-1)
-        caller = chain[inner][0] if inner >= 0 else self.roles.origin
-        chain = chain[inner + 1 :]
-        if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
-            chain = chain[:-1]  # it obeys whoever is between; asked directly, it answers for itself
-        return caller, chain
-
-    def _links(self, caller: Address, chain: list[tuple[Address, int]], move: Transfer) -> list[tuple[Bond, ...]]:
-        links = []
-        parties = frozenset((caller, self.roles.origin))
-        outer: set[Address | None] = {None, *self.roles.cluster}
-        for account, first in chain:
-            bonds = self.consent.bonds(
-                account, parties, before=move.sequence, entries=account not in self.tokens, move=move
-            ) or self._helper_bonds(account, first, outer, parties, move)
-            own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
-            if not bonds and own and account in self.tokens:
-                bonds = self._account_bonds(account, parties | {move.to})
-            if not bonds and account == move.token and self.consent.holds_office(account, parties):
-                bonds = (Bond.OFFICE,)
-            if not bonds and move.to in self.consent.terms.get(account, ()):
-                bonds = (Bond.TERMS,)
-            if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
-                bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
-            links.append(bonds)
-            outer.add(account)
-            parties = frozenset((account, self.roles.origin))
-        return links
-
-    def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
-        """What a token pays out of its own stock may belong to an account that it keeps beside balances.
-
-        An account that the ordering side opened lately does not count where such records are left out.
-        """
-        known = self.consent.keeps_account(token, parties, self.ledger.balance_places.get(token, frozenset()))
-        return (Bond.ENTRY,) if known else ()
-
-    def _without_own_words(
-        self, links: list[tuple[Bond, ...]], chain: list[tuple[Address, int]], move: Transfer, silent: Address | None
-    ) -> list[tuple[Bond, ...]]:
-        """Leave out signatures of signers who were appointed in this transaction.
-
-        Nor does a signature of the ordering side vouch for `silent`, a holder that does nothing itself and of whom
-        the checking contract knows nothing.
-        """
-        if not any(Bond.SIGNATURE in bonds for bonds in links):
-            return links
-        since = self.frames[chain[0][1]].entered if chain else 0
-        kept = []
-        for (account, _), bonds in zip(chain, links, strict=True):
-            if Bond.SIGNATURE not in bonds:
-                kept.append(bonds)
-                continue
-            signers = self.consent.signers(account, before=move.sequence, since=since)
-            own = silent is not None and signers <= self.roles.cluster
-            strange = own and silent not in self.consent.entries.get(account, ())
-            if signers and (signers <= self.consent.appointed or strange):
-                bonds = tuple(bond for bond in bonds if bond is not Bond.SIGNATURE)
-            kept.append(bonds)
-        return kept
-
-    def _helper_bonds(
-        self, account: Address, first: int, outer: set[Address | None], parties: Set[Address], move: Transfer
-    ) -> tuple[Bond, ...]:
-        """The check may be made by a contract that `account` knew and asks, a role registry for example."""
-        known, knows = [account], self.consent.knows
-        last = bisect_left(self.frames, move.sequence, key=_ENTERED)  # the check may lie behind the frame of the move
-        for helper in self.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
-            if helper in outer or helper == account:
-                continue
-            for knower in known:
-                if knows(knower, helper):
-                    break
-            else:
-                continue
-            known.append(helper)
-            bonds = self.consent.bonds(
-                helper, parties, before=move.sequence, entries=helper not in self.tokens, move=move
-            )
-            if bonds:
-                return bonds
-        return ()
+def _loss(
+    ways: Ways,
+    moves: tuple[Transfer, ...],
+    holder: Address,
+    asset: Asset,
+    amount: int,
+    share: float | None,
+    compensated: bool,
+) -> Loss:
+    taken = ways.of(moves, holder)
+    return Loss(
+        holder=holder,
+        asset=asset,
+        amount=amount,
+        share=share,
+        compensated=compensated,
+        acted=any(account == holder for _, _, chain in taken for account, _ in chain),
+        to_cluster=bool(taken) and taken[0][0].to in ways.roles.cluster,
+        frames=tuple([move.frame for move, _, _ in taken]),
+        may_be_signed=bool(ways.consent.signatures),
+        read_terms=lambda: ways.terms(taken, holder),
+    )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.inspection.consent import Consent
-from gateway.inspection.door import PAYING, behind, feeds_accounts, is_unknown
+from gateway.inspection.door import behind, feeds_accounts, is_unknown
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset, Ledger
 from gateway.inspection.memory import Memory
+from gateway.inspection.office import NAMES_READ, is_till, serves_others
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
@@ -21,15 +22,11 @@ DUST = 10**14
 ROUNDING = 10_000
 """a net payment below this part of what passed through is rounding, not consideration"""
 
-MOST = 0.5
-"""part of an outsider's stock that no claim or fee takes"""
 DOORS = 8
 """doors one behind the other that are looked through"""
 KEEPERS_EXAMINED = 16
 PAYEES_EXAMINED = 32
 _CALLS = frozenset({FrameKind.CALL})
-NAMES_READ = 4096
-"""bytes of call data searched for a payee's address"""
 
 
 class Reading(Enum):
@@ -141,9 +138,9 @@ def _adopt_entry(
     for doors in range(DOORS):
         if entry is None or entry in tokens:
             break
-        if not bold and entry not in cluster and _serves_others(entry, cluster, simulation, facts, ledger):
+        if not bold and entry not in cluster and serves_others(entry, cluster, simulation, facts, ledger):
             return others | {Reading.BOLD}
-        if entry not in cluster and consent is not None and _is_till(entry, cluster, facts, ledger, consent):
+        if entry not in cluster and consent is not None and is_till(entry, cluster, facts, ledger, consent):
             return others
         others |= {Reading.SHY} if doors else frozenset()
         cluster.add(entry)
@@ -156,87 +153,6 @@ def _adopt_entry(
         if consent is not None and not is_unknown(entry, simulation, ledger, consent, cluster | lately):
             return others | {Reading.BOLD}
     return others
-
-
-def _serves_others(
-    entry: Address, cluster: set[Address], simulation: SimulationResult, facts: Facts, ledger: Ledger
-) -> bool:
-    """True if the called contract pays the origin, or accounts that it was told of, or robs others for the origin."""
-    if _pays(entry, cluster, ledger) or _pays(entry, _named_accounts(simulation, ledger, entry), ledger):
-        return True
-    return _robs(entry, cluster, facts, ledger, simulation.trace.frames)
-
-
-def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
-    """Accounts without code that ended with more and stand in the data the transaction brings."""
-    frames = simulation.trace.frames
-    active = simulation.trace.active
-    return {
-        holder
-        for holder, changes in ledger.net.items()
-        if holder not in active
-        and holder not in BURN_ADDRESSES
-        and all(amount > 0 for amount in changes.values())
-        and frames[0].input[:NAMES_READ].find(holder) >= 0
-    }
-
-
-def _pays(entry: Address, cluster: set[Address], ledger: Ledger) -> bool:
-    """True if the called contract pays a good part of what the origin's side ends with more of."""
-    for asset, amount in ledger.net.get(entry, {}).items():
-        got = sum(max(0, ledger.net.get(member, {}).get(asset, 0)) for member in cluster) if amount < 0 else 0
-        if got and -amount * PAYING >= got:
-            return True
-    return False
-
-
-def _robs(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, frames: Sequence[CallFrame]) -> bool:
-    """True if the called contract spent allowances of others, took most of what they own, and the origin has more.
-
-    Whoever holds allowances of outsiders is a servant of many, not the origin's own tool.
-    """
-    kept = {asset for member in cluster for asset, amount in ledger.net.get(member, {}).items() if amount > 0}
-    for move in facts.transfers if kept else ():
-        if move.token == ZERO_ADDRESS or move.from_ in cluster or move.from_ in (entry, ZERO_ADDRESS):
-            continue
-        asset = Asset(move.token, move.token_id)
-        if asset not in kept or (ledger.share_lost(move.from_, asset) or 0.0) < MOST:
-            continue
-        frame = frames[move.frame]
-        while frame.parent >= 0 and frames[frame.parent].context == move.token:
-            frame = frames[frame.parent]
-        if frame.from_ == entry:
-            return True
-    return False
-
-
-def _is_till(entry: Address, cluster: set[Address], facts: Facts, ledger: Ledger, consent: Consent) -> bool:
-    """True if the called contract has more only of what the origin's side paid it, and who gave something up knows it.
-
-    It sells what is not its own, as a registrar does; a holder, or the token of what he lost, let it in before.
-    """
-    kept = ledger.net.get(entry)
-    if not kept or any(amount < 0 for amount in kept.values()):
-        return False
-    paid: dict[Asset, int] = defaultdict(int)
-    for move in facts.transfers:
-        if move.to == entry and move.from_ in cluster:
-            paid[Asset(move.token, move.token_id)] += move.amount
-    if any(paid[asset] < amount for asset, amount in kept.items()):
-        return False
-    sellers = {
-        account
-        for holder, changes in ledger.net.items()
-        if holder != entry and holder not in cluster
-        for asset, amount in changes.items()
-        if amount < 0 and asset != NATIVE
-        for account in (holder, asset.token)
-    }
-    return any(
-        consent.knows(seller, entry)
-        or consent.keeps_account(seller, frozenset((entry,)), ledger.balance_places.get(seller, frozenset()))
-        for seller in sellers
-    )
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:

@@ -20,6 +20,10 @@ EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
 TIP = 0.02
 """part of what a work moved that may go to who started it"""
+PUSH0 = 0x5F
+"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
+SPELT_OUT = 1 << 24
+"""smaller numbers stand in any code by chance"""
 _SEQUENCE = attrgetter("sequence")
 
 
@@ -109,6 +113,25 @@ class Settlement(Derived):
                     given[NATIVE if asset in self.wrapped else asset] += max(0, -amount)
         gained = self.roles.gained
         return bool(gained) and all(amount <= TIP * given[asset] for asset, amount in gained.items())
+
+    def is_fixed(self, loss: Loss) -> bool:
+        """True if one payment made the loss, of an amount that the holder had set before.
+
+        In its code or a plain slot.
+        """
+        moves = self.ledger.outflows[loss.holder, loss.asset]
+        if len(moves) != 1 or moves[0].amount < SPELT_OUT:
+            return False
+        amount = moves[0].amount
+        size = (amount.bit_length() + 7) // 8
+        spelt = bytes((PUSH0 + size,)) + amount.to_bytes(size, "big")
+        if any(code.find(spelt) >= 0 for code in self.consent.codes.get(loss.holder, ())):
+            return True
+        preimages = self.simulation.trace.preimages or {}
+        return any(
+            use.address == loss.holder and use.before == amount and not use.written and use.slot not in preimages
+            for use in self.simulation.trace.slots or ()
+        )
 
     def is_redemption(self, loss: Loss) -> bool:
         """True if the holder took back about as large a part of all its own shares as left its stock.
