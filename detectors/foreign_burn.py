@@ -75,7 +75,7 @@ class ForeignBurn(Detector):
         """True if a token burnt a small part of a stock by itself while it moved what the ordering side gave away."""
         token = loss.asset.token
         return (
-            subject.transaction.to == token
+            all(subject.simulation.trace.asker(at, token) in subject.roles.cluster for at in loss.frames)
             and not subject.roles.gained
             and loss.asset in subject.roles.gave
             and (loss.share or 1.0) < TOLL_SHARE

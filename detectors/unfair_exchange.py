@@ -47,6 +47,8 @@ class UnfairExchange(Detector):
         for loss in subject.losses:
             if not loss.compensated or loss.asset.item is not None or not subject.unexplained(loss):
                 continue
+            if subject.only_tipped:
+                continue
             why = self._unfair(subject, loss)
             if why:
                 yield self.finding(
@@ -68,5 +70,4 @@ class UnfairExchange(Detector):
             absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
             return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
         worthless = subject.gained_for_little and share > DRAINED and not subject.bought_items(loss.holder)
-        worthless = worthless and not subject.only_tipped
         return "got tokens without a known price for it" if worthless else ""

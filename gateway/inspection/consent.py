@@ -99,7 +99,8 @@ class Consent(Known):
     def _vouches(self, check: Check, holder: Address, token: Address) -> bool:
         """True if the answer can speak for what `holder` pays, and who signed was known or signed for himself.
 
-        Known to one of those who asked, to a register that one of them knew, or as the owner of a wallet made here.
+        Known to one of those who asked, to a register that one of them knew, to the holder (a forwarder need not know
+        whom it speaks for), or as the owner of a wallet made here.
         """
         signer = check.signer
         if not check.binds(holder, token):
@@ -107,7 +108,7 @@ class Consent(Known):
         if signer is None or signer == holder or signer in check.askers or check.askers[-1] in self.makers:
             return True
         return any(
-            signer in known and any(at == asker or self.reaches(asker, at) for asker in check.askers)
+            signer in known and (at == holder or any(at == asker or self.reaches(asker, at) for asker in check.askers))
             for at, known in self._noted.items()
         )
 

@@ -78,7 +78,8 @@ class Judgement(Settlement):
         strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
         if not strange:
             return paid
-        side = self.roles.cluster - self._office
+        givers = {at for at in self._office if any(self.ledger.net.get(at, {}).get(asset, 0) < 0 for asset in strange)}
+        side = self.roles.cluster - self._office | givers  # a wallet that gives its own serves nobody else
         gifts = unrelated(strange, self.facts, self.ledger, side, self.simulation)
         return {asset: amount for asset, amount in paid.items() if asset not in gifts}
 
@@ -175,8 +176,13 @@ class Judgement(Settlement):
         return False
 
     def _may_spend(self, token: Address, owner: Address) -> bool:
-        """True if `owner` let the origin, or what it made, spend of that token before."""
-        return any((token, owner, spender) in self.consent.allowances for spender in self.roles.own)
+        """True if `owner` let the origin, what it made, or a wallet that knew it, spend of that token before."""
+        mine = frozenset((self.roles.origin,))
+        return any(
+            (token, owner, spender) in self.consent.allowances
+            and (spender in self.roles.own or bool(self.consent.bonds(spender, mine, before=0)))
+            for spender in self.roles.cluster
+        )
 
     def _by_an_open_door(self, loss: Loss) -> bool:
         """True if the holder obeyed the called contract, as always, and that one obeys everybody.
@@ -231,16 +237,14 @@ class Judgement(Settlement):
         return False
 
     def was_proven(self, loss: Loss) -> bool:
-        """True if an office of the ordering side's, which a contract on the way to a loss knew, was shown a proof.
+        """True if an office that a contract on the way to a loss knew was shown a proof, or struck off an order.
 
         A bridge mints at the word of its messenger, who has seen that the message was sent.
         """
-        consent = self.consent
-        offices = self.roles.cluster & (consent.proven | consent.ordered) - frozenset(self.memory.created)
-        if not offices:
-            return False
+        consent, cluster = self.consent, self.roles.cluster
         chain = {account for at in loss.frames for account, _ in self.simulation.trace.path(at)}
-        return any(consent.knows(account, office) for account in chain - self.roles.cluster for office in offices)
+        offices = (cluster | chain) & (consent.proven | consent.ordered) - self.roles.own
+        return any(consent.knows(account, office) for account in chain - cluster for office in offices)
 
     def has_standing_order(self, holder: Address) -> bool:
         """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""

@@ -94,9 +94,12 @@ def assign(
         [move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster]
     )
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
-    for asset, amount in ledger.net.get(transaction.sender, {}).items():
-        if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
-            sums[asset] = amount  # what the origin handed to the contract it calls is given, not kept
+    # what the origin handed to the contract it calls is given, not kept; so is what a wallet handed on for it
+    called = transaction.to
+    for giver in (transaction.sender,) if called is None or called not in cluster else (transaction.sender, called):
+        for asset, amount in ledger.net.get(giver, {}).items():
+            if amount < 0 and asset != NATIVE and asset not in wrapped and sums[asset] >= 0:
+                sums[asset] = amount
     inflow = _inflow(facts, cluster, wrapped) if any(amount < 0 for amount in sums.values()) else {}
     gave = {
         asset: -amount
