@@ -57,13 +57,17 @@ class Inspection(Judgement):
             case Need.PAST:
                 return bool(self.memory.codes or self.memory.signatures)
 
-    @cached_property
+    @property
     def readings(self) -> tuple[Inspection, ...]:
-        """The same transaction with other answers to the question who acts for the origin; none where it is not open.
+        """The same transaction with other answers to the question who acts for the origin, if somebody is robbed then.
 
         Whether a contract that was called is a tool or a victim is not always to be seen: a striker may put plain
         contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in any reading is robbed.
         """
+        return tuple([other for other in self._others if other.outsider_lost])
+
+    @cached_property
+    def _others(self) -> tuple[Inspection, ...]:
         if self.reading is not Reading.COMMON or len(self.simulation.trace.frames) < 2:
             return ()
         found = []
@@ -104,7 +108,7 @@ class Inspection(Judgement):
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
         known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
-        bolder = next((other for other in self.readings if other.reading is Reading.BOLD), None)
+        bolder = next((other for other in self._others if other.reading is Reading.BOLD), None)
         if bolder is None:
             return known
         more = bolder.after
