@@ -52,10 +52,11 @@ class ForcedSale(Detector):
                 continue
             if short is not None and short < (SHORT_FOR_GAIN if subject.gained_for_little else SHORT):
                 continue
-            what = "got something without a known price" if short is None else f"is {short:.0%} short"
+            priced = f"is {short:.0%} short at the prices before" if short is not None else ""
+            what = priced or "got something without a known price for it"
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)} through an allowance that {subject.roles.origin} had spent, "
-                f"and {what} at the prices before.",
+                f"and {what}.",
                 victim=loss.holder,
                 attacker=subject.roles.origin,
                 frames=loss.frames,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from gateway.inspection.derived import Derived
 from gateway.inspection.ledger import NATIVE, Asset
@@ -24,7 +23,6 @@ PUSH0 = 0x5F
 """the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
 SPELT_OUT = 1 << 24
 """smaller numbers stand in any code by chance"""
-_SEQUENCE = attrgetter("sequence")
 
 
 @dataclass(frozen=True)
