@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import CLAIMED_LIMIT, CREATED_LIMIT, EMPTY_MEMORY, SIGNATURES_LIMIT, Memory
 from gateway.model.primitive import Address
 
@@ -50,11 +51,13 @@ class Effects:
     added: Memory = EMPTY_MEMORY
     """to what is remembered of its sender"""
     takings: tuple[Taking, ...] = ()
+    hearsay: tuple[Hearsay, ...] = ()
+    """records that others are not to rely on, for the sender had them written in contracts that did not know it"""
 
     @property
     def empty(self) -> bool:
         """True if there is nothing to keep."""
-        return self.added == EMPTY_MEMORY and not self.takings
+        return self.added == EMPTY_MEMORY and not self.takings and not self.hearsay
 
 
 NO_EFFECTS = Effects()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.inspection.effects import Effects, Taking
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import Memory
 from gateway.model.primitive import Address, Hash32
 
@@ -24,6 +25,7 @@ class _Message(msgspec.Struct, array_like=True):
     claimed: list[bytes]
     signatures: list[bytes]
     takings: list[tuple[bytes, bytes, bytes, bytes]]
+    hearsay: list[tuple[bytes, bytes, bytes, bytes, bool]]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -63,6 +65,10 @@ def encode_effects(told: Told) -> bytes:
                 (taking.holder, taking.token, _short(taking.amount), _short(taking.stock))
                 for taking in told.effects.takings
             ],
+            hearsay=[
+                (word.contract, _short(word.slot), _short(word.value), word.named or b"", word.replaced)
+                for word in told.effects.hearsay
+            ],
         )
     )
 
@@ -92,8 +98,13 @@ def decode_effects(data: bytes) -> Told:
         Taking(Address(holder), Address(token), _number(amount), _number(stock))
         for holder, token, amount, stock in message.takings
     )
+    hearsay = tuple(
+        Hearsay(Address(contract), _number(slot), _number(value), Address(named) if named else None, replaced)
+        for contract, slot, value, named, replaced in message.hearsay
+    )
     to = Address(message.to) if message.to else None
-    return Told(Hash32(message.transaction), Address(message.sender), to, message.at, Effects(memory, takings))
+    effects = Effects(memory, takings, hearsay)
+    return Told(Hash32(message.transaction), Address(message.sender), to, message.at, effects)
 
 
 def _short(number: int) -> bytes:

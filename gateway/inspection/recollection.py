@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gateway.inspection.effects import Effects, Taken, TakenFrom, Taking, joined, of_an_ally
+from gateway.inspection.hearsay import NOTHING_RELIED, Hearsay, Relied
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
@@ -27,6 +28,10 @@ KEYS = 10_000
 """other senders and fresh contracts remembered; who was silent longest is forgotten first"""
 VICTIMS = 10_000
 """(holder, token) pairs remembered"""
+HEARSAY = 20_000
+"""records remembered that strangers had written in contracts; the first to come are the first to be forgotten"""
+WORDS = 8
+"""such records that are looked up for one transaction"""
 TRANSACTIONS = 64
 """transactions of one key, and takings from one victim, that are told apart; older ones are summed up"""
 ALLIES = 4
@@ -41,6 +46,14 @@ class Past:
 
     memory: Memory = EMPTY_MEMORY
     taken: TakenFrom = field(default_factory=dict)
+    relied: Relied = NOTHING_RELIED
+
+
+@dataclass(slots=True)
+class _Said:
+    at: float
+    sender: Address
+    word: Hearsay
 
 
 @dataclass(slots=True)
@@ -84,12 +97,15 @@ class Recollection:
         self._lasting: OrderedDict[Address, None] = OrderedDict()
         self._victims: OrderedDict[tuple[Address, Address], OrderedDict[Hash32, _Slice]] = OrderedDict()
         self._holders: dict[Address, set[Address]] = {}
+        self._said: OrderedDict[tuple[Address, int], _Said] = OrderedDict()
+        self._listeners: dict[Address, set[int]] = {}
 
     def before(self, transaction: Transaction, simulation: SimulationResult | None = None) -> Past:
         """What other transactions left that matters to this one."""
         now = self._clock()
         taken = self._taken(transaction.hash, _touched(simulation), now) if simulation and self._victims else {}
-        return Past(self._memory(transaction, now), taken)
+        relied = self._relied(transaction, simulation, now) if simulation and self._said else NOTHING_RELIED
+        return Past(self._memory(transaction, now), taken, relied)
 
     def creator(self, contract: Address) -> Address | None:
         """Who created `contract` lately, if that is remembered."""
@@ -125,6 +141,8 @@ class Recollection:
                     self._settle(to, at)
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
+        for word in effects.hearsay:
+            self._hear(sender, word, at)
         while len(self._known) - len(self._lasting) > KEYS:
             self._forget_one(now)
         while len(self._victims) > VICTIMS:
@@ -221,6 +239,46 @@ class Recollection:
                         takers=frozenset(slice.sender for slice in others),
                     )
         return found
+
+    def _hear(self, sender: Address, word: Hearsay, at: float) -> None:
+        place = (word.contract, word.slot)
+        self._said[place] = _Said(at, sender, word)
+        self._said.move_to_end(place)
+        self._listeners.setdefault(word.contract, set()).add(word.slot)
+        if len(self._said) > HEARSAY:
+            self._unhear(next(iter(self._said)))
+
+    def _relied(self, transaction: Transaction, simulation: SimulationResult, now: float) -> Relied:
+        """What strangers said that still stands in slots that `transaction` looked at."""
+        contracts = {contract for contract in _touched(simulation) if contract in self._listeners}
+        words: list[Hearsay] = []
+        doubted: set[tuple[Address, int]] = set()
+        speakers: dict[Address, None] = {}
+        for use in simulation.trace.slots_of(contracts) if contracts else ():
+            place = (use.address, use.slot)
+            said = self._said.get(place)
+            if said is None or said.word.value != use.before or len(words) >= WORDS:
+                continue
+            if said.at + LASTING < now:
+                self._unhear(place)
+                continue
+            words.append(said.word)
+            if said.sender != transaction.sender:
+                speakers[said.sender] = None
+                doubted.add(place)
+        memory = EMPTY_MEMORY
+        for speaker in speakers:
+            known = self._living(speaker, now)
+            if known is not None:
+                memory = joined(memory, Memory(created=known.sum.created, dealt=known.sum.dealt))
+        return Relied(tuple(words), doubted, memory) if words else NOTHING_RELIED
+
+    def _unhear(self, place: tuple[Address, int]) -> None:
+        del self._said[place]
+        slots = self._listeners[place[0]]
+        slots.discard(place[1])
+        if not slots:
+            del self._listeners[place[0]]
 
     def _drop_victim(self, key: tuple[Address, Address]) -> None:
         del self._victims[key]
