@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from gateway.inspection.bent import BentPrice, bent_prices
+from gateway.inspection.bent import BENT, BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured
 from gateway.inspection.consent import Consent, gather
 from gateway.inspection.deposit import RoundTrip, round_trips
@@ -89,7 +89,8 @@ class Derived:
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        return survey(self.facts, self.ledger, self.simulation, self.wrapped)
+        moved = self.memory.moved and {pool: move for pool, move in self.memory.moved.items() if move.factor >= BENT}
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped, moved)
 
     @cached_property
     def trades(self) -> Trades:
@@ -165,4 +166,4 @@ class Derived:
     @cached_property
     def bent_prices(self) -> tuple[BentPrice, ...]:
         """Looks of outsiders at pools whose price the ordering side had bent."""
-        return bent_prices(self.facts, self.market, self.roles, self.simulation)
+        return bent_prices(self.facts, self.market, self.roles, self.simulation, self.memory.moved)

@@ -7,6 +7,7 @@ import msgspec
 from gateway.inspection.effects import Effects, Taking
 from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import Memory
+from gateway.inspection.moved import Moved
 from gateway.model.primitive import Address, Hash32
 
 MOST = 64
@@ -24,6 +25,7 @@ class _Message(msgspec.Struct, array_like=True):
     codes: list[tuple[bytes, bytes]]
     claimed: list[bytes]
     signatures: list[bytes]
+    moved: list[tuple[bytes, bytes, bytes, list[bytes]]]
     takings: list[tuple[bytes, bytes, bytes, bytes]]
     hearsay: list[tuple[bytes, bytes, bytes, bytes, bool]]
 
@@ -61,6 +63,10 @@ def encode_effects(told: Told) -> bytes:
             codes=list(added.codes[-MOST:]),
             claimed=list(added.claimed[-MOST:]),
             signatures=list(added.signatures[-MOST:]),
+            moved=[
+                (pool, *move.tokens, [_short(amount) for amount in (*move.before, *move.after)])
+                for pool, move in added.moved.items()
+            ],
             takings=[
                 (taking.holder, taking.token, _short(taking.amount), _short(taking.stock))
                 for taking in told.effects.takings
@@ -93,6 +99,7 @@ def decode_effects(data: bytes) -> Told:
         codes=tuple((Address(contract), key) for contract, key in message.codes),
         claimed=tuple(map(Address, message.claimed)),
         signatures=tuple(message.signatures),
+        moved={Address(pool): _moved(first, second, amounts) for pool, first, second, amounts in message.moved},
     )
     takings = tuple(
         Taking(Address(holder), Address(token), _number(amount), _number(stock))
@@ -105,6 +112,13 @@ def decode_effects(data: bytes) -> Told:
     to = Address(message.to) if message.to else None
     effects = Effects(memory, takings, hearsay)
     return Told(Hash32(message.transaction), Address(message.sender), to, message.at, effects)
+
+
+def _moved(first: bytes, second: bytes, amounts: list[bytes]) -> Moved:
+    if len(amounts) != 4:
+        raise ValueError(f"no effects of a transaction: {len(amounts)} amounts of a pool")
+    one, two, three, four = map(_number, amounts)
+    return Moved((Address(first), Address(second)), (one, two), (three, four))
 
 
 def _short(number: int) -> bytes:

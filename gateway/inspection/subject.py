@@ -8,13 +8,15 @@ from functools import partial
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import gather
-from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, difference, joined
+from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
 from gateway.inspection.hearsay import Hearsay, hearsay
 from gateway.inspection.judgement import Judgement
 from gateway.inspection.ledger import Asset
 from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import Memory
+from gateway.inspection.moved import note_moves
 from gateway.inspection.need import Need
+from gateway.inspection.pool import SWAPPED
 from gateway.inspection.record import Records, records
 from gateway.inspection.roles import Reading
 from gateway.model.lazy import cached_property
@@ -121,6 +123,10 @@ class Inspection(Judgement):
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
         known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        traded = self.facts.reserves or any(True for _ in self.simulation.trace.events(SWAPPED))
+        moves = note_moves(self.market, self.ledger, self.simulation) if traded else {}
+        if moves:
+            known = replace(known, moved=chained(known.moved, moves))
         bolder = next((other for other in self._others if other.reading is Reading.BOLD), None)
         if bolder is None:
             return known
