@@ -73,7 +73,9 @@ def hearsay(
         diff = simulation.state_diff.get(use.address)
         after = diff.storage.get(use.slot, (0, 0))[1] if diff is not None else 0
         word = _said(use, after, simulation, own, preimages) if after else None
-        if word is not None and stranger(use.address, use.frame, use.sequence) is not None:
+        if word is None or _had_record(word, simulation, preimages):
+            continue
+        if stranger(use.address, use.frame, use.sequence) is not None:
             found.append(word)
             if len(found) >= HEARSAY_LIMIT:
                 break
@@ -102,16 +104,28 @@ def _said(
     return word if not use.before and any(said.find(key) >= 0 for key in keys) else None
 
 
+def _had_record(word: Hearsay, simulation: SimulationResult, preimages: Mapping[int, bytes]) -> bool:
+    """True if the contract had an entry for whom, or what, it was told: a candidate with votes, a member of a list."""
+    told = word.named.rjust(32, b"\0") if word.named is not None else word.value.to_bytes(32, "big")
+    return any(
+        use.before and use.slot != word.slot and told in _path(use.slot, preimages)
+        for use in simulation.trace.slots_of({word.contract})
+    )
+
+
 def _keys(slot: int, preimages: Mapping[int, bytes]) -> Iterator[Address]:
     """The accounts under which a word is kept, the innermost first."""
+    return (Address(word[12:]) for word in _path(slot, preimages) if not any(word[:12]) and any(word[12:22]))
+
+
+def _path(slot: int, preimages: Mapping[int, bytes]) -> Iterator[bytes]:
+    """The words whose hashes lead to a slot, the innermost first."""
     for _ in range(KEYS):
         place = next((found for back in range(STRUCT_SPAN) if (found := preimages.get(slot - back)) is not None), None)
         if place is None:
             return
         words = [place[at : at + 32] for at in range(0, len(place) - 31, 32)]
-        for word in words:
-            if not any(word[:12]) and any(word[12:22]):
-                yield Address(word[12:])
+        yield from words
         if len(words) != 2:
             return
         slot = int.from_bytes(words[1], "big")

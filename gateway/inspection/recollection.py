@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gateway.inspection.effects import Effects, Taken, TakenFrom, Taking, joined, of_an_ally
-from gateway.inspection.hearsay import NOTHING_RELIED, Hearsay, Relied
+from gateway.inspection.hearsay import NOTHING_RELIED, Relied
+from gateway.inspection.listening import Listening
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
@@ -28,10 +29,6 @@ KEYS = 10_000
 """other senders and fresh contracts remembered; who was silent longest is forgotten first"""
 VICTIMS = 10_000
 """(holder, token) pairs remembered"""
-HEARSAY = 20_000
-"""records remembered that strangers had written in contracts; the first to come are the first to be forgotten"""
-WORDS = 8
-"""such records that are looked up for one transaction"""
 TRANSACTIONS = 64
 """transactions of one key, and takings from one victim, that are told apart; older ones are summed up"""
 ALLIES = 4
@@ -47,13 +44,6 @@ class Past:
     memory: Memory = EMPTY_MEMORY
     taken: TakenFrom = field(default_factory=dict)
     relied: Relied = NOTHING_RELIED
-
-
-@dataclass(slots=True)
-class _Said:
-    at: float
-    sender: Address
-    word: Hearsay
 
 
 @dataclass(slots=True)
@@ -97,14 +87,15 @@ class Recollection:
         self._lasting: OrderedDict[Address, None] = OrderedDict()
         self._victims: OrderedDict[tuple[Address, Address], OrderedDict[Hash32, _Slice]] = OrderedDict()
         self._holders: dict[Address, set[Address]] = {}
-        self._said: OrderedDict[tuple[Address, int], _Said] = OrderedDict()
-        self._listeners: dict[Address, set[int]] = {}
+        self._listening = Listening(LASTING)
 
     def before(self, transaction: Transaction, simulation: SimulationResult | None = None) -> Past:
         """What other transactions left that matters to this one."""
         now = self._clock()
         taken = self._taken(transaction.hash, _touched(simulation), now) if simulation and self._victims else {}
-        relied = self._relied(transaction, simulation, now) if simulation and self._said else NOTHING_RELIED
+        relied = NOTHING_RELIED
+        if simulation and len(self._listening):
+            relied = self._listening.relied(transaction.sender, simulation, now, self._speaker)
         return Past(self._memory(transaction, now), taken, relied)
 
     def creator(self, contract: Address) -> Address | None:
@@ -118,7 +109,7 @@ class Recollection:
         """Remember what `transaction` left at `at`; telling it twice changes nothing."""
         now = self._clock()
         at = now if at is None else at
-        lifetime = LASTING if _staged(effects) else LIFETIME
+        lifetime = LASTING if lasts(effects) else LIFETIME
         if at + lifetime < now:
             return
         fresh = self._known.get(to) if to is not None else None
@@ -142,7 +133,7 @@ class Recollection:
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
         for word in effects.hearsay:
-            self._hear(sender, word, at)
+            self._listening.hear(sender, word, at)
         while len(self._known) - len(self._lasting) > KEYS:
             self._forget_one(now)
         while len(self._victims) > VICTIMS:
@@ -152,6 +143,11 @@ class Recollection:
     def size(self) -> tuple[int, int]:
         """(senders and fresh contracts, victims) remembered."""
         return len(self._known), len(self._victims)
+
+    @property
+    def words(self) -> int:
+        """Records remembered that strangers had written."""
+        return len(self._listening)
 
     def _at(self, key: Address, at: float, lifetime: float) -> _Known:
         known = self._known.get(key)
@@ -202,6 +198,11 @@ class Recollection:
             memory = joined(memory, part)
         return memory
 
+    def _speaker(self, sender: Address) -> Memory:
+        """What is remembered of a stranger that matters to whoever relies on his word."""
+        known = self._living(sender, self._clock())
+        return EMPTY_MEMORY if known is None else Memory(created=known.sum.created, dealt=known.sum.dealt)
+
     def _living(self, key: Address, now: float) -> _Known | None:
         known = self._known.get(key)
         return known if known is not None and known.until >= now else None
@@ -240,46 +241,6 @@ class Recollection:
                     )
         return found
 
-    def _hear(self, sender: Address, word: Hearsay, at: float) -> None:
-        place = (word.contract, word.slot)
-        self._said[place] = _Said(at, sender, word)
-        self._said.move_to_end(place)
-        self._listeners.setdefault(word.contract, set()).add(word.slot)
-        if len(self._said) > HEARSAY:
-            self._unhear(next(iter(self._said)))
-
-    def _relied(self, transaction: Transaction, simulation: SimulationResult, now: float) -> Relied:
-        """What strangers said that still stands in slots that `transaction` looked at."""
-        contracts = {contract for contract in _touched(simulation) if contract in self._listeners}
-        words: list[Hearsay] = []
-        doubted: set[tuple[Address, int]] = set()
-        speakers: dict[Address, None] = {}
-        for use in simulation.trace.slots_of(contracts) if contracts else ():
-            place = (use.address, use.slot)
-            said = self._said.get(place)
-            if said is None or said.word.value != use.before or len(words) >= WORDS:
-                continue
-            if said.at + LASTING < now:
-                self._unhear(place)
-                continue
-            words.append(said.word)
-            if said.sender != transaction.sender:
-                speakers[said.sender] = None
-                doubted.add(place)
-        memory = EMPTY_MEMORY
-        for speaker in speakers:
-            known = self._living(speaker, now)
-            if known is not None:
-                memory = joined(memory, Memory(created=known.sum.created, dealt=known.sum.dealt))
-        return Relied(tuple(words), doubted, memory) if words else NOTHING_RELIED
-
-    def _unhear(self, place: tuple[Address, int]) -> None:
-        del self._said[place]
-        slots = self._listeners[place[0]]
-        slots.discard(place[1])
-        if not slots:
-            del self._listeners[place[0]]
-
     def _drop_victim(self, key: tuple[Address, Address]) -> None:
         del self._victims[key]
         tokens = self._holders[key[0]]
@@ -288,9 +249,10 @@ class Recollection:
             del self._holders[key[0]]
 
 
-def _staged(effects: Effects) -> bool:
-    """True if contracts got to know the sender while nothing moved."""
-    return bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
+def lasts(effects: Effects) -> bool:
+    """True if they are remembered for long: contracts got to know somebody while nothing moved."""
+    staged = bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
+    return staged or bool(effects.hearsay)
 
 
 def _touched(simulation: SimulationResult) -> Iterable[Address]:
