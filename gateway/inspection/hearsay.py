@@ -93,14 +93,14 @@ def _said(
     if origin in keys or frame.from_ in keys:
         return None
     word = Hearsay(use.address, use.slot, after, None, bool(use.before))
+    if after >> HASH and said.find(after.to_bytes(32, "big")) >= 0:
+        return word
     for shift in _SHIFTS:
         named = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
         if not any(named[:10]) or (use.before >> shift & _ADDRESS) == (after >> shift & _ADDRESS) or named == origin:
             continue
         if named in own or (named != frame.from_ and said.find(named) >= 0):
             return word._replace(named=named, replaced=any((use.before >> shift & _ADDRESS).to_bytes(20, "big")[:10]))
-    if after >> HASH and said.find(after.to_bytes(32, "big")) >= 0:
-        return word
     return word if not use.before and any(said.find(key) >= 0 for key in keys) else None
 
 

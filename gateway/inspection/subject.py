@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
-from functools import partial
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import gather
@@ -162,7 +161,7 @@ class Inspection(Judgement):
             return ()
         own = {self.roles.origin, *self.memory.created, *self.simulation.created}
         moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
-        return hearsay(self.simulation, own, moving, partial(self.stranger, door=True))
+        return hearsay(self.simulation, own, moving, self.unknown_caller)
 
     @cached_property
     def records(self) -> Records:
