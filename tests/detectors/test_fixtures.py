@@ -53,6 +53,15 @@ OPEN = {
     "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
+    "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
+    "raid-cauldron.recipe-by-hand": "missed: a debt without any pledge, paid out of a box where the debtor has an entry",
+    "raid-cauldron.kept-in-the-box": "missed: the loan is a credit in the box, which its holder takes later",
+    "raid-twofold.receipt-to-another": "missed: one borrows on a stake, another on its receipt; each step is allowed",
+    "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
+    "raid-orchard.registered-a-day-before": "missed: an entry of the day before passes for consent; re-entrancy is seen",
+    "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
+    "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by the account it was given to",
+    "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
