@@ -60,7 +60,7 @@ OPEN = {
     "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
     "raid-orchard.registered-a-day-before": "missed: an entry of the day before passes for consent; re-entrancy is seen",
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
-    "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by the account it was given to",
+    "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
     "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
