@@ -62,6 +62,13 @@ OPEN = {
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
     "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
+    "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
+    "raid-leafless.both-children": "missed: a claim by a path that leaves the leaf out",
+    "raid-leafless.copied-by-three": "missed: three claims by paths that leave the leaf out",
+    "raid-apiary.stake-of-three-blocks": "missed: a stake of three blocks is paid from the first day on",
+    "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
+    "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
+    "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
