@@ -48,6 +48,22 @@ OPEN = {
     "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
+    "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
+    "raid-cauldron.recipe-by-hand": "missed: a debt without a pledge, paid out of a box where the debtor has an entry",
+    "raid-cauldron.kept-in-the-box": "missed: the loan is a credit in the box, which its holder takes later",
+    "raid-twofold.receipt-to-another": "missed: one borrows on a stake, another on its receipt; each step is allowed",
+    "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
+    "raid-orchard.registered-a-day-before": "missed: an entry of a day before passes for consent; re-entrancy is seen",
+    "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
+    "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
+    "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
+    "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
+    "raid-leafless.both-children": "missed: a claim by a path that leaves the leaf out",
+    "raid-leafless.copied-by-three": "missed: three claims by paths that leave the leaf out",
+    "raid-apiary.stake-of-three-blocks": "missed: a stake of three blocks is paid from the first day on",
+    "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
+    "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
+    "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
