@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import ClassVar
 
 from gateway.plugin import (
     Address,
     Asset,
+    CallFrame,
     Confidence,
     Detector,
     Family,
@@ -25,6 +28,7 @@ GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
 DRAINED = 0.15
 """the same where something without a price was got for it"""
+_ENTERED = attrgetter("entered")
 
 
 class BentPriceBelieved(Detector):
@@ -32,7 +36,7 @@ class BentPriceBelieved(Detector):
 
     The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
     thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
-    that it commands, gave away far more than it got at the prices before. Whether the ordering side kept the loot,
+    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether the ordering side kept the loot,
     parted with it again or left it with another contract does not matter: the loss is there.
     """
 
@@ -61,7 +65,7 @@ class BentPriceBelieved(Detector):
             for loss in subject.losses:
                 if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
                     continue
-                if not any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+                if not self._by_the_answer(subject, visit, loss):
                     continue
                 if not self._is_grave(subject, loss):
                     continue
@@ -75,6 +79,21 @@ class BentPriceBelieved(Detector):
                     frames=(bent.visit, bent.view, *loss.frames),
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
                 )
+
+    def _by_the_answer(self, subject: Inspection, visit: CallFrame, loss: Loss) -> bool:
+        """True if the loss happened in the call that looked at the pool, or later by the hand of one who acted there.
+
+        A lender may note what a deposit is worth in one call, and lend on it in the next.
+        """
+        trace = subject.simulation.trace
+        entered = [trace.frames[at].entered for at in loss.frames]
+        if any(visit.entered <= at <= visit.left for at in entered):
+            return True
+        if not any(at > visit.left for at in entered):
+            return False
+        last = bisect_right(trace.frames, visit.left, key=_ENTERED)
+        payers = {account for at in loss.frames for account, _ in trace.path(at)} - {loss.asset.token} | {loss.holder}
+        return not (payers - subject.roles.cluster).isdisjoint(trace.contexts(visit.index, last))
 
     def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
         share = loss.share or 0.0

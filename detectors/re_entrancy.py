@@ -81,7 +81,7 @@ class ReEntrancy(Detector):
                 return Severity.HIGH
             if subject.gained_for_little and self._paid_for_nothing(subject, reentry.account):
                 return Severity.HIGH
-        if reentry.read_before and self._robbed(subject, known=bool(known)):
+        if self._robbed(subject, known=bool(known)):
             return Severity.HIGH
         return Severity.MEDIUM
 
@@ -92,7 +92,7 @@ class ReEntrancy(Detector):
         """
         frames = subject.simulation.trace.frames
         outer, inner = frames[reentry.outer], frames[reentry.inner]
-        if inner.reverted or not reentry.read_before or outer.input[:4] != inner.input[:4] or not outer.input[:4]:
+        if inner.reverted or outer.input[:4] != inner.input[:4] or not outer.input[:4]:
             return False
         if not subject.gained_for_little:
             return False

@@ -62,7 +62,7 @@ class WrungAllowance(Detector):
         for approval in last.values():
             key = (approval.owner, approval.token)
             loss = spent.get(key)
-            left = approval.spender in subject.roles.cluster and (approval.amount or BOUNDLESS) >= BOUNDLESS
+            left = approval.spender in subject.roles.cluster and self._is_wide(subject, approval)
             if key in told or approval.amount == 0 or approval.owner == approval.spender or not (loss or left):
                 continue
             if loss is None and self._holds_nothing(subject, approval):
@@ -81,6 +81,13 @@ class WrungAllowance(Detector):
                 frames=(approval.frame, *(loss.frames if loss else ())),
                 evidence={"token": str(approval.token), "spender": str(approval.spender)},
             )
+
+    def _is_wide(self, subject: Inspection, approval: Approval) -> bool:
+        """True if the allowance is boundless, or lets go of a grave part of what the owner is known to have had."""
+        if approval.amount is None or approval.amount >= BOUNDLESS:
+            return True
+        stock = subject.ledger.before.get((approval.owner, Asset(approval.token)), 0)
+        return stock > 0 and approval.amount >= GRAVE_SHARE * stock
 
     def _holds_nothing(self, subject: Inspection, approval: Approval) -> bool:
         """True if the owner had none of the token before, and has none in the end: what passes through is others'."""
