@@ -36,8 +36,9 @@ class BentPriceBelieved(Detector):
 
     The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
     thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
-    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether the ordering side kept the loot,
-    parted with it again or left it with another contract does not matter: the loss is there.
+    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
+    the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
+    is there.
     """
 
     id = "bent-price"
