@@ -57,14 +57,19 @@ def test_it_says_nothing_of_what_is_no_theft(found: list[Finding]) -> None:
     [
         ("regency.instated-then-paid", 1),
         ("regency.instated-by-accomplices", 1),
-        ("raid-feed.dear-feed-by-two", 3),
-        ("raid-cellar.started-again-by-three", 1),
-        ("raid-daily.router-under-keeper", 1),
     ],
 )
 def test_it_stops_the_step_that_would_pay(exploit: str, step: int) -> None:
     assert findings(exploit, PlantedName.id)
     assert first_held(exploit) == step
+
+
+@pytest.mark.parametrize(
+    "exploit",
+    ["raid-feed.dear-feed-by-two", "raid-cellar.started-again-by-three", "raid-daily.router-under-keeper"],
+)
+def test_it_speaks_again_where_the_planting_was_let_through(exploit: str) -> None:
+    assert findings(exploit, PlantedName.id)
 
 
 @pytest.mark.parametrize(
