@@ -15,6 +15,7 @@ OPEN = {
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
+    "raid-scale.swapped": "coins are sent to a pair in one transaction and swapped in the next",
     "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
     "raid-annex.tidied-up": "missed: a signed delegatecall admits a module, which takes the ether by three calls",
     "raid-bids.paid-back-twice": "missed: an offer is revoked and its credit is taken, by two friends in turn",
@@ -50,7 +51,6 @@ OPEN = {
     "raid-cauldron.kept-in-the-box": "missed: the loan is a credit in the box, which its holder takes later",
     "raid-twofold.receipt-to-another": "missed: one borrows on a stake, another on its receipt; each step is allowed",
     "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
-    "raid-orchard.registered-a-day-before": "missed: an entry of a day before passes for consent; re-entrancy is seen",
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
     "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
@@ -61,6 +61,11 @@ OPEN = {
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
     "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
+    "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled is paid, three days later",
+    "raid-airlock.handed-before-cancelled": "missed: the same, handed on before",
+    "raid-tower.leaned-on-by-another": "missed: one leans on the price, another borrows in between",
+    "raid-twin.by-delegated": "missed: the same coin in and out, by a delegated account",
+    "raid-twin.swapped-for-itself": "missed: the same coin in and out, sold at once",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
