@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import read_lists
+from gateway.inspection.notes import matched, read_lists
 from gateway.inspection.proof import proven
 from gateway.model.code import ran
 from gateway.model.fold import Accounts, Kept, parties
@@ -88,6 +88,16 @@ class Known:
         """
         return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
 
+    def item_spenders(self, token: Address, item: int) -> Set[Address]:
+        """Parties whom `token` noted under the number of one of its items: who owns it, who may move it."""
+        preimages, number = self.simulation.trace.preimages or {}, item.to_bytes(32, "big")
+        return {
+            party
+            for use in self.simulation.trace.slots or ()
+            if use.address == token and use.before >> 80 and preimages.get(use.slot, b"")[:32] == number
+            for party in matched(use.before, self._parties)
+        }
+
     def holds_office(self, token: Address, known: Set[Address]) -> bool:
         """True if `token` looked up one of `known` in a list that says yes of him, and of nobody else who was asked.
 
@@ -139,7 +149,7 @@ class Known:
     @cached_property
     def proven(self) -> Set[Address]:
         """Contracts that were shown a Merkle proof for a root that they knew before."""
-        return proven(self.simulation.trace, self.but)
+        return proven(self.simulation, self.but, self._parties)
 
     @cached_property
     def makers(self) -> Mapping[Address, Address]:

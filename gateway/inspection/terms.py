@@ -100,6 +100,17 @@ class Ways:
             return True
         return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
 
+    def _is_lent_item(self, move: Transfer, caller: Address) -> bool:
+        """True if the token moved an item by the word of one whom it noted beside that item alone, for a stranger.
+
+        An approval of one item is an allowance; see `_may_spend`.
+        """
+        if move.token_id is None or caller in self.roles.own or self.roles.reading is Reading.BOLD:
+            return False
+        if caller not in self.consent.item_spenders(move.token, move.token_id):
+            return False
+        return not self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move)
+
     def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""
         for move, _, chain in self.of(moves, moves[0].token):
@@ -134,6 +145,8 @@ class Ways:
             bonds = self.consent.bonds(
                 account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
+            if bonds and account == move.token and self._is_lent_item(move, caller):
+                bonds = ()
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and account in self.tokens:
                 bonds = self._account_bonds(account, parties | {move.to})
@@ -185,8 +198,11 @@ class Ways:
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
         known, knows = [account], self.consent.knows
-        last = bisect_left(self.frames, move.sequence, key=_ENTERED)  # the check may lie behind the frame of the move
-        for helper in self.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
+        most = first + HELPER_FRAMES + 1
+        # the check may lie behind the frame of the move; who makes units of a debt looks at the pledge afterwards
+        made = move.from_ == ZERO_ADDRESS
+        last = self._end(first, most) if made else min(bisect_left(self.frames, move.sequence, key=_ENTERED), most)
+        for helper in self.trace.contexts(first, last):
             if helper in outer or helper == account:
                 continue
             for knower in known:
@@ -201,3 +217,8 @@ class Ways:
             if bonds:
                 return bonds
         return ()
+
+    def _end(self, first: int, most: int) -> int:
+        """The index behind the last frame under frame `first`, at most `most`."""
+        depth, most = self.frames[first].depth, min(most, len(self.frames))
+        return next((at for at in range(first + 1, most) if self.frames[at].depth <= depth), most)
