@@ -6,10 +6,23 @@ import pytest
 
 from gateway.inspection.registry import load
 from tests.detectors.acts import FOLDER, act
+from tests.fixtures.foreign import SCENES_WITH_FOREIGN, foreign_cases
 
 NAMES = sorted(path.name.removesuffix(".json.zst") for path in FOLDER.glob("*.json.zst"))
 
 OPEN = {
+    "everyday-pullers.first-dues-collected": "dues of many who joined and allowed it are collected by a stranger",
+    "everyday-pullers.purse-bought-and-emptied": "a purse is bought with all that is in it, and emptied at once",
+    "everyday-pullers.second-dues-collected": "the same a month later",
+    "everyday-pullers.will-carried-out-by-notary": "heirs of a silent testator are paid out of his allowances",
+    "everyday-chambers.debt-taken-over-with-pledge": "accounts by owner and number, in signed sums",
+    "everyday-chambers.drawn-first-paid-later": "accounts by owner and number, in signed sums",
+    "everyday-chambers.son-takes-it": "accounts by owner and number, in signed sums",
+    "everyday-clerks.stale-order-filled": "an order said when gold was cheap is filled late, with gain",
+    "everyday-clerks.week-saved-again-and-taken": "a week's savings are moved from purses into their owners' books",
+    "everyday-clerks.week-saved-for-four": "a week's savings are moved from purses into their owners' books",
+    "everyday-mirages.urgent-motion-carried": "signed words of a council pay its whole purse, brought by a stranger",
+    "everyday-mintmasters.bought-without-money": "a pledge is sold within the call that buys it; the price is burnt",
     "everyday-errandboys.factors-found": "who commits to an answer, then shows it, takes the whole prize",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
@@ -60,6 +73,9 @@ OPEN = {
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
+OPEN_FOREIGN: dict[str, str] = {}
+"""the same among the acts that are played with other projects' contracts"""
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_act_is_judged_right(name: str) -> None:
@@ -67,8 +83,19 @@ def test_the_act_is_judged_right(name: str) -> None:
     assert result.held is (result.case.honest is (name in OPEN))
 
 
+@pytest.mark.anvil
+@pytest.mark.parametrize("scene", SCENES_WITH_FOREIGN)
+def test_the_acts_on_other_projects_code_are_judged_right(scene: str) -> None:
+    folder = foreign_cases()
+    names = {path.name.removesuffix(".json.zst") for path in folder.glob(f"{scene}.*")}
+    results = {name: act(name, folder) for name in names}
+    wrong = {name for name, result in results.items() if result.held is result.case.honest}
+    assert wrong == names & OPEN_FOREIGN.keys()
+
+
 def test_the_open_ones_exist() -> None:
     assert set(OPEN) <= set(NAMES)
+    assert {name.partition(".")[0] for name in OPEN_FOREIGN} <= set(SCENES_WITH_FOREIGN)
 
 
 def test_every_detector_speaks_of_an_exploit_here() -> None:
