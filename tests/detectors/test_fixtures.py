@@ -69,6 +69,19 @@ OPEN = {
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
     "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
+    "raid-twin.swapped-for-itself": "missed: a coin made dear by swaps for itself is paid, and so dollars seem bought",
+    "raid-twin.by-delegated": "missed: the same by a delegated account, with few swaps",
+    "raid-scale.swapped": "a person pays a pair in one transaction and takes what it bought in the next",
+    "raid-tower.leaned-on-by-another": "missed: one leans on a pool, another borrows at the clock's price",
+    "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled pays all the same, three days later",
+    "raid-airlock.handed-before-cancelled": "missed: a cancelled ticket pays the one it was handed to",
+    "raid-steward.admin-upgrades": "missed: the admin's own key puts a drain behind the proxy",
+    "raid-steward.minter-mints-and-sells": "missed: the minter's own key mints, and sells in a second step",
+    "raid-steward.payer-pays-thirty": "missed: the payer's own key pays thirty purses never seen",
+    "raid-steward.teller-tells-a-tale": "missed: the teller's own key tells a price, another borrows at it",
+    "raid-mangrove.two-friends": "missed: two that are one trade at any price until one is rich, in seven steps",
+    "raid-passbook.cut-elsewhere": "missed: a signed list, cut elsewhere; a name is paid as a number",
+    "raid-passbook.cut-for-another": "missed: the same list of two by everybody's multicall",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
