@@ -77,6 +77,13 @@ OPEN = {
     "raid-mangrove.two-friends": "missed: two that are one trade at any price until one is rich, in seven steps",
     "raid-passbook.cut-elsewhere": "missed: a signed list, cut elsewhere; a name is paid as a number",
     "raid-passbook.cut-for-another": "missed: the same list of two by everybody's multicall",
+    "raid-lattice.by-hand": "missed: the same by hand in five plain transactions, each of which seems fair",
+    "raid-voucher.paid-in-straw": "missed: a signed offer is paid in a coin of the taker's own",
+    "raid-voucher.straw-at-birth": "missed: the same within a creation",
+    "raid-voucher.redeemed-by-another": "missed: a signed voucher names nobody, and a stranger brings it first",
+    "raid-barge.coin-called-by-relayer": "missed: a signed message has the coin itself pay",
+    "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
+    "raid-caravan.lost-and-found": "a finder may fetch a tenth of what was lost, for nothing",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
