@@ -26,6 +26,8 @@ SHORT = 0.2
 """part of what it gave that a holder is short of, at the prices before"""
 GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
+OTHER_SHARE = 0.01
+"""the same where no pool that is read here was asked, but somebody else whose answer jumped"""
 DRAINED = 0.15
 """the same where something without a price was got for it"""
 _ENTERED = attrgetter("entered")
@@ -38,7 +40,8 @@ class BentPriceBelieved(Detector):
     thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
     that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
     the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
-    is there.
+    is there. Whoever else is asked a plain question, a custom pool, a vault or an oracle, and answers it twice in one
+    transaction by numbers that far apart, counts like a pool.
     """
 
     id = "bent-price"
@@ -66,9 +69,10 @@ class BentPriceBelieved(Detector):
             for loss in subject.losses:
                 if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
                     continue
-                if not self._by_the_answer(subject, visit, loss):
+                if not self._by_the_answer(subject, bent.pool, visit, loss):
                     continue
-                if not self._is_grave(subject, loss):
+                pool = bent.pool in subject.market.pairs or bent.pool in subject.market.roots
+                if not self._is_grave(subject, loss, GRAVE_SHARE if pool else OTHER_SHARE):
                     continue
                 told.add((loss.holder, loss.asset))
                 yield self.finding(
@@ -81,24 +85,25 @@ class BentPriceBelieved(Detector):
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
                 )
 
-    def _by_the_answer(self, subject: Inspection, visit: CallFrame, loss: Loss) -> bool:
-        """True if the loss happened in the call that looked at the pool, or later by the hand of one who acted there.
+    def _by_the_answer(self, subject: Inspection, pool: Address, visit: CallFrame, loss: Loss) -> bool:
+        """True if the loss happened in the call that looked at the pool, or in a later one with one who acted there.
 
-        A lender may note what a deposit is worth in one call, and lend on it in the next.
+        A lender or its oracle may note a price in one call, and go by it in the next.
         """
-        trace = subject.simulation.trace
-        entered = [trace.frames[at].entered for at in loss.frames]
-        if any(visit.entered <= at <= visit.left for at in entered):
+        trace, frames = subject.simulation.trace, subject.simulation.trace.frames
+        if any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
             return True
-        if not any(at > visit.left for at in entered):
+        later = [at for at in loss.frames if frames[at].entered > visit.left]
+        if not later:
             return False
-        last = bisect_right(trace.frames, visit.left, key=_ENTERED)
-        payers = {account for at in loss.frames for account, _ in trace.path(at)} - {loss.asset.token} | {loss.holder}
-        return not (payers - subject.roles.cluster).isdisjoint(trace.contexts(visit.index, last))
+        known = subject.roles.cluster | (subject.facts.tokens - {loss.holder}) | {pool}
+        acted = set(trace.contexts(visit.index, bisect_right(frames, visit.left, key=_ENTERED))) - known
+        calls = trace.visits(subject.roles.cluster)
+        return any(calls[at] >= 0 and not acted.isdisjoint(trace.contexts(calls[at], at + 1)) for at in later)
 
-    def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
+    def _is_grave(self, subject: Inspection, loss: Loss, least: float) -> bool:
         share = loss.share or 0.0
-        if share < GRAVE_SHARE or loss.signed:
+        if share < least or loss.signed:
             return False
         if not loss.compensated:
             return True

@@ -144,7 +144,7 @@ class Takeover(Detector):
             newcomer = self._exchanged(before, after)
             if newcomer is None or newcomer == subject.roles.origin:
                 continue
-            if not self._is_argument(subject, use.frame, newcomer):
+            if not self._is_argument(subject, use.frame, newcomer) or self._had_entry(subject, use.address, newcomer):
                 continue
             stranger = subject.stranger(use.address, use.frame, use.sequence, door=True)
             if stranger is not None and not self._was_paid(subject, use.address):
@@ -178,6 +178,15 @@ class Takeover(Detector):
                 return True
             at = trace.frames[at].parent
         return False
+
+    def _had_entry(self, subject: Inspection, contract: Address, newcomer: Address) -> bool:
+        """True if the contract looked up a number that it kept for the newcomer: votes, a stake, a place on a list."""
+        preimages = subject.simulation.trace.preimages or {}
+        return any(
+            use.before and newcomer in (key[12:32], key[44:64])
+            for use in subject.simulation.trace.slots_of({contract})
+            if len(key := preimages.get(use.slot, b"")) == 64
+        )
 
     def _was_paid(self, subject: Inspection, contract: Address) -> bool:
         return any(contract in (move.token, move.to) for move in subject.facts.transfers)
