@@ -109,7 +109,7 @@ class Meter:
         world.apply(result.state_diff)
         wall, cpu = time.perf_counter(), time.process_time()
         past = memory.before(transaction, result)
-        subject = Inspection(transaction, result, past.memory, past.taken)
+        subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied)
         report = inspect(self.ruleset, subject, clock=time.process_time)
         decide(report, DEFAULT_POLICY, sender=transaction.sender)
         sample = Sample(

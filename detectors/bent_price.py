@@ -10,6 +10,7 @@ from typing import ClassVar
 from gateway.plugin import (
     Address,
     Asset,
+    BentPrice,
     CallFrame,
     Confidence,
     Detector,
@@ -28,6 +29,10 @@ GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
 OTHER_SHARE = 0.01
 """the same where no pool that is read here was asked, but somebody else whose answer jumped"""
+KEPT_SHARE = 0.02
+"""part of the stock from which on a loss counts where the price was moved by an earlier transaction"""
+TAKEN_BACK = 1.01
+"""times what was struck off the receiver's entry that a payment may be, with interest, to be his own money"""
 DRAINED = 0.15
 """the same where something without a price was got for it"""
 _ENTERED = attrgetter("entered")
@@ -41,7 +46,9 @@ class BentPriceBelieved(Detector):
     that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
     the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
     is there. Whoever else is asked a plain question, a custom pool, a vault or an oracle, and answers it twice in one
-    transaction by numbers that far apart, counts like a pool.
+    transaction by numbers that far apart, counts like a pool. With money of his own one may bend the price in one
+    transaction and borrow in the next: memory keeps for half an hour what a sender did to pools, and a price that
+    still stands where he left it counts as bent.
     """
 
     id = "bent-price"
@@ -71,8 +78,9 @@ class BentPriceBelieved(Detector):
                     continue
                 if not self._by_the_answer(subject, bent.pool, visit, loss):
                     continue
-                pool = bent.pool in subject.market.pairs or bent.pool in subject.market.roots
-                if not self._is_grave(subject, loss, GRAVE_SHARE if pool else OTHER_SHARE):
+                kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
+                pool = bent.earlier or bent.pool in subject.market.pairs or bent.pool in subject.market.roots
+                if not kept or not self._is_grave(subject, loss, GRAVE_SHARE if pool else OTHER_SHARE):
                     continue
                 told.add((loss.holder, loss.asset))
                 yield self.finding(
@@ -100,6 +108,19 @@ class BentPriceBelieved(Detector):
         acted = set(trace.contexts(visit.index, bisect_right(frames, visit.left, key=_ENTERED))) - known
         calls = trace.visits(subject.roles.cluster)
         return any(calls[at] >= 0 and not acted.isdisjoint(trace.contexts(calls[at], at + 1)) for at in later)
+
+    def _is_kept_bent(self, subject: Inspection, bent: BentPrice, loss: Loss) -> bool:
+        """True if a price that an earlier transaction of the sender moved, maybe as an honest trade, got him `loss`.
+
+        A token that looks at its own pool whenever it moves tells no price, and who takes back what stands under his
+        name in the holder's book gets what is his at any price.
+        """
+        if (loss.share or 0.0) < KEPT_SHARE or loss.compensated or bent.reader == loss.asset.token:
+            return False
+        own = (row for (holder, _), rows in subject.records.items() if holder == loss.holder for row in rows)
+        if subject.is_redemption(loss) or any(-row.added * TAKEN_BACK >= loss.amount for row in own):
+            return False
+        return subject.gain_covers(loss)
 
     def _is_grave(self, subject: Inspection, loss: Loss, least: float) -> bool:
         share = loss.share or 0.0

@@ -4,49 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 
+from gateway.inspection.jump import jumps
 from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.moved import SAME, Moved, apart
 from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
 from gateway.inspection.roles import Roles
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import Address
-from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult
+from gateway.model.trace import CallFrame, Log, SimulationResult
 
 BENT = 1.5
 """times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
 VIEWS_EXAMINED = 512
-ANSWERS_EXAMINED = 4096
-"""questions compared with the first of their kind"""
-LARGE = 10**6
-"""smaller numbers are counts, and jump by themselves"""
-WIDE = 1 << 128
-"""from here on a word is a name or a hash, no price"""
-SELECTOR = 4
-"""bytes of a question that names nobody"""
-WORDS = 256
-"""bytes of an answer that are compared"""
-_ASKING = frozenset({FrameKind.STATICCALL})
-_GROWING = frozenset(
-    bytes.fromhex(selector)
-    for selector in (
-        "18160ddd",  # totalSupply
-        "01e1d114",  # totalAssets
-        "0902f1ac",  # getReserves, which is looked at beside what the pair holds
-        "3850c7bd",  # slot0
-        "3b1d21a2",  # getCash
-        "47bd3718",  # totalBorrows
-        "8f840ddd",  # totalReserves
-        "b69ef8a8",  # balance
-        "fc7b9c18",  # totalDebt
-        "1a686502",  # liquidity
-        "f8f9da28",  # borrowRatePerBlock
-        "ae9d70b0",  # supplyRatePerBlock
-    )
-)
-"""questions whose answer grows with every large deposit, and says no price"""
 _BALANCES = frozenset({BALANCE_OF})
 _PRICES = frozenset({GET_RESERVES, SLOT_ZERO})
 _INDEX = itemgetter(0)
@@ -64,24 +37,37 @@ class BentPrice:
     """the frame of the answer"""
     factor: float
     """how far the price had moved when `visit` began, as a factor above 1"""
+    earlier: bool = False
+    """True if an earlier transaction of the sender moved it, and it still stands where that left it"""
 
 
-def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
+def bent_prices(
+    facts: Facts,
+    market: Market,
+    roles: Roles,
+    simulation: SimulationResult,
+    moved: Mapping[Address, Moved] = {},
+) -> tuple[BentPrice, ...]:
     """Looks at bent pools, each pool once for each call out of the ordering side; linear in frames and transfers.
 
     What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
-    middle of its own swap sees nothing bent.
+    middle of its own swap sees nothing bent. `moved`: what the sender's earlier transactions did to pools.
     """
-    return (*_bent_pools(facts, market, roles, simulation), *_bent_answers(facts, roles, simulation))
+    asked = (BentPrice(*jump) for jump in jumps(facts, roles, simulation))
+    return (*_bent_pools(facts, market, roles, simulation, moved), *asked)
 
 
-def _bent_pools(facts: Facts, market: Market, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
-    if not market.pairs and not market.roots:
-        return ()
+def _bent_pools(
+    facts: Facts, market: Market, roles: Roles, simulation: SimulationResult, moved: Mapping[Address, Moved]
+) -> tuple[BentPrice, ...]:
+    traded = market.pairs.keys() | market.roots.keys()
+    before = tuple(_bent_before(simulation, roles, moved, traded)) if moved else ()
+    if not traded:
+        return before
     frames = simulation.trace.frames
-    views = _views(simulation, market, roles)
+    views = _views(simulation, roles, traded, market.pairs.keys())
     if not views:
-        return ()
+        return before
     pools = {pool for pool, _ in views}
     moves: dict[Address, list[Transfer]] = defaultdict(list)
     for move in facts.transfers:
@@ -103,54 +89,38 @@ def _bent_pools(facts: Facts, market: Market, roles: Roles, simulation: Simulati
             factor = _root_factor(market.roots[pool], swaps[pool], at)
         if factor >= BENT and _believed(frames[view], market, factor):
             found.append(BentPrice(pool, frames[view].from_, call, view, factor))
-    return tuple(found)
+    return (*before, *found)
 
 
-def _bent_answers(facts: Facts, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
-    """Answers that outsiders got to a plain question whose first answer here had been another by far.
-
-    Whoever asks for a rate without naming anybody wants what holds for all; that it jumps within one transaction,
-    between two calls out of the ordering side, is that side's doing. A stock that grew by what was moved is no rate.
-    """
-    trace = simulation.trace
-    moved = frozenset(move.amount for move in facts.transfers)
-    first: dict[tuple[Address | None, bytes], CallFrame] = {}
-    told: set[tuple[Address, int]] = set()
-    visits: Sequence[int] = ()
-    found: list[BentPrice] = []
-    for frame in trace.select(kinds=_ASKING)[:ANSWERS_EXAMINED]:
-        plain = len(frame.input) == SELECTOR and frame.input not in _GROWING
-        if not plain or frame.to is None or frame.error or not 32 <= len(frame.output) <= WORDS:
-            continue
-        earlier = first.setdefault((frame.to, frame.input), frame)
-        if earlier is frame or earlier.output == frame.output or frame.from_ in roles.cluster:
-            continue
-        factor = _jump(earlier.output, frame.output, moved)
-        if factor < BENT:
-            continue
-        visits = visits or trace.visits(roles.cluster)
-        visit = visits[frame.index]
-        if visit >= 0 and visit != visits[earlier.index] and (frame.to, visit) not in told:
-            told.add((frame.to, visit))
-            found.append(BentPrice(frame.to, frame.from_, visit, frame.index, factor))
-    return tuple(found)
+def _bent_before(
+    simulation: SimulationResult, roles: Roles, moved: Mapping[Address, Moved], traded: Set[Address]
+) -> Iterator[BentPrice]:
+    """Looks at pools that nobody trades in now, at a price that the sender left there bent."""
+    frames = simulation.trace.frames
+    pools = {pool: move for pool, move in moved.items() if pool not in traded and move.factor >= BENT}
+    pairs = {pool for pool, move in pools.items() if move.before[1]}
+    for (pool, call), view in (_views(simulation, roles, pools.keys(), pairs) if pools else {}).items():
+        move, answer = pools[pool], frames[view].output
+        numbers = [int.from_bytes(answer[at : at + 32], "big") for at in range(0, min(64, len(answer) - 31), 32)]
+        if frames[view].input[:4] == BALANCE_OF:
+            held = next((at for at, token in enumerate(move.tokens) if token == frames[view].to), None)
+            stays = held is not None and _factor(numbers[0], move.after[held]) <= SAME
+        elif pool in pairs:
+            first, second = (held for _, held in sorted(zip(move.tokens, move.after, strict=True)))
+            stays = len(numbers) == 2 and apart((numbers[0], numbers[1]), (first, second)) <= SAME
+        else:
+            stays = apart((numbers[0] & MASK_160, 0), move.after) <= SAME
+        if stays:
+            yield BentPrice(pool, frames[view].from_, call, view, move.factor, earlier=True)
 
 
-def _jump(before: bytes, after: bytes, moved: Set[int]) -> float:
-    """The greatest factor between words at the same place of two answers; small numbers and stocks do not count."""
-    worst = 1.0
-    for at in range(0, min(len(before), len(after)) - 31, 32):
-        one, other = int.from_bytes(before[at : at + 32], "big"), int.from_bytes(after[at : at + 32], "big")
-        if LARGE <= min(one, other) <= max(one, other) < WIDE and abs(one - other) not in moved:
-            worst = max(worst, _factor(one, other))
-    return worst
-
-
-def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
+def _views(
+    simulation: SimulationResult, roles: Roles, pools: Set[Address], pairs: Set[Address]
+) -> dict[tuple[Address, int], int]:
     visits: Sequence[int] = ()
     views: dict[tuple[Address, int], int] = {}
-    trace, pools = simulation.trace, market.pairs.keys() | market.roots.keys()
-    asked = [*trace.select(selectors=_BALANCES, about=market.pairs.keys()), *trace.select(selectors=_PRICES, to=pools)]
+    trace = simulation.trace
+    asked = [*trace.select(selectors=_BALANCES, about=pairs), *trace.select(selectors=_PRICES, to=pools)]
     for frame in sorted(asked, key=_INDEX):
         if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
             continue
