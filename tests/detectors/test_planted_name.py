@@ -63,8 +63,10 @@ def test_it_says_nothing_of_what_is_no_theft(found: list[Finding]) -> None:
     ],
 )
 def test_it_stops_the_step_that_would_pay(exploit: str, step: int) -> None:
+    """Takeover may have held the planting already; the payment is stopped on its own account."""
     assert findings(exploit, PlantedName.id)
-    assert first_held(exploit) == step
+    assert act(exploit).judged[step].held
+    assert first_held(exploit) in range(step + 1)
 
 
 @pytest.mark.parametrize(
