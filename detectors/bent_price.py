@@ -41,14 +41,16 @@ _ENTERED = attrgetter("entered")
 class BentPriceBelieved(Detector):
     """A contract asked a pool for its price after the ordering side had bent it, and paid by the answer.
 
-    The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
-    thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
-    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
-    the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
-    is there. Whoever else is asked a plain question, a custom pool, a vault or an oracle, and answers it twice in one
-    transaction by numbers that far apart, counts like a pool. With money of his own one may bend the price in one
-    transaction and borrow in the next: memory keeps for half an hour what a sender did to pools, and a price that
-    still stands where he left it counts as bent.
+    The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than
+    two thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract,
+    or one that it commands, gave away far more than it got at the prices before, in the same call or in a later
+    one. Whether the ordering side kept the loot, parted with it again or left it with another contract does not
+    matter: the loss is there. Whoever else is asked a plain question, a custom pool, a vault or an oracle, and
+    answers it twice in one transaction by numbers that far apart, counts like a pool; so does a number of its own
+    that a holder, or whom it asks, went by, and that earlier calls had rewritten: the price of a market where one
+    sold to oneself. With money of his own one may bend the price in one transaction and borrow in the next: memory
+    keeps for half an hour what a sender did to pools, and a price that still stands where he left it counts as
+    bent.
     """
 
     id = "bent-price"
@@ -91,6 +93,27 @@ class BentPriceBelieved(Detector):
                     instrument=bent.pool,
                     frames=(bent.visit, bent.view, *loss.frames),
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
+                )
+        yield from self._by_own_record(subject, told)
+
+    def _by_own_record(self, subject: Inspection, told: set[tuple[Address, Asset]]) -> Iterator[Finding]:
+        """Holders that got something for what they gave, at a price of their own record that had been rewritten."""
+        for loss in subject.losses:
+            bought = (
+                loss.acted and loss.compensated and loss.asset.item is None and (loss.holder, loss.asset) not in told
+            )
+            if not bought or not self._is_grave(subject, loss, DRAINED) or not subject.gain_covers(loss):
+                continue
+            found = subject.rewritten(loss)
+            if found is not None:
+                yield self.finding(
+                    f"{found.keeper} keeps a number that earlier calls of this transaction had moved by a factor of "
+                    f"{found.factor:.3g}; {loss.holder} lost {describe_loss(loss)} in a call that went by it.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    instrument=found.keeper,
+                    frames=(found.visit, *loss.frames),
+                    evidence={"factor": f"{found.factor:.4g}", "slot": hex(found.slot), "keeper": str(found.keeper)},
                 )
 
     def _by_the_answer(self, subject: Inspection, pool: Address, visit: CallFrame, loss: Loss) -> bool:
