@@ -15,6 +15,8 @@ from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import NEXT_TO_NOTHING, Loss
 from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.terms import HELPER_FRAMES
+from gateway.model.code import asks_origin
+from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
@@ -55,24 +57,32 @@ class Judgement(Redemption):
 
     @cached_property
     def _out_of_own_purse(self) -> bool:
-        """True if all that was gained came from contracts that obey the origin whose side called them, or signatures.
+        """True if all that was gained came from contracts that obey the origin, who called them or made who did.
 
         A wallet that pays its owner's friend, or a bundler out of a deposit, gives what is its own.
         """
         left = dict(self.roles.gained)
-        mine = frozenset((self.roles.origin,))
+        purses: dict[Address, bool] = {}
         for (holder, asset), moves in self.ledger.outflows.items():
-            kind, changes = NATIVE if asset in self.wrapped else asset, self.ledger.net[holder]
-            if kind not in left or holder in self.roles.cluster or any(amount > 0 for amount in changes.values()):
+            kind = NATIVE if asset in self.wrapped else asset
+            if kind not in left or holder in self.roles.cluster:
                 continue
-            path = [account for account, _ in self.simulation.trace.path(moves[0].frame)]
-            if holder not in path:
-                continue
-            bonds = self.consent.bonds(holder, mine, before=moves[0].sequence, entries=False)
-            rules = not _RULE.isdisjoint(bonds) and {*path[: path.index(holder)]} <= self.roles.cluster
-            if rules or Bond.SIGNATURE in bonds:
-                left[kind] += changes[asset]
+            own = purses.get(holder)
+            if own is None:
+                own = purses[holder] = self._obeys_the_origin(holder, moves[0])
+            if own:
+                left[kind] += self.ledger.net[holder][asset]
         return all(amount <= 0 for amount in left.values())
+
+    def _obeys_the_origin(self, holder: Address, move: Transfer) -> bool:
+        """True if `holder` got nothing, and made `move` because of who it knew the origin to be."""
+        if any(amount > 0 for amount in self.ledger.net[holder].values()):
+            return False
+        path = [account for account, _ in self.simulation.trace.path(move.frame)]
+        if holder not in path or not {*path[: path.index(holder)]} <= self.roles.own:
+            return False
+        mine = frozenset((self.roles.origin,))
+        return not _RULE.isdisjoint(self.consent.bonds(holder, mine, before=move.sequence, entries=False))
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
@@ -163,8 +173,27 @@ class Judgement(Redemption):
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss))
+        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss))
         return not (agreed or loss.signed or kept or self.is_redeemed(loss) or self.is_redemption(loss))
+
+    def _by_a_bait(self, loss: Loss) -> bool:
+        """True if the holder asks who sent the transaction, and obeyed a contract of others that he had called.
+
+        Most of the loss went to whom the holder had not heard of, and to none who ordered it: whoever may move what
+        the holder keeps was lured into a call.
+        """
+        origin, own = self.roles.origin, self.roles.own
+        path = self.simulation.trace.path(loss.frames[0]) if loss.acted else ()
+        caller = next((path[at - 1][0] for at, (account, _) in enumerate(path) if account == loss.holder and at), None)
+        if caller is None or caller in own or self.ledger.net.get(origin, {}).get(loss.asset, 0) > 0:
+            return False
+        getters = {
+            holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
+        } - own
+        before = self.simulation.trace.frames[loss.frames[0]].entered
+        if not getters or self.consent.bonds(loss.holder, getters | {caller}, before=before):
+            return False
+        return any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ()))
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

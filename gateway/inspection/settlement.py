@@ -10,6 +10,7 @@ from gateway.inspection.derived import Derived
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss
 from gateway.inspection.reentry import Reentry
+from gateway.model.code import PUSH0
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
@@ -17,8 +18,6 @@ EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
 TIP = 0.02
 """part of what a work moved that may go to who started it"""
-PUSH0 = 0x5F
-"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
 SPELT_OUT = 1 << 24
 """smaller numbers stand in any code by chance"""
 

@@ -18,6 +18,8 @@ TRANSFERS_EXAMINED = 8
 """the largest outflows of each holder and asset are traced back to who ordered them"""
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
+NOTED = 0.9
+"""part of what was drawn for others that must go to receivers written down beforehand"""
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 _ENTERED = attrgetter("entered")
@@ -98,7 +100,36 @@ class Ways:
             return False
         if caller in self.roles.own or self.roles.reading is Reading.BOLD:
             return True
-        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
+        if self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move):
+            return True
+        if self.consent.noted_beside(caller, holder, move.to):
+            return True
+        ordered = caller not in self.tokens and holder in self.consent.entries.get(caller, ())
+        return ordered and (self._goes_where_noted(caller, move) or self._credited(caller, holder, move.amount))
+
+    def _credited(self, spender: Address, holder: Address, amount: int) -> bool:
+        """True if nearly all of `amount` was added to a record that the spender keeps of `holder`."""
+        preimages, diff = self.trace.preimages or {}, self.ledger.simulation.state_diff.get(spender)
+        return any(
+            NOTED * amount <= after - before <= amount and preimages.get(slot, b"")[12:32] == holder
+            for slot, (before, after) in (diff.storage.items() if diff is not None else ())
+        )
+
+    def _goes_where_noted(self, spender: Address, move: Transfer) -> bool:
+        """True if nearly all of what `spender` moved of that token went to receivers whom it had written down.
+
+        Who lets a contract take his dues, and has a record there, agreed to what it does with them whoever asks; the
+        rest is for whoever asked.
+        """
+        noted = total = 0
+        for other in self.ledger.facts.transfers:
+            kind = other.token == move.token and other.token_id == move.token_id
+            if not kind or other.to == spender or self.trace.asker(other.frame, other.token) != spender:
+                continue
+            total += other.amount
+            if other.to in self.consent.stored.get(spender, ()):
+                noted += other.amount
+        return total > 0 and noted >= NOTED * total
 
     def _is_lent_item(self, move: Transfer, caller: Address) -> bool:
         """True if the token moved an item by the word of one whom it noted beside that item alone, for a stranger.
@@ -156,6 +187,8 @@ class Ways:
                 bonds = (Bond.TERMS,)
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
                 bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
+            if not bonds and not parties.isdisjoint(self.consent.accounts_under_hash.get(account, ())):
+                bonds = (Bond.ENTRY,)
             links.append(bonds)
             outer.add(account)
             parties = frozenset((account, self.roles.origin))

@@ -3,7 +3,7 @@ from dataclasses import replace
 from gateway.inspection.memory import EMPTY_MEMORY
 from gateway.inspection.roles import Reading
 from gateway.inspection.subject import Inspection
-from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import FrameKind
 from tests.makers import ENTRY, SENDER, Tape, account, word
 
@@ -209,6 +209,71 @@ def test_an_allowance_to_a_tool_that_obeys_strangers_is_no_consent() -> None:
     assert spends(owner=SENDER).subject().losses[0].agreed
     assert not spends(owner=None).subject().losses[0].agreed
     assert not spends(owner=FIXED).subject().losses[0].agreed
+
+
+def drawn(*, record: bool, noted: bool = False, credit: int = 0) -> Inspection:
+    """Anybody has a holder's dues drawn; `noted`: the receiver is, `credit`: so much is put to the holder's account."""
+    shop = account(13)
+    tape = Tape()
+    with tape.call(ENTRY):
+        if record:
+            tape.read(ENTRY, tape.entry(VAULT, 3), 5)
+        if noted:
+            tape.read(ENTRY, 0, int.from_bytes(shop, "big"))
+        if credit:
+            tape.write(ENTRY, tape.entry(VAULT, 4), 50, 50 + credit)
+        with tape.call(TOKEN, data=word(shop)):
+            tape.read(TOKEN, tape.allowance(VAULT, ENTRY), 10**18)
+            tape.move(TOKEN, VAULT, ENTRY if credit else shop, 900, had=1000)
+    return tape.subject()
+
+
+def test_dues_that_go_where_it_was_noted_or_to_the_holders_credit_were_ordered() -> None:
+    assert drawn(record=True, noted=True).losses[0].agreed
+    assert drawn(record=True, credit=890).losses[0].agreed
+    assert not drawn(record=False, noted=True).losses[0].agreed
+    assert not drawn(record=True).losses[0].agreed
+    assert not drawn(record=True, credit=500).losses[0].agreed
+
+
+def owed(*, apart: int) -> Inspection:
+    """Anybody has a debtor's instalment moved to the creditor whom a record names so many slots behind him."""
+    creditor = account(13)
+    tape = Tape()
+    with tape.call(ENTRY):
+        tape.read(ENTRY, 100, int.from_bytes(VAULT, "big"))
+        tape.read(ENTRY, 100 + apart, int.from_bytes(creditor, "big"))
+        with tape.call(TOKEN, data=word(creditor)):
+            tape.read(TOKEN, tape.allowance(VAULT, ENTRY), 10**18)
+            tape.move(TOKEN, VAULT, creditor, 900, had=1000)
+    return tape.subject()
+
+
+def test_what_a_debtor_owes_goes_to_the_creditor_noted_beside_him() -> None:
+    assert owed(apart=1).losses[0].agreed
+    assert not owed(apart=6).losses[0].agreed
+
+
+def lured(*, asks: bool, to: Address) -> Inspection:
+    """The owner of a vault calls a bait, which has the vault pay a third party; `asks`: the vault looks at ORIGIN."""
+    vault_code, plain = Hash32(b"\x07" * 32), Hash32(b"\x06" * 32)
+    tape = Tape()
+    with tape.call(ENTRY, code=plain):
+        with tape.call(VAULT, code=vault_code):
+            tape.read(VAULT, 0, int.from_bytes(SENDER, "big"))
+            with tape.call(TOKEN, code=plain):
+                tape.move(TOKEN, VAULT, ENTRY, 900, had=1000)
+        with tape.call(TOKEN, code=plain):
+            tape.move(TOKEN, ENTRY, to, 900, had=900)
+    # PUSH2 0x3232 hides two bytes that look like ORIGIN
+    codes = {vault_code: bytes.fromhex("613232" + ("32" if asks else "33")), plain: b""}
+    return replace(tape.subject(), simulation=tape.result(codes))
+
+
+def test_a_bait_speaks_for_nobody_where_a_vault_asks_who_sent_the_transaction() -> None:
+    for asks, to, lost in ((True, FIXED, True), (False, FIXED, False), (True, SENDER, False)):
+        subject = lured(asks=asks, to=to)
+        assert subject.unexplained(subject.losses[0]) is lost
 
 
 def test_the_bold_reading_does_not_ask_who_may_spend() -> None:
