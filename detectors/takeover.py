@@ -58,7 +58,7 @@ class Takeover(Detector):
             if not log.reverted and log.address not in created:
                 yield from self._owned(subject, log)
         yield from self._supplanted(subject, created)
-        yield from self._planted(subject, created)
+        yield from self._planted(subject)
 
     def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:
         change = subject.simulation.state_diff.get(use.address)
@@ -125,66 +125,29 @@ class Takeover(Detector):
                     evidence={f"slot {use.slot:#x}": f"{use.before:#x}" for use in uses[:8]},
                 )
 
-    def _planted(self, subject: Inspection, created: frozenset[Address]) -> Iterator[Finding]:
+    def _planted(self, subject: Inspection) -> Iterator[Finding]:
         """Plain slots that named a contract and now name another, which a stranger gave as an argument of his call.
 
         A router, a feed or a strategy of the stranger's own is trusted from then on, by everybody's calls.
         """
-        simulation = subject.simulation
-        preimages, changed = simulation.trace.preimages or {}, simulation.state_diff
-        own = frozenset((subject.roles.origin, *subject.memory.created, *created))
-        told: set[Address] = set()
-        for use in simulation.trace.written:
-            plain = use.slot not in preimages and use.slot not in _SLOTS and use.before >> 80 and use.frame >= 0
-            if not plain or use.address in own or use.address in told or use.address not in changed:
-                continue
-            before, after = changed[use.address].storage.get(use.slot, (0, 0))
-            newcomer = self._exchanged(before, after)
-            if newcomer is None or newcomer == subject.roles.origin:
-                continue
-            if not self._is_argument(subject, use.frame, newcomer) or self._had_entry(subject, use.address, newcomer):
-                continue
-            stranger = subject.stranger(use.address, use.frame, use.sequence, door=True)
-            if stranger is not None and not self._was_paid(subject, use.address, use.frame):
-                told.add(use.address)
-                yield self.finding(
-                    f"{use.address} was made to name {newcomer} in place of another by {stranger}, "
-                    "whom it did not know and who paid nothing.",
-                    victim=use.address,
-                    attacker=subject.roles.origin,
-                    instrument=newcomer,
-                    frames=(use.frame,),
-                    evidence={"slot": f"{use.slot:#x}", "before": f"{before:#x}", "after": f"{after:#x}"},
-                )
-
-    def _exchanged(self, before: int, after: int) -> Address | None:
-        """The address that took another's place in a word, if nothing else there changed."""
-        for shift in (0, 8):  # beside a flag that solc packs in front of an address
-            old, new = before >> shift & _ADDRESS, after >> shift & _ADDRESS
-            if old != new and before ^ old << shift == after ^ new << shift and old >> 80 and new >> 80:
-                return Address(new.to_bytes(20, "big"))
-        return None
-
-    def _is_argument(self, subject: Inspection, frame: int, newcomer: Address) -> bool:
-        """True if the call out of the ordering side says the newcomer's address, and it is none of those who call."""
         trace = subject.simulation.trace
-        if any(account == newcomer for account, _ in trace.path(frame)):
-            return False
-        at = frame
-        while at >= 0:
-            if trace.frames[at].from_ in subject.roles.cluster and trace.frames[at].input.find(newcomer, 4) >= 0:
-                return True
-            at = trace.frames[at].parent
-        return False
-
-    def _had_entry(self, subject: Inspection, contract: Address, newcomer: Address) -> bool:
-        """True if the contract looked up a number that it kept for the newcomer: votes, a stake, a place on a list."""
-        preimages = subject.simulation.trace.preimages or {}
-        return any(
-            use.before and newcomer in (key[12:32], key[44:64])
-            for use in subject.simulation.trace.slots_of({contract})
-            if len(key := preimages.get(use.slot, b"")) == 64
-        )
+        preimages = trace.preimages or {}
+        words = [word for word in subject.said if word.replaced and word.named and word.slot not in preimages]
+        told: set[Address] = set()
+        for word in words:
+            if word.contract in told or word.slot in _SLOTS:
+                continue
+            told.add(word.contract)
+            use = next(use for use in trace.written if (use.address, use.slot) == (word.contract, word.slot))
+            yield self.finding(
+                f"{word.contract} was made to name {word.named} in place of another by a call of somebody whom it did "
+                "not know and who paid nothing.",
+                victim=word.contract,
+                attacker=subject.roles.origin,
+                instrument=word.named,
+                frames=(use.frame,),
+                evidence={"slot": f"{word.slot:#x}", "before": f"{use.before:#x}", "after": f"{word.value:#x}"},
+            )
 
     def _was_paid(self, subject: Inspection, contract: Address, frame: int) -> bool:
         """True if the call that changed the contract brought it something; a gift on another occasion buys nothing."""
