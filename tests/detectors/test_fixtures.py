@@ -15,7 +15,6 @@ OPEN = {
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
     "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
-    "raid-scale.swapped": "coins are sent to a pair in one transaction and swapped in the next",
     "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
     "raid-annex.tidied-up": "missed: a signed delegatecall admits a module, which takes the ether by three calls",
     "raid-bids.paid-back-twice": "missed: an offer is revoked and its credit is taken, by two friends in turn",
@@ -60,12 +59,10 @@ OPEN = {
     "raid-apiary.stake-of-three-blocks": "missed: a stake of three blocks is paid from the first day on",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
-    "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
     "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled is paid, three days later",
     "raid-airlock.handed-before-cancelled": "missed: the same, handed on before",
     "raid-tower.leaned-on-by-another": "missed: one leans on the price, another borrows in between",
     "raid-twin.by-delegated": "missed: the same coin in and out, by a delegated account",
-    "raid-twin.swapped-for-itself": "missed: the same coin in and out, sold at once",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
