@@ -42,7 +42,6 @@ OPEN = {
     "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
-    "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
     "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
