@@ -33,7 +33,8 @@ def rewritten(
 ) -> Rewrite | None:
     """The number that earlier calls out of the ordering side had changed most, of those that made `loss` looked at.
 
-    What changed by an amount that was moved, once or in all, is a stock. Linear in the accesses of who acted there.
+    It stood so when the call began: what a pool works out step by step within one call is its own formula. What
+    changed by an amount that was moved, once or in all, is a stock. Linear in the accesses of who acted there.
     """
     trace = simulation.trace
     frames, calls = trace.frames, trace.visits(cluster)
@@ -44,16 +45,18 @@ def rewritten(
     stocks |= {abs(amount) for changes in ledger.net.values() for amount in changes.values()}
     acting = {account for at in looked_at for account in trace.contexts(at, max(loss.frames) + 1)} - cluster
     first: dict[tuple[Address, int], int] = {}
+    seen: set[tuple[Address, int, int]] = set()
     worst: Rewrite | None = None
     for access in trace.accesses_of(acting)[:ACCESSES_EXAMINED]:
         before = first.setdefault((access.address, access.slot), access.previous)
+        visit = next((at for at in looked_at if frames[at].entered <= access.sequence <= frames[at].left), None)
+        if visit is None or (access.address, access.slot, visit) in seen:
+            continue
+        seen.add((access.address, access.slot, visit))
         now = access.value
         if access.previous != now or not LARGE <= min(before, now) <= max(before, now) < WIDE:
             continue
         factor = max(before, now) / min(before, now)
-        if factor < JUMP or abs(now - before) in stocks or (worst is not None and factor <= worst.factor):
-            continue
-        visit = next((at for at in looked_at if frames[at].entered <= access.sequence <= frames[at].left), None)
-        if visit is not None:
+        if factor >= JUMP and abs(now - before) not in stocks and (worst is None or factor > worst.factor):
             worst = Rewrite(access.address, access.slot, visit, factor)
     return worst

@@ -54,12 +54,16 @@ def test_what_is_no_price_or_decided_nothing_is_not(subject: Inspection, loss: L
     assert subject.rewritten(loss) is None
 
 
-def test_nothing_is_found_where_one_call_does_all() -> None:
+def test_what_one_call_works_out_step_by_step_is_its_own_formula() -> None:
     tape = Tape()
     with tape.call(ENTRY):
         with tape.call(COIN, data=word(1)):
             pass
-        with tape.call(HOUSE), tape.call(GOLD):
-            tape.move(GOLD, HOUSE, ENTRY, 400, had=1_000)
+        with tape.call(HOUSE):
+            tape.read(HOUSE, 3, 10**18)
+            tape.write(HOUSE, 3, 10**18, 5 * 10**18)
+            tape.read(HOUSE, 3, 5 * 10**18)
+            with tape.call(GOLD):
+                tape.move(GOLD, HOUSE, ENTRY, 400, had=1_000)
     subject = tape.subject()
     assert subject.rewritten(subject.losses[0]) is None
