@@ -74,6 +74,12 @@ OPEN = {
     "raid-barge.coin-called-by-relayer": "missed: a signed message has the coin itself pay",
     "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
     "raid-caravan.lost-and-found": "a finder may fetch a tenth of what was lost, for nothing",
+    "raid-jib.helm-and-mate": "missed: one bends the price, another has liquidity shifted to it",
+    "raid-ivy.debts-without-a-share": "missed: a pledge of a few grains has no price, and makes a robbery a purchase",
+    "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
+    "raid-alibi.a-strange-grain": "missed: grains of a coin without a price make a robbery a purchase",
+    "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
+    "raid-known.guest-commits-again": "missed: a guest of the day before commits one payment four times",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
