@@ -41,7 +41,6 @@ OPEN = {
     "raid-sunfarm.stake-wanders": "missed: a stake earns old rewards in four accounts of people",
     "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
-    "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
     "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
