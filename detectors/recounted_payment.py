@@ -1,8 +1,8 @@
-"""One payment was counted as often as the contract looked at it."""
+"""One payment, or one claim, was counted as often as the contract looked at it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -16,8 +16,10 @@ from gateway.plugin import (
     Finding,
     FrameKind,
     Inspection,
+    Loss,
     Need,
     Severity,
+    describe_loss,
 )
 
 SMALL = 10**14
@@ -25,12 +27,14 @@ SMALL = 10**14
 ALIKE = 0.02
 """part of the payment by which units that are made one to one may differ from it: a fee"""
 TWICE = 2
+OFTEN = 3
+"""times that a claim was counted; twice what a record says may be a prize"""
 PARTS_EXAMINED = 64
 _LENDING = frozenset({FrameKind.DELEGATECALL})
 
 
 class RecountedPayment(Detector):
-    """A batch of calls to oneself carried one payment, and each call took it for its own.
+    """A contract counted one payment, or one claim, several times.
 
     A contract that lets its callers bundle several calls runs them by DELEGATECALL, and each of them sees the value
     of the whole. If several look at it, a deposit made once is credited as many times, and the others' money pays for
@@ -53,15 +57,16 @@ class RecountedPayment(Detector):
     needs_accesses = True
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
-        """One finding per payment that was counted more than once."""
+        """One finding per payment or claim that was counted more than once."""
+        yield from self._claims(subject)
         frames = subject.simulation.trace.frames
         bundles: dict[int, list[CallFrame]] = defaultdict(list)
         for frame in subject.simulation.trace.select(kinds=_LENDING):
             above = frames[frame.parent]
-            own = frame.context in subject.roles.own
-            if frame.value >= SMALL and frame.value == above.value and frame.context == above.context and not own:
-                if not frame.reverted and len(bundles[above.index]) < PARTS_EXAMINED:
-                    bundles[above.index].append(frame)
+            same = frame.value == above.value and frame.context == above.context
+            counted = same and frame.value >= SMALL and not frame.reverted and frame.context not in subject.roles.own
+            if counted and len(bundles[above.index]) < PARTS_EXAMINED:
+                bundles[above.index].append(frame)
         for index, parts in bundles.items():
             house = parts[0].context
             times = max(self._made(subject, parts), self._noted(subject, parts)) if len(parts) >= TWICE else 0
@@ -73,6 +78,34 @@ class RecountedPayment(Detector):
                     frames=(index, *(part.index for part in parts)),
                     evidence={"paid": str(parts[0].value), "times": str(times)},
                 )
+
+    def _claims(self, subject: Inspection) -> Iterator[Finding]:
+        """Payments that are a multiple of what the one record of them grew by, which was looked at as often."""
+        for loss in subject.losses:
+            if not loss.acted or loss.compensated or loss.asset.item is not None or not loss.to_cluster:
+                continue
+            times = self._times_claimed(subject, loss)
+            if times >= OFTEN:
+                yield self.finding(
+                    f"{loss.holder} lost {describe_loss(loss)}, {times} times what it noted as paid in the one record "
+                    "that it looked at so often.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    frames=loss.frames,
+                    evidence={"paid": str(loss.amount), "times": str(times)},
+                )
+
+    def _times_claimed(self, subject: Inspection, loss: Loss) -> int:
+        diff = subject.simulation.state_diff.get(loss.holder)
+        grown = {
+            slot: loss.amount // (after - before)
+            for slot, (before, after) in (diff.storage.items() if diff is not None else ())
+            if SMALL <= after - before < loss.amount and loss.amount % (after - before) == 0
+        }
+        looks: Counter[int] = Counter()
+        for access in subject.simulation.trace.accesses_of(frozenset({loss.holder})) if grown else ():
+            looks[access.slot] += access.value == access.previous
+        return max((times for slot, times in grown.items() if looks[slot] >= times), default=0)
 
     def _made(self, subject: Inspection, parts: Sequence[CallFrame]) -> int:
         """In how many of `parts` about as many units of one token were made for the ordering side as coin came in."""

@@ -25,7 +25,7 @@ SMALL_SHARE = 0.002
 COIN_FLOOR = 2 * 10**17
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 DOLE_SHARE = 0.1
-"""part of the stock up to which one payment by a rule is what the contract is for: a faucet, a bounty, a finder's fee"""
+"""part of the stock up to which one payment by a rule is what it is for: a faucet, a bounty, a finder's fee"""
 RUINED_SHARE = 0.2
 """part of a house's coin that no single bet may win"""
 EMPTIED_SHARE = 0.95

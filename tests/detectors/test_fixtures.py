@@ -39,7 +39,6 @@ OPEN = {
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
     "raid-sunfarm.stake-wanders": "missed: a stake earns old rewards in four accounts of people",
-    "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",

@@ -54,6 +54,33 @@ def test_what_was_counted_once_is_none(found: list[Finding]) -> None:
     assert found == []
 
 
+def claimed(*, looks: int, grown: int) -> list[Finding]:
+    """A ledger pays nine times 10^18, looks at one record so often, and notes what it says was paid."""
+    token = account(41)
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(WELL):
+        for _ in range(looks):
+            tape.read(WELL, 77, 5)
+        tape.write(WELL, 77, 5, 5 + grown)
+        with tape.call(token):
+            tape.move(token, WELL, ENTRY, 9 * PAID, had=90 * PAID)
+    return list(RecountedPayment().inspect(tape.subject()))
+
+
+def test_a_claim_that_is_listed_many_times_is_seen() -> None:
+    (finding,) = claimed(looks=9, grown=PAID)
+    assert finding.evidence["times"] == "9"
+    assert claimed(looks=8, grown=PAID) == []
+    assert claimed(looks=9, grown=9 * PAID) == []
+    assert claimed(looks=9, grown=4 * PAID) == []
+
+
+@pytest.mark.parametrize(("exploit", "held_at"), [("raid-vesting.claimed-nine-times", 1)])
+def test_it_names_the_claimed_again(exploit: str, held_at: int) -> None:
+    assert findings(exploit, RecountedPayment.id)
+    assert first_held(exploit) == held_at
+
+
 def test_it_names_the_exploit_and_the_transaction_is_held() -> None:
     found = findings("raid-well.filled-four-times", RecountedPayment.id)
     assert max(finding.severity for finding in found) is Severity.HIGH
