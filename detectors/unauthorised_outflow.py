@@ -85,8 +85,11 @@ class UnauthorisedOutflow(Detector):
                 )
 
     def _is_rule(self, subject: Inspection, loss: Loss) -> bool:
-        """The holder had fixed the amount, or the part of its stock, before; nobody who asked named it."""
-        return subject.is_fixed(loss) or (subject.is_round_part(loss) and not subject.named_amount(loss))
+        """The holder had fixed the amount, or the part of its stock, before; nobody named it, or sold it at once."""
+        if subject.is_fixed(loss):
+            return True
+        rule = subject.is_round_part(loss) and not subject.named_amount(loss)
+        return rule and not self._shook_the_market(subject, loss)
 
     def _is_won(self, subject: Inspection, loss: Loss) -> bool:
         """A house that paid a bet at once, and can pay many more, lost what it put at stake."""
