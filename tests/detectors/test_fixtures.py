@@ -14,9 +14,6 @@ OPEN = {
     "everyday-repairs.left-by-hand": "shares sent to a pool by hand are burnt in the next call, to a cold purse",
     "everyday-preimages.hashed-key-spends": "a sum under the hash of a public key is spent by its signature",
     "everyday-preimages.winnings-claimed-and-drawn": "who answered right has the bonds of the wrong ones, by hashes",
-    "everyday-mirages.urgent-motion-carried": "signed words of a council pay its whole purse, brought by a stranger",
-    "everyday-mandators.couple-pays-the-school": "two signed words pay the whole purse, brought by a stranger",
-    "everyday-thirds.coins-granted-by-two": "two signed words pay the whole purse, brought by a stranger",
     "everyday-thirds.sent-looked-and-fetched": "what was sent first counts in a later call",
     "everyday-errandboys.factors-found": "who commits to an answer, then shows it, takes the whole prize",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
@@ -71,13 +68,10 @@ OPEN = {
     "raid-voucher.redeemed-by-another": "missed: a signed voucher names nobody, and a stranger brings it first",
     "raid-barge.coin-called-by-relayer": "missed: a signed message has the coin itself pay",
     "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
-    "raid-caravan.lost-and-found": "a finder may fetch a tenth of what was lost, for nothing",
     "raid-jib.helm-and-mate": "missed: one bends the price, another has liquidity shifted to it",
-    "raid-ivy.debts-without-a-share": "missed: a pledge of a few grains has no price, and makes a robbery a purchase",
     "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
     "raid-alibi.a-strange-grain": "missed: grains of a coin without a price make a robbery a purchase",
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
-    "raid-known.guest-commits-again": "missed: a guest of the day before commits one payment four times",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
