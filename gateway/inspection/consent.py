@@ -25,6 +25,8 @@ _CHECKS = frozenset({ECRECOVER})
 _ARGUMENTS = frozenset(Address(number.to_bytes(20, "big")) for number in (0x05, 0x08, 0x0F, 0x100))
 """powers (EIP-198, for RSA), pairings (EIP-197, EIP-2537) and passkeys (EIP-7951)"""
 _MOVES = frozenset({TRANSFER})
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""of the curve secp256k1: the greater half of a signature's second number is the mirror of the smaller one"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
@@ -66,6 +68,8 @@ class Consent(Known):
         for frame in answered:
             if frame.to == ECRECOVER and shown[frame.parent, frame.input[:32], frame.output] > 1:
                 continue  # who counts signatures and lets one be shown twice has counted nothing
+            if frame.to == ECRECOVER and int.from_bytes(frame.input[96:128], "big") > HALF_ORDER:
+                continue  # no wallet signs so (EIP-2): anybody makes such a twin of a signature that he has seen
             signer = Address(frame.output[12:32]) if frame.to == ECRECOVER else None
             asking = [account for account, _ in trace.path(frame.index)[:-1]]
             for account, check in checks(frame, asking, signer, self._had_dealt):
@@ -163,6 +167,10 @@ class Consent(Known):
         if contract in self.ordered:
             found.append(Bond.ORDER)
         return tuple(found)
+
+    def speaks(self, contract: Address, before: int, holder: Address, token: Address) -> bool:
+        """True if `contract` was shown a signature that can speak for what `holder` pays, as `bonds` has it."""
+        return self._is_vouched(self.signatures.get(contract, ()), before, holder, token)
 
     def _is_vouched(self, found: Sequence[Check], before: int, holder: Address, token: Address) -> bool:
         rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))] if found else ()
