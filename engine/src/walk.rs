@@ -1,5 +1,6 @@
 //! Ways through the call tree: who acts in a stretch of it, out of which call of a side it grew, what lies behind a door.
 
+use memchr::memmem;
 use revm::primitives::map::AddressSet;
 use revm::primitives::{Address, HashMap, U256};
 
@@ -37,6 +38,21 @@ impl Recorder {
         found
     }
 
+    /// Who was told something else than zero when it asked, by a STATICCALL, about one of `about`.
+    pub fn askers(&self, about: &AddressSet) -> AddressSet {
+        let asks = |frame: &&Frame| {
+            frame.kind == Kind::StaticCall
+                && frame.input.get(16..36).is_some_and(|party| about.contains(&Address::from_slice(party)))
+                && frame.output.iter().any(|byte| *byte != 0)
+        };
+        self.frames.iter().filter(asks).map(|frame| frame.from).collect()
+    }
+
+    /// Index of the first frame that was entered at or after `sequence`; the number of frames if there is none.
+    pub fn entered_since(&self, sequence: i64) -> usize {
+        self.frames.partition_point(|frame| i64::from(frame.entered) < sequence)
+    }
+
     /// (account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
     pub fn path(&self, index: usize) -> Vec<(Address, usize)> {
         let mut chain: Vec<(Address, usize)> = Vec::new();
@@ -62,6 +78,19 @@ impl Recorder {
             frame = above;
         }
         Some(frame.from)
+    }
+
+    /// True if a call out of `cluster` that led to frame `index` carries `party` in the first `most` bytes of its data.
+    pub fn told(&self, index: usize, party: Address, cluster: &AddressSet, most: usize) -> bool {
+        let mut next = Some(index);
+        while let Some(frame) = next.and_then(|at| self.frames.get(at)) {
+            let data = &frame.input[..frame.input.len().min(most)];
+            if cluster.contains(&frame.from) && memmem::find(data, party.as_slice()).is_some() {
+                return true;
+            }
+            next = usize::try_from(frame.parent).ok();
+        }
+        false
     }
 
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.

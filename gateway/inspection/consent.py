@@ -142,21 +142,20 @@ class Consent(Known):
 
         `move`: the movement that is asked about, if it is one; what strangers signed is good for what they pay.
         """
-        found = []
-        if not parties.isdisjoint(self.stored.get(contract, ())):
+        found = []  # most contracts have a record of nobody: they are asked thousands of times
+        if (known := self.stored.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.OWNER)
-        if entries and not parties.isdisjoint(self.entries.get(contract, ())):
+        if entries and (known := self.entries.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.ENTRY)
-        holder, token = (contract, contract) if move is None else (move.from_, move.token)
-        if self._is_vouched(self.signatures.get(contract, ()), before, holder, token):
+        if (shown := self.signatures.get(contract)) and self._is_vouched(shown, before, contract, move):
             found.append(Bond.SIGNATURE)
-        if not parties.isdisjoint(self.embedded.get(contract, ())):
+        if (known := self.embedded.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.CODE)
-        if not parties.isdisjoint(self.terms.get(contract, ())):
+        if (known := self.terms.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.TERMS)
         if contract in self.proven:
             found.append(Bond.PROOF)
-        if self._is_vouched(self._arguments.get(contract, ()), before, holder, token):
+        if (shown := self._arguments.get(contract)) and self._is_vouched(shown, before, contract, move):
             found.append(Bond.ARGUMENT)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)
@@ -164,8 +163,9 @@ class Consent(Known):
             found.append(Bond.ORDER)
         return tuple(found)
 
-    def _is_vouched(self, found: Sequence[Check], before: int, holder: Address, token: Address) -> bool:
-        rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))] if found else ()
+    def _is_vouched(self, found: Sequence[Check], before: int, contract: Address, move: Transfer | None) -> bool:
+        holder, token = (contract, contract) if move is None else (move.from_, move.token)
+        rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))]
         return any(self._vouches(check, holder, token) for check in rows)
 
 

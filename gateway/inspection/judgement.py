@@ -112,10 +112,10 @@ class Judgement(Settlement):
 
     @cached_property
     def _came(self) -> Mapping[tuple[Address, Asset], int]:
-        """What each account sent to the ordering side."""
+        """What each outsider sent to the ordering side."""
         came: dict[tuple[Address, Asset], int] = defaultdict(int)
-        for move in self.facts.transfers:
-            if move.to in self.roles.cluster:
+        for move, inward in self.facts.crossings(self.roles.cluster):
+            if inward:
                 came[move.from_, Asset(move.token, move.token_id)] += move.amount
         return came
 

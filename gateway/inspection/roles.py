@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +14,7 @@ from gateway.inspection.memory import Memory
 from gateway.inspection.office import NAMES_READ, is_till, serves_others
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import CREATIONS, FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 DUST = 10**14
@@ -186,7 +186,6 @@ def _adopt_keepers(
     The cluster calls them, or names them to the outsider who does; they lose nothing, nobody who pays or calls them
     had their address before, and nobody lets them spend. Attackers keep helpers of that kind, often made days before.
     """
-    frames = simulation.trace.frames
     payers: dict[Address, set[Address]] = defaultdict(set)
     for move in facts.transfers:
         if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
@@ -206,7 +205,7 @@ def _adopt_keepers(
         kept = ledger.net.get(keeper)
         if not kept or any(amount < 0 for amount in kept.values()) or keeper in spenders:
             continue
-        if callers[keeper].isdisjoint(cluster) and not _names(frames, first, keeper, cluster):
+        if callers[keeper].isdisjoint(cluster) and not simulation.trace.told(first, keeper, cluster, NAMES_READ):
             continue
         if not any(consent.knows(other, keeper) for other in (payers[keeper] | callers[keeper]) - cluster):
             cluster.add(keeper)
@@ -214,7 +213,6 @@ def _adopt_keepers(
 
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
-    frames = simulation.trace.frames
     active = simulation.trace.active
     asked: set[Address] = set()
     for move in facts.transfers:
@@ -227,15 +225,5 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
             cluster.add(payee)
         elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
-            if _names(frames, move.frame, payee, cluster):
+            if simulation.trace.told(move.frame, payee, cluster, NAMES_READ):
                 cluster.add(payee)
-
-
-def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:
-    """True if a call out of the cluster that led to frame `index` carries the payee's address."""
-    while index >= 0:
-        frame = frames[index]
-        if frame.from_ in cluster and frame.input[:NAMES_READ].find(payee) >= 0:
-            return True
-        index = frame.parent
-    return False

@@ -193,13 +193,11 @@ class Settlement(Derived):
     @cached_property
     def _crossings(self) -> Sequence[tuple[int, int, Asset]]:
         """(call out of the ordering side, amount, asset) of what came to that side (negative: left it), in order."""
-        cluster, found = self.roles.cluster, []
-        for move in self.facts.transfers:
-            inward = move.to in cluster
-            if inward is not (move.from_ in cluster):
-                asset = Asset(move.token, move.token_id)
-                amount = move.amount if inward else -move.amount
-                found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
+        found = []
+        for move, inward in self.facts.crossings(self.roles.cluster):
+            asset = Asset(move.token, move.token_id)
+            amount = move.amount if inward else -move.amount
+            found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
         return found
 
     def _visit_of(self, frame: int) -> int:

@@ -41,6 +41,16 @@ def asker(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
     return frame.from_
 
 
+def told(frames: Sequence[CallFrame], index: int, party: Address, cluster: Set[Address], most: int) -> bool:
+    """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
+    while index >= 0:
+        frame = frames[index]
+        if frame.from_ in cluster and frame.input[:most].find(party) >= 0:
+            return True
+        index = frame.parent
+    return False
+
+
 def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
     """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself. Linear."""
     found: list[int] = []
