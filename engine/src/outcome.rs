@@ -13,7 +13,7 @@ use crate::evm;
 use crate::facts::Facts;
 use crate::frame::{ENVIRONMENT, Frame};
 use crate::input::{to_address, to_addresses, to_hash, to_slots};
-use crate::kept::{accounts, kept, parties};
+use crate::kept::{accounts, kept};
 use crate::list::lists;
 use crate::net::{crossings, outflows};
 use crate::record;
@@ -246,7 +246,7 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
         let found = lists(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::nested(py, &mut self.names.maker(py, words), &found, |_, place: B256| {
@@ -400,8 +400,8 @@ impl Outcome {
         sender: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyFrozenSet>> {
         let trace = &self.inner.trace;
-        let found = parties(trace, self.trail.links(trace), to_address(&sender)?);
-        row::set(py, &mut self.names.maker(py, words), found)
+        let found = self.trail.parties(trace, to_address(&sender)?);
+        row::set(py, &mut self.names.maker(py, words), found.iter().copied())
     }
 
     /// The one contract for which `entry` is but a door.
@@ -438,7 +438,7 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
         let found = kept(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::kept(py, &mut self.names.maker(py, words), &found)
@@ -453,7 +453,7 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
         let found = accounts(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::accounts(py, &mut self.names.maker(py, words), &found)

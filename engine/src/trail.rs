@@ -1,11 +1,13 @@
 //! Where the digests of a trace are kept once they are made: several questions rest on each of them.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use revm::primitives::map::B256Map;
-use revm::primitives::{B256, Bytes, HashMap, U256};
+use revm::primitives::map::{AddressSet, B256Map};
+use revm::primitives::{Address, B256, Bytes, HashMap, U256};
 
 use crate::codes::Codes;
+use crate::kept::parties;
 use crate::recorder::Recorder;
 use crate::slot::SlotUse;
 use crate::survey::{Comeback, Link};
@@ -83,6 +85,7 @@ pub struct Trail {
     links: OnceLock<Vec<Link>>,
     codes: OnceLock<Codes>,
     told: OnceLock<Told>,
+    parties: OnceLock<(Address, AddressSet)>,
 }
 
 impl Trail {
@@ -104,6 +107,12 @@ impl Trail {
     /// Each way of entry once.
     pub fn links(&self, trace: &Recorder) -> &[Link] {
         self.links.get_or_init(|| trace.links())
+    }
+
+    /// Everybody who takes part; kept for the sender who is asked about first.
+    pub fn parties(&self, trace: &Recorder, sender: Address) -> Cow<'_, AddressSet> {
+        let (known, found) = self.parties.get_or_init(|| (sender, parties(trace, self.links(trace), sender)));
+        if *known == sender { Cow::Borrowed(found) } else { Cow::Owned(parties(trace, self.links(trace), sender)) }
     }
 
     /// Where events lie.

@@ -62,6 +62,8 @@ class Consent(Known):
         trace = self.simulation.trace
         found: dict[Address, list[Check]] = defaultdict(list)
         answered = [frame for frame in trace.select(to=precompiles) if any(frame.output)]
+        if not answered:
+            return {}
         shown = Counter((frame.parent, frame.input[:32], frame.output) for frame in answered)
         for frame in answered:
             if frame.to == ECRECOVER and shown[frame.parent, frame.input[:32], frame.output] > 1:

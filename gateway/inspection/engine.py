@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from gateway.errors import SimulationError
+from gateway.inspection.need import Need
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Confidence, DetectorOutcome, Finding, InspectionReport, OutcomeStatus, Severity
@@ -81,8 +82,12 @@ def _look(
 ) -> list[DetectorOutcome]:
     """One reading by all detectors: what they find is added to `findings`, what became of them is returned."""
     outcomes: list[DetectorOutcome] = []
+    answers: dict[frozenset[Need], bool] = {}
     for detector, needs, idle in ruleset.each:
-        if needs and not subject.meets(needs):
+        met = answers.get(needs)
+        if met is None:
+            met = answers[needs] = subject.meets(needs)
+        if not met:
             outcomes.append(idle)
             continue
         started = clock()

@@ -93,6 +93,16 @@ class Judgement(Settlement):
 
         Of that asset, of its value, or of what somebody gave for it.
         """
+        known = self._covered.get((loss.asset, loss.amount))
+        if known is None:
+            known = self._covered[loss.asset, loss.amount] = self._covers(loss)
+        return known
+
+    @cached_property
+    def _covered(self) -> dict[tuple[Asset, int], bool]:
+        return {}
+
+    def _covers(self, loss: Loss) -> bool:
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)

@@ -25,6 +25,7 @@ SLOT_ZERO = bytes.fromhex("3850c7bd")
 WRAP = bytes.fromhex("d0e30db0")
 UNWRAP = bytes.fromhex("2e1a7d4d")
 _QUERIES = frozenset({BALANCE_OF})
+_ERC20 = TokenStandard.ERC20
 MASK_160 = (1 << 160) - 1
 WRAPPER_SIZE = 8192
 """bytes of code; wrapped coins have about 3,000, vaults with the same doors and names are larger"""
@@ -205,9 +206,9 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
     Either this transaction shows it, by a token that is minted against, or burnt for, the same amount of coin in the
     same contract; or the code that ran says it: it has the two doors and the two events of a wrapped coin.
     """
-    spoken = [move for move in facts.transfers if move.standard is TokenStandard.ERC20]
+    spoken = [move for move in facts.transfers if move.standard is _ERC20]
     tokens = {move.token for move in spoken}
-    made = [move for move in spoken if ZERO_ADDRESS in (move.from_, move.to)]
+    made = [move for move in spoken if move.from_ == ZERO_ADDRESS or move.to == ZERO_ADDRESS]
     paid = facts.transfers if made else ()
     coin = {(move.from_, move.to, move.amount) for move in paid if move.standard is TokenStandard.NATIVE}
     found = set()
@@ -217,7 +218,8 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         if entered or left:
             found.add(Asset(move.token))
     codes = simulation.trace.codes or {}
-    wrapping = {key for key in codes if _wraps(key, codes)} if tokens else set()
+    remembered = _WRAPPING.get
+    wrapping = {key for key in codes if remembered(key) is not False and _wraps(key, codes)} if tokens else set()
     for link in simulation.trace.links if wrapping else ():
         if link.code_hash in wrapping and link.context in tokens and link.context not in simulation.created:
             found.add(Asset(link.context))

@@ -90,9 +90,9 @@ def assign(
         for asset, amount in ledger.net.get(member, {}).items():
             sums[NATIVE if asset in wrapped else asset] += amount
     # coin sent to the zero address is thrown away, and pays nobody
-    sums[NATIVE] += sum(
-        [move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster]
-    )
+    for move, inward in facts.crossings(cluster):
+        if not inward and move.to == move.token == ZERO_ADDRESS:
+            sums[NATIVE] += move.amount
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     # what the origin handed to the contract it calls is given, not kept; so is what a wallet handed on for it
     called = transaction.to
@@ -168,8 +168,8 @@ def _adopt_servants(
     simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
 ) -> None:
     """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
-    payers = {move.from_ for move in facts.transfers if move.to in cluster}
-    payers = {payer for payer in payers - cluster if not ledger.net.get(payer)}
+    payers = {move.from_ for move, inward in facts.crossings(cluster) if inward}
+    payers = {payer for payer in payers if not ledger.net.get(payer)}
     for frame in simulation.trace.select(kinds=_CALLS, to=payers) if payers else ():
         servant = frame.to
         if servant is None or frame.from_ not in cluster or servant in cluster or ledger.net.get(servant):
@@ -186,11 +186,16 @@ def _adopt_keepers(
     The cluster calls them, or names them to the outsider who does; they lose nothing, nobody who pays or calls them
     had their address before, and nobody lets them spend. Attackers keep helpers of that kind, often made days before.
     """
+    tokens = facts.tokens
+    if not any(
+        holder not in cluster and holder not in tokens and all(amount > 0 for amount in changes.values())
+        for holder, changes in ledger.net.items()
+    ):
+        return  # nobody keeps anything
     payers: dict[Address, set[Address]] = defaultdict(set)
     for move in facts.transfers:
         if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
             payers[move.to].add(move.from_)
-    tokens = facts.tokens
     callers: dict[Address, set[Address]] = defaultdict(set)
     called: dict[Address, int] = {}
     for link in simulation.trace.links:

@@ -104,13 +104,15 @@ class Settlement(Derived):
 
         Who starts a large work, a liquidation for example, is paid for it out of a till that others fill.
         """
+        if not self.roles.gained:
+            return False
         given: dict[Asset, int] = defaultdict(int)
         for holder, changes in self.ledger.net.items():
             if holder not in self.roles.cluster:
                 for asset, amount in changes.items():
                     given[NATIVE if asset in self.wrapped else asset] += max(0, -amount)
         gained = self.roles.gained
-        return bool(gained) and all(amount <= TIP * given[asset] for asset, amount in gained.items())
+        return all(amount <= TIP * given[asset] for asset, amount in gained.items())
 
     def is_fixed(self, loss: Loss) -> bool:
         """True if one payment made the loss, of an amount that the holder had set before.
