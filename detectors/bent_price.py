@@ -8,6 +8,7 @@ from typing import ClassVar
 from gateway.plugin import (
     Address,
     Asset,
+    BentPrice,
     Confidence,
     Detector,
     Family,
@@ -23,6 +24,10 @@ SHORT = 0.2
 """part of what it gave that a holder is short of, at the prices before"""
 GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
+KEPT_SHARE = 0.02
+"""part of the stock from which on a loss counts where the price was moved by an earlier transaction"""
+TAKEN_BACK = 1.01
+"""times what was struck off the receiver's entry that a payment may be, with interest, to be his own money"""
 DRAINED = 0.15
 """the same where something without a price was got for it"""
 
@@ -33,7 +38,9 @@ class BentPriceBelieved(Detector):
     The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
     thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
     that it commands, gave away far more than it got at the prices before. Whether the ordering side kept the loot,
-    parted with it again or left it with another contract does not matter: the loss is there.
+    parted with it again or left it with another contract does not matter: the loss is there. With money of his own
+    one may bend the price in one transaction and borrow in the next: memory keeps for half an hour what a sender did
+    to pools, and a price that still stands where he left it counts as bent.
     """
 
     id = "bent-price"
@@ -63,7 +70,8 @@ class BentPriceBelieved(Detector):
                     continue
                 if not any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
                     continue
-                if not self._is_grave(subject, loss):
+                kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
+                if not kept or not self._is_grave(subject, loss):
                     continue
                 told.add((loss.holder, loss.asset))
                 yield self.finding(
@@ -75,6 +83,19 @@ class BentPriceBelieved(Detector):
                     frames=(bent.visit, bent.view, *loss.frames),
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
                 )
+
+    def _is_kept_bent(self, subject: Inspection, bent: BentPrice, loss: Loss) -> bool:
+        """True if a price that an earlier transaction of the sender moved, maybe as an honest trade, got him `loss`.
+
+        A token that looks at its own pool whenever it moves tells no price, and who takes back what stands under his
+        name in the holder's book gets what is his at any price.
+        """
+        if (loss.share or 0.0) < KEPT_SHARE or loss.compensated or bent.reader == loss.asset.token:
+            return False
+        own = (row for (holder, _), rows in subject.records.items() if holder == loss.holder for row in rows)
+        if subject.is_redemption(loss) or any(-row.added * TAKEN_BACK >= loss.amount for row in own):
+            return False
+        return subject.gain_covers(loss)
 
     def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
         share = loss.share or 0.0

@@ -4,6 +4,7 @@ from gateway.inspection.bent import BentPrice
 from gateway.inspection.detector import Detector, Family
 from gateway.inspection.effects import Taken, Taking
 from gateway.inspection.growth import Growth
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.loss import Loss, describe_loss
 from gateway.inspection.memory import code_key, signature_key
@@ -35,6 +36,7 @@ __all__ = [
     "FrameKind",
     "Growth",
     "Hash32",
+    "Hearsay",
     "Inspection",
     "Log",
     "Loss",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 
 from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.moved import SAME, Moved, apart
 from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
 from gateway.inspection.roles import Roles
 from gateway.model.facts import Facts, Transfer
@@ -35,20 +36,30 @@ class BentPrice:
     """the frame of the answer"""
     factor: float
     """how far the price had moved when `visit` began, as a factor above 1"""
+    earlier: bool = False
+    """True if an earlier transaction of the sender moved it, and it still stands where that left it"""
 
 
-def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: SimulationResult) -> tuple[BentPrice, ...]:
+def bent_prices(
+    facts: Facts,
+    market: Market,
+    roles: Roles,
+    simulation: SimulationResult,
+    moved: Mapping[Address, Moved] = {},
+) -> tuple[BentPrice, ...]:
     """Looks at bent pools, each pool once for each call out of the ordering side; linear in frames and transfers.
 
     What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
-    middle of its own swap sees nothing bent.
+    middle of its own swap sees nothing bent. `moved`: what the sender's earlier transactions did to pools.
     """
-    if not market.pairs and not market.roots:
-        return ()
+    traded = market.pairs.keys() | market.roots.keys()
+    before = tuple(_bent_before(simulation, roles, moved, traded)) if moved else ()
+    if not traded:
+        return before
     frames = simulation.trace.frames
-    views = _views(simulation, market, roles)
+    views = _views(simulation, roles, traded, market.pairs.keys())
     if not views:
-        return ()
+        return before
     pools = {pool for pool, _ in views}
     moves: dict[Address, list[Transfer]] = defaultdict(list)
     for move in facts.transfers:
@@ -70,15 +81,39 @@ def bent_prices(facts: Facts, market: Market, roles: Roles, simulation: Simulati
             factor = _root_factor(market.roots[pool], swaps[pool], at)
         if factor >= BENT and _believed(frames[view], market, factor):
             found.append(BentPrice(pool, frames[view].from_, call, view, factor))
-    return tuple(found)
+    return (*before, *found)
 
 
-def _views(simulation: SimulationResult, market: Market, roles: Roles) -> dict[tuple[Address, int], int]:
+def _bent_before(
+    simulation: SimulationResult, roles: Roles, moved: Mapping[Address, Moved], traded: Set[Address]
+) -> Iterator[BentPrice]:
+    """Looks at pools that nobody trades in now, at a price that the sender left there bent."""
+    frames = simulation.trace.frames
+    pools = {pool: move for pool, move in moved.items() if pool not in traded and move.factor >= BENT}
+    pairs = {pool for pool, move in pools.items() if move.before[1]}
+    for (pool, call), view in (_views(simulation, roles, pools.keys(), pairs) if pools else {}).items():
+        move, answer = pools[pool], frames[view].output
+        numbers = [int.from_bytes(answer[at : at + 32], "big") for at in range(0, min(64, len(answer) - 31), 32)]
+        if frames[view].input[:4] == BALANCE_OF:
+            held = next((at for at, token in enumerate(move.tokens) if token == frames[view].to), None)
+            stays = held is not None and _factor(numbers[0], move.after[held]) <= SAME
+        elif pool in pairs:
+            first, second = (held for _, held in sorted(zip(move.tokens, move.after, strict=True)))
+            stays = len(numbers) == 2 and apart((numbers[0], numbers[1]), (first, second)) <= SAME
+        else:
+            stays = apart((numbers[0] & MASK_160, 0), move.after) <= SAME
+        if stays:
+            yield BentPrice(pool, frames[view].from_, call, view, move.factor, earlier=True)
+
+
+def _views(
+    simulation: SimulationResult, roles: Roles, pools: Set[Address], pairs: Set[Address]
+) -> dict[tuple[Address, int], int]:
     visits: Sequence[int] = ()
     views: dict[tuple[Address, int], int] = {}
-    trace, pools = simulation.trace, market.pairs.keys() | market.roots.keys()
+    trace = simulation.trace
     asked = [
-        *trace.select(selectors=_BALANCES, about=market.pairs.keys(), but=roles.cluster, answered=True),
+        *trace.select(selectors=_BALANCES, about=pairs, but=roles.cluster, answered=True),
         *trace.select(selectors=_PRICES, to=pools, but=roles.cluster, answered=True),
     ]
     for frame in sorted(asked, key=_INDEX):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from gateway.inspection.bent import BentPrice, bent_prices
+from gateway.inspection.bent import BENT, BentPrice, bent_prices
 from gateway.inspection.conjured import Conjured, conjured
 from gateway.inspection.consent import Consent, gather
 from gateway.inspection.deposit import RoundTrip, round_trips
 from gateway.inspection.effects import TakenFrom
 from gateway.inspection.facts import derive
 from gateway.inspection.growth import Growth, growths, wagers
+from gateway.inspection.hearsay import NOTHING_RELIED, Relied
 from gateway.inspection.ledger import Asset, Ledger, keep
 from gateway.inspection.loss import Loss, issues, losses
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
@@ -41,6 +42,10 @@ class Derived:
     """what the operator knows of an address, for example "router" or "sanctioned" """
     reading: Reading = Reading.COMMON
     """how to answer where it is open who acts for the origin"""
+    relied: Relied = NOTHING_RELIED
+    """what contracts that act here keep because strangers said so lately"""
+    doubting: bool = False
+    """True: what strangers said is no consent, and who listened to them is nobody's tool"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -64,6 +69,7 @@ class Derived:
             self.wrapped,
             self.consent,
             reading=self.reading,
+            outside=frozenset([word.contract for word in self.relied.words]) if self.doubting else frozenset(),
         )
 
     @cached_property
@@ -74,12 +80,17 @@ class Derived:
     @cached_property
     def consent(self) -> Consent:
         """What each contract knew of its callers before."""
-        return gather(self.transaction, self.simulation)
+        return gather(self.transaction, self.simulation, self._doubted)
+
+    @property
+    def _doubted(self) -> Set[tuple[Address, int]]:
+        return self.relied.doubted if self.doubting else frozenset()
 
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        return survey(self.facts, self.ledger, self.simulation, self.wrapped)
+        moved = self.memory.moved and {pool: move for pool, move in self.memory.moved.items() if move.factor >= BENT}
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped, moved)
 
     @cached_property
     def trades(self) -> Trades:
@@ -155,4 +166,4 @@ class Derived:
     @cached_property
     def bent_prices(self) -> tuple[BentPrice, ...]:
         """Looks of outsiders at pools whose price the ordering side had bent."""
-        return bent_prices(self.facts, self.market, self.roles, self.simulation)
+        return bent_prices(self.facts, self.market, self.roles, self.simulation, self.memory.moved)

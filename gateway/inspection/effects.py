@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import CLAIMED_LIMIT, CREATED_LIMIT, EMPTY_MEMORY, SIGNATURES_LIMIT, Memory
+from gateway.inspection.moved import POOLS_LIMIT, Moved
 from gateway.model.primitive import Address
 
 Entry = TypeVar("Entry")
@@ -50,11 +52,13 @@ class Effects:
     added: Memory = EMPTY_MEMORY
     """to what is remembered of its sender"""
     takings: tuple[Taking, ...] = ()
+    hearsay: tuple[Hearsay, ...] = ()
+    """records that others are not to rely on, for the sender had them written in contracts that did not know it"""
 
     @property
     def empty(self) -> bool:
         """True if there is nothing to keep."""
-        return self.added == EMPTY_MEMORY and not self.takings
+        return self.added == EMPTY_MEMORY and not self.takings and not self.hearsay
 
 
 NO_EFFECTS = Effects()
@@ -78,6 +82,7 @@ def difference(before: Memory, after: Memory) -> Memory:
         dealt=dealt,
         codes=_without(after.codes, before.codes),
         claimed=_without(after.claimed, before.claimed),
+        moved={pool: move for pool, move in after.moved.items() if before.moved.get(pool) != move},
         signatures=_without(after.signatures, before.signatures),
     )
 
@@ -99,6 +104,7 @@ def joined(one: Memory, other: Memory) -> Memory:
         dealt=dealt,
         codes=_both(one.codes, other.codes, CREATED_LIMIT),
         claimed=_both(one.claimed, other.claimed, CLAIMED_LIMIT),
+        moved=chained(one.moved, other.moved) if other.moved else one.moved,
         signatures=_both(one.signatures, other.signatures, SIGNATURES_LIMIT),
     )
 
@@ -106,6 +112,15 @@ def joined(one: Memory, other: Memory) -> Memory:
 def of_an_ally(memory: Memory) -> Memory:
     """What of somebody's memory holds for another who calls the same fresh contract: not what he owns."""
     return replace(memory, created=(), codes=())
+
+
+def chained(one: Mapping[Address, Moved], other: Mapping[Address, Moved]) -> Mapping[Address, Moved]:
+    """What two transactions in a row made of pools."""
+    moved = dict(one)
+    for pool, move in other.items():
+        earlier = moved.pop(pool, None)
+        moved[pool] = move if earlier is None else earlier.followed_by(move)
+    return dict(list(moved.items())[-POOLS_LIMIT:])
 
 
 def _without(more: tuple[Entry, ...], known: tuple[Entry, ...]) -> tuple[Entry, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from gateway.inspection.effects import Effects, Taking
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import Memory
+from gateway.inspection.moved import Moved
 from gateway.model.primitive import Address, Hash32
 
 MOST = 64
@@ -23,7 +25,9 @@ class _Message(msgspec.Struct, array_like=True):
     codes: list[tuple[bytes, bytes]]
     claimed: list[bytes]
     signatures: list[bytes]
+    moved: list[tuple[bytes, bytes, bytes, list[bytes]]]
     takings: list[tuple[bytes, bytes, bytes, bytes]]
+    hearsay: list[tuple[bytes, bytes, bytes, bytes, bool]]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -59,9 +63,17 @@ def encode_effects(told: Told) -> bytes:
             codes=list(added.codes[-MOST:]),
             claimed=list(added.claimed[-MOST:]),
             signatures=list(added.signatures[-MOST:]),
+            moved=[
+                (pool, *move.tokens, [_short(amount) for amount in (*move.before, *move.after)])
+                for pool, move in added.moved.items()
+            ],
             takings=[
                 (taking.holder, taking.token, _short(taking.amount), _short(taking.stock))
                 for taking in told.effects.takings
+            ],
+            hearsay=[
+                (word.contract, _short(word.slot), _short(word.value), word.named or b"", word.replaced)
+                for word in told.effects.hearsay
             ],
         )
     )
@@ -87,13 +99,26 @@ def decode_effects(data: bytes) -> Told:
         codes=tuple((Address(contract), key) for contract, key in message.codes),
         claimed=tuple(map(Address, message.claimed)),
         signatures=tuple(message.signatures),
+        moved={Address(pool): _moved(first, second, amounts) for pool, first, second, amounts in message.moved},
     )
     takings = tuple(
         Taking(Address(holder), Address(token), _number(amount), _number(stock))
         for holder, token, amount, stock in message.takings
     )
+    hearsay = tuple(
+        Hearsay(Address(contract), _number(slot), _number(value), Address(named) if named else None, replaced)
+        for contract, slot, value, named, replaced in message.hearsay
+    )
     to = Address(message.to) if message.to else None
-    return Told(Hash32(message.transaction), Address(message.sender), to, message.at, Effects(memory, takings))
+    effects = Effects(memory, takings, hearsay)
+    return Told(Hash32(message.transaction), Address(message.sender), to, message.at, effects)
+
+
+def _moved(first: bytes, second: bytes, amounts: list[bytes]) -> Moved:
+    if len(amounts) != 4:
+        raise ValueError(f"no effects of a transaction: {len(amounts)} amounts of a pool")
+    one, two, three, four = map(_number, amounts)
+    return Moved((Address(first), Address(second)), (one, two), (three, four))
 
 
 def _short(number: int) -> bytes:

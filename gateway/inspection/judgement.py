@@ -271,13 +271,17 @@ class Judgement(Settlement):
         A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
         this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
         """
+        called = contract == self.transaction.to and contract not in self.memory.created
+        if contract in self.roles.cluster and not (door and called):
+            return None
+        return self.unknown_caller(contract, frame, before)
+
+    def unknown_caller(self, contract: Address, frame: int, before: int) -> Address | None:
+        """The same, whether `contract` is taken for the origin's tool or not."""
         frames = self.simulation.trace.frames
         chain = self.simulation.trace.path(frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
-        called = contract == self.transaction.to and contract not in self.memory.created
-        if contract in self.roles.cluster and not (door and called):
-            return None
         parties = frozenset((caller, self.roles.origin))
         if self.consent.bonds(contract, parties, before=before):
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gateway.inspection.consent import ECRECOVER, gather
+from gateway.inspection.moved import Moved
 from gateway.model.primitive import Address
 from gateway.model.trace import CREATIONS, SimulationResult
 from gateway.model.transaction import Transaction
@@ -34,6 +35,8 @@ class Memory:
     """(created contract, `code_key` of what it became), oldest first, destroyed ones included"""
     claimed: tuple[Address, ...] = ()
     """contracts it did not create, that did not know it, and that now name it in a slot of their own"""
+    moved: Mapping[Address, Moved] = field(default_factory=dict)
+    """pool -> how far its transactions moved the price there"""
     signatures: tuple[bytes, ...] = ()
     """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
 

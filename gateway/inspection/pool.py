@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.inspection.facts import DEPOSIT, WITHDRAWAL
 from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset, Ledger
+from gateway.inspection.moved import Moved
 from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import SimulationResult
@@ -90,10 +91,17 @@ class Market:
         return total, complete
 
 
-def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: Set[Asset]) -> Market:
+def survey(
+    facts: Facts,
+    ledger: Ledger,
+    simulation: SimulationResult,
+    wrapped: Set[Asset],
+    moved: Mapping[Address, Moved] = {},
+) -> Market:
     """Find the pools and price what they trade; linear in logs and accesses.
 
-    `wrapped`: what `wrappers` found.
+    `wrapped`: what `wrappers` found. `moved`: pools that the sender bent lately; where nothing is traded in one now,
+    what it said before speaks.
     """
     swaps: dict[Address, int] = {}
     paying: set[Address] = set()
@@ -110,6 +118,7 @@ def survey(facts: Facts, ledger: Ledger, simulation: SimulationResult, wrapped: 
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     roots = _roots(swaps.keys(), simulation)
     edges += _concentrated_edges(swaps, roots, ledger)
+    edges += [_moved_edge(move) for pool, move in moved.items() if pool not in announced and pool not in swaps]
     prices = _spread(edges, [(token, NATIVE, 1.0, float("inf")) for token in wrapped])
     for pair in pairs.values():
         if pair.supply and pair.tokens[0] in prices and Asset(pair.address) not in prices:
@@ -178,6 +187,14 @@ def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: Simu
 
 def _edge(tokens: tuple[Asset, Asset], reserves: tuple[int, int]) -> Edge:
     return tokens[0], tokens[1], reserves[1] / reserves[0], float(reserves[1])
+
+
+def _moved_edge(move: Moved) -> Edge:
+    first, second = (Asset(token) for token in move.tokens)
+    root, none = move.before
+    if none:
+        return _edge((first, second), move.before)
+    return first, second, (root / 2**96) ** 2, 1.0  # how deep it is was not noted: any other pool speaks before it
 
 
 def _roots(pools: Set[Address], simulation: SimulationResult) -> dict[Address, int]:

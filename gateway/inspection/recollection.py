@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gateway.inspection.effects import Effects, Taken, TakenFrom, Taking, joined, of_an_ally
+from gateway.inspection.hearsay import NOTHING_RELIED, Relied
+from gateway.inspection.listening import Listening
 from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
@@ -41,6 +43,7 @@ class Past:
 
     memory: Memory = EMPTY_MEMORY
     taken: TakenFrom = field(default_factory=dict)
+    relied: Relied = NOTHING_RELIED
 
 
 @dataclass(slots=True)
@@ -84,12 +87,16 @@ class Recollection:
         self._lasting: OrderedDict[Address, None] = OrderedDict()
         self._victims: OrderedDict[tuple[Address, Address], OrderedDict[Hash32, _Slice]] = OrderedDict()
         self._holders: dict[Address, set[Address]] = {}
+        self._listening = Listening(LASTING)
 
     def before(self, transaction: Transaction, simulation: SimulationResult | None = None) -> Past:
         """What other transactions left that matters to this one."""
         now = self._clock()
         taken = self._taken(transaction.hash, _touched(simulation), now) if simulation and self._victims else {}
-        return Past(self._memory(transaction, now), taken)
+        relied = NOTHING_RELIED
+        if simulation and len(self._listening):
+            relied = self._listening.relied(transaction.sender, simulation, now, self._speaker)
+        return Past(self._memory(transaction, now), taken, relied)
 
     def creator(self, contract: Address) -> Address | None:
         """Who created `contract` lately, if that is remembered."""
@@ -102,7 +109,7 @@ class Recollection:
         """Remember what `transaction` left at `at`; telling it twice changes nothing."""
         now = self._clock()
         at = now if at is None else at
-        lifetime = LASTING if _staged(effects) else LIFETIME
+        lifetime = LASTING if lasts(effects) else LIFETIME
         if at + lifetime < now:
             return
         fresh = self._known.get(to) if to is not None else None
@@ -125,6 +132,8 @@ class Recollection:
                     self._settle(to, at)
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
+        for word in effects.hearsay:
+            self._listening.hear(sender, word, at)
         while len(self._known) - len(self._lasting) > KEYS:
             self._forget_one(now)
         while len(self._victims) > VICTIMS:
@@ -134,6 +143,11 @@ class Recollection:
     def size(self) -> tuple[int, int]:
         """(senders and fresh contracts, victims) remembered."""
         return len(self._known), len(self._victims)
+
+    @property
+    def words(self) -> int:
+        """Records remembered that strangers had written."""
+        return len(self._listening)
 
     def _at(self, key: Address, at: float, lifetime: float) -> _Known:
         known = self._known.get(key)
@@ -184,6 +198,11 @@ class Recollection:
             memory = joined(memory, part)
         return memory
 
+    def _speaker(self, sender: Address) -> Memory:
+        """What is remembered of a stranger that matters to whoever relies on his word."""
+        known = self._living(sender, self._clock())
+        return EMPTY_MEMORY if known is None else Memory(created=known.sum.created, dealt=known.sum.dealt)
+
     def _living(self, key: Address, now: float) -> _Known | None:
         known = self._known.get(key)
         return known if known is not None and known.until >= now else None
@@ -230,9 +249,10 @@ class Recollection:
             del self._holders[key[0]]
 
 
-def _staged(effects: Effects) -> bool:
-    """True if contracts got to know the sender while nothing moved."""
-    return bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
+def lasts(effects: Effects) -> bool:
+    """True if they are remembered for long: contracts got to know somebody while nothing moved."""
+    staged = bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
+    return staged or bool(effects.hearsay)
 
 
 def _touched(simulation: SimulationResult) -> Iterable[Address]:

@@ -68,10 +68,12 @@ def assign(
     consent: Consent | None = None,
     *,
     reading: Reading = Reading.COMMON,
+    outside: Set[Address] = frozenset(),
 ) -> Roles:
     """Decide the roles of one transaction; linear in frames and transfers.
 
-    `wrapped`: tokens that are the chain's coin in another form.
+    `wrapped`: tokens that are the chain's coin in another form. `outside`: contracts that are not the origin's tool,
+    even if it calls them and nobody else.
     """
     cluster = {transaction.sender, *memory.created}
     for frame in simulation.trace.select(kinds=CREATIONS):
@@ -80,7 +82,7 @@ def assign(
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
                 cluster.add(frame.to)
     own = frozenset(cluster)
-    others = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, reading)
+    others = _adopt_entry(transaction, simulation, facts, ledger, memory, consent, cluster, reading, outside)
     if consent is not None:
         _adopt_servants(simulation, facts, ledger, consent, cluster)
         _adopt_keepers(simulation, facts, ledger, consent, cluster)
@@ -129,6 +131,7 @@ def _adopt_entry(
     consent: Consent | None,
     cluster: set[Address],
     reading: Reading,
+    outside: Set[Address],
 ) -> frozenset[Reading]:
     """Take in the contract that is called, what it creates, and what lies behind it if it is but a door.
 
@@ -139,7 +142,7 @@ def _adopt_entry(
     entry = transaction.to or simulation.trace.frames[0].to
     others: frozenset[Reading] = frozenset()
     for doors in range(DOORS):
-        if entry is None or entry in tokens:
+        if entry is None or entry in tokens or entry in outside:
             break
         if not bold and entry not in cluster and serves_others(entry, cluster, simulation, facts, ledger):
             return others | {Reading.BOLD}

@@ -7,18 +7,23 @@ from dataclasses import dataclass, replace
 
 from gateway.inspection.acquaintance import learn
 from gateway.inspection.consent import gather
-from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, difference
+from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
+from gateway.inspection.hearsay import Hearsay, hearsay
 from gateway.inspection.judgement import Judgement
 from gateway.inspection.ledger import Asset
 from gateway.inspection.loss import Loss, losses
 from gateway.inspection.memory import Memory
+from gateway.inspection.moved import note_moves
 from gateway.inspection.need import Need
+from gateway.inspection.pool import SWAPPED
 from gateway.inspection.record import Records, records
 from gateway.inspection.roles import Reading
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
-_PLAIN = ("facts", "ledger", "wrapped", "consent", "market", "trades")
+_SAME = ("facts", "ledger", "wrapped", "market", "trades")
+"""parts in which it plays no role who acts for whom, and what is remembered"""
+_PLAIN = (*_SAME, "consent")
 """parts in which it plays no role who acts for whom"""
 
 
@@ -66,11 +71,20 @@ class Inspection(Judgement):
         Whether a contract that was called is a tool or a victim is not always to be seen: a striker may put plain
         contracts in front, pay in advance, or have let its tool be trusted. Who is robbed in any reading is robbed.
         """
-        return tuple([other for other in self._others if other.outsider_lost])
+        return tuple([other for other in (*self._others, *self._unled) if other.outsider_lost])
+
+    @cached_property
+    def _unled(self) -> tuple[Inspection, ...]:
+        """The same where what strangers said counts for nothing, and those who said it are of the ordering side."""
+        if not self.relied.words or self.doubting:
+            return ()
+        other = replace(self, memory=joined(self.memory, self.relied.memory), doubting=True)
+        other.__dict__.update({part: self.__dict__[part] for part in _SAME if part in self.__dict__})
+        return (other,)
 
     @cached_property
     def _others(self) -> tuple[Inspection, ...]:
-        if self.reading is not Reading.COMMON or len(self.simulation.trace.frames) < 2:
+        if self.reading is not Reading.COMMON or self.doubting or len(self.simulation.trace.frames) < 2:
             return ()
         found = []
         for reading in (Reading.BOLD, Reading.SHY):
@@ -86,7 +100,7 @@ class Inspection(Judgement):
         """What outsiders lost, where records that the sender had written lately count as no consent."""
         if not self.memory.acquainted or not self.outsider_lost:
             return ()
-        consent = gather(self.transaction, self.simulation, self.memory.acquainted)
+        consent = gather(self.transaction, self.simulation, self.memory.acquainted | self._doubted)
         return losses(self.facts, self.ledger, consent, self.roles, self.market, self.simulation, self.wrapped)
 
     @cached_property
@@ -110,6 +124,10 @@ class Inspection(Judgement):
     def after(self) -> Memory:
         """What is to be remembered of the sender from here on; where it is open who acts for him, of all who may."""
         known = learn(self.memory, self.transaction, self.simulation, self.roles, self.consent, self.ledger)
+        traded = self.facts.reserves or any(True for _ in self.simulation.trace.events(SWAPPED))
+        moves = note_moves(self.market, self.ledger, self.simulation) if traded else {}
+        if moves:
+            known = replace(known, moved=chained(known.moved, moves))
         bolder = next((other for other in self._others if other.reading is Reading.BOLD), None)
         if bolder is None:
             return known
@@ -136,7 +154,16 @@ class Inspection(Judgement):
         """What is to be remembered once this transaction is forwarded."""
         if not self.simulation.succeeded:
             return NO_EFFECTS
-        return Effects(difference(self.memory, self.after), self.takings)
+        return Effects(difference(self.memory, self.after), self.takings, self.said)
+
+    @cached_property
+    def said(self) -> tuple[Hearsay, ...]:
+        """What contracts that knew nobody here wrote down because the sender had it said, and gave nothing for it."""
+        if not self.simulation.succeeded or self.roles.gave or self.transaction.value:
+            return ()
+        own = {self.roles.origin, *self.memory.created, *self.simulation.created}
+        moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
+        return hearsay(self.simulation, own, moving, self.unknown_caller)
 
     @cached_property
     def records(self) -> Records:

@@ -1,4 +1,8 @@
-"""What replicas tell each other of the effects of transactions: one bounded stream in Redis, and its twin in memory."""
+"""What replicas tell each other of the effects of transactions: two bounded streams in Redis, and their twin in memory.
+
+One holds everything for half an hour, and all replicas follow it. The other holds for a day the little that may be used
+late; who starts reads it once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,9 @@ from gateway.store.redis import connect
 MAX_ENTRIES = 16_384
 """messages kept; at about 300 bytes each 5 MB, at their largest (20 KB) 330 MB"""
 KEPT_SECONDS = 1800
+LASTING_SECONDS = 86_400
 _KEY = "stopgate:{memory}:effects"
+_LASTING_KEY = "stopgate:{memory}:lasting"
 _DATA = b"d"
 _PAGE = 1_000
 START = "0-0"
@@ -24,10 +30,10 @@ START = "0-0"
 class MemoryLog(Protocol):
     """An append-only log that forgets by itself. Every method raises QueueUnavailable if it is away."""
 
-    async def append(self, messages: Sequence[bytes]) -> None:
-        """Add messages at the end; what is too old or too much leaves."""
+    async def append(self, messages: Sequence[bytes], lasting: Sequence[bytes] = ()) -> None:
+        """Add messages at the end; what is too old or too much leaves. `lasting`: those that are kept for a day too."""
 
-    async def after(self, seen: str) -> Sequence[tuple[str, bytes]]:
+    async def after(self, seen: str, *, lasting: bool = False) -> Sequence[tuple[str, bytes]]:
         """(id, message) of up to a thousand messages that follow the one with id `seen`, the oldest first."""
 
     async def close(self) -> None:
@@ -42,25 +48,29 @@ class RedisMemoryLog:
         self._client = connect(url, timeout=timeout)
         self._now = now
 
-    async def append(self, messages: Sequence[bytes]) -> None:
+    async def append(self, messages: Sequence[bytes], lasting: Sequence[bytes] = ()) -> None:
         """See MemoryLog.append."""
-        if not messages:
+        streams = ((_KEY, messages, KEPT_SECONDS), (_LASTING_KEY, lasting, LASTING_SECONDS))
+        if not messages and not lasting:
             return
-        oldest = int((self._now() - KEPT_SECONDS) * 1000)
         with _guard():
             async with self._client.pipeline(transaction=False) as pipeline:
-                for message in messages:
-                    pipeline.xadd(_KEY, {_DATA: message}, maxlen=MAX_ENTRIES, approximate=True)
-                pipeline.xtrim(_KEY, minid=str(max(oldest, 0)), approximate=True)
-                pipeline.expire(_KEY, 2 * KEPT_SECONDS)
+                for key, added, seconds in streams:
+                    for message in added:
+                        pipeline.xadd(key, {_DATA: message}, maxlen=MAX_ENTRIES, approximate=True)
+                    if added:
+                        oldest = int((self._now() - seconds) * 1000)
+                        pipeline.xtrim(key, minid=str(max(oldest, 0)), approximate=True)
+                        pipeline.expire(key, 2 * seconds)
                 await pipeline.execute()
 
-    async def after(self, seen: str) -> Sequence[tuple[str, bytes]]:
+    async def after(self, seen: str, *, lasting: bool = False) -> Sequence[tuple[str, bytes]]:
         """See MemoryLog.after."""
+        key = _LASTING_KEY if lasting else _KEY
         with _guard():
             found = cast(
                 "list[tuple[bytes, dict[bytes, bytes]]]",
-                await cast("Any", self._client.xrange(_KEY, min=f"({seen}", count=_PAGE)),
+                await cast("Any", self._client.xrange(key, min=f"({seen}", count=_PAGE)),
             )
         return [(id.decode(), fields.get(_DATA, b"")) for id, fields in found]
 
@@ -74,15 +84,17 @@ class LocalMemoryLog:
 
     def __init__(self) -> None:
         self._messages: list[bytes] = []
+        self._lasting: list[bytes] = []
 
-    async def append(self, messages: Sequence[bytes]) -> None:
+    async def append(self, messages: Sequence[bytes], lasting: Sequence[bytes] = ()) -> None:
         """See MemoryLog.append."""
         self._messages.extend(messages)
+        self._lasting.extend(lasting)
 
-    async def after(self, seen: str) -> Sequence[tuple[str, bytes]]:
+    async def after(self, seen: str, *, lasting: bool = False) -> Sequence[tuple[str, bytes]]:
         """See MemoryLog.after."""
         first = int(seen.split("-")[0])
-        page = self._messages[first : first + _PAGE]
+        page = (self._lasting if lasting else self._messages)[first : first + _PAGE]
         return [(f"{first + number + 1}-0", message) for number, message in enumerate(page)]
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from gateway.errors import QueueUnavailable
 from gateway.inspection.effects_wire import Told, decode_effects, encode_effects
-from gateway.inspection.recollection import Past, Recollection
+from gateway.inspection.recollection import Past, Recollection, lasts
 from gateway.model.finding import DetectorOutcome, OutcomeStatus
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -99,6 +99,8 @@ class Remembering:
         first = True
         while True:
             try:
+                if first:
+                    await self._recall()
                 if first or not self._alone:
                     await self._catch_up()
                 await self._tell()
@@ -129,6 +131,14 @@ class Remembering:
                     self._seen = id
             self._answered = covered
 
+    async def _recall(self) -> None:
+        """Take in what may be used late and is older than what `_catch_up` reads; once, at the start."""
+        seen = START
+        while page := await self._log.after(seen, lasting=True):
+            for id, message in page:
+                self._take_in(message)
+                seen = id
+
     def _take_in(self, message: bytes) -> None:
         try:
             told = decode_effects(message)
@@ -140,7 +150,9 @@ class Remembering:
     async def _tell(self) -> None:
         while self._untold:
             batch = [self._untold[number] for number in range(min(TOLD_AT_ONCE, len(self._untold)))]
-            await self._log.append([encode_effects(told) for told in batch])
+            messages = [encode_effects(told) for told in batch]
+            lasting = [message for message, told in zip(messages, batch, strict=True) if lasts(told.effects)]
+            await self._log.append(messages, lasting)
             for _ in batch:
                 self._untold.popleft()
 

@@ -2,6 +2,8 @@ import pytest
 
 from gateway.inspection.facts import SYNC
 from gateway.inspection.ledger import BALANCE_OF
+from gateway.inspection.memory import Memory
+from gateway.inspection.moved import Moved
 from gateway.inspection.pool import GET_RESERVES, SLOT_ZERO, V3_SWAP
 from tests.makers import ENTRY, Tape, account, word
 
@@ -83,3 +85,51 @@ def test_concentrated_liquidity_bends_too() -> None:
 
 def test_it_stays_straight_where_the_price_stayed() -> None:
     assert concentrated(1).subject().bent_prices == ()
+
+
+BENT_BEFORE = Memory(moved={POOL: Moved((GOLD, COIN), (1_000, 1_000), (2_000, 500))})
+"""the sender has sold a thousand of gold there in an earlier transaction"""
+
+
+def asked(question: bytes, answer: bytes) -> Tape:
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(COIN):
+            pass
+        with tape.call(FARM), tape.call(GOLD if question == BALANCE else POOL, data=question, output=answer):
+            pass
+    return tape
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [(BALANCE, word(2_010)), (GET_RESERVES, word(2_010) + word(498) + word(0))],
+    ids=["balance", "reserves"],
+)
+def test_a_price_that_stands_where_the_sender_left_it_is_bent(question: bytes, answer: bytes) -> None:
+    (bent,) = asked(question, answer).subject(BENT_BEFORE).bent_prices
+    assert (bent.pool, bent.reader, bent.earlier) == (POOL, FARM, True)
+    assert bent.factor == pytest.approx(4.0)
+    assert asked(question, answer).subject().bent_prices == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [(BALANCE, word(1_100)), (GET_RESERVES, word(1_010) + word(990) + word(0))],
+    ids=["balance", "reserves"],
+)
+def test_a_price_that_others_have_put_right_since_is_straight(question: bytes, answer: bytes) -> None:
+    assert asked(question, answer).subject(BENT_BEFORE).bent_prices == ()
+
+
+def test_the_root_of_a_price_may_stand_bent_too() -> None:
+    one = 1 << 96
+    memory = Memory(moved={POOL: Moved((GOLD, COIN), (one, 0), (2 * one, 0))})
+    (bent,) = asked(SLOT_ZERO, word(2 * one) + word(0)).subject(memory).bent_prices
+    assert (bent.earlier, bent.factor) == (True, pytest.approx(4.0))
+    assert asked(SLOT_ZERO, word(one) + word(0)).subject(memory).bent_prices == ()
+
+
+def test_what_was_bent_before_is_worth_what_it_was_worth_before() -> None:
+    prices = asked(BALANCE, word(2_000)).subject(BENT_BEFORE).market.prices
+    assert {asset.token: price for asset, price in prices.items()}[GOLD] == pytest.approx(1.0)

@@ -52,6 +52,15 @@ async def test_the_stream_is_bounded_in_number_and_in_time(valkey: EmbeddedValke
         await log.close()
 
 
+async def test_what_lasts_is_a_log_of_its_own(log: MemoryLog) -> None:
+    await log.append([b"one", b"two"], [b"two"])
+    await log.append([], [b"three"])
+    first = await log.after(START, lasting=True)
+    assert [message for _, message in first] == [b"two", b"three"]
+    assert await log.after(first[-1][0], lasting=True) == []
+    assert [message for _, message in await log.after(START)] == [b"one", b"two"]
+
+
 async def test_without_redis_it_says_so() -> None:
     log = RedisMemoryLog("redis://127.0.0.1:1", timeout=0.2)
     with pytest.raises(QueueUnavailable, match="shared memory did not answer"):

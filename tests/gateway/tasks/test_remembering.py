@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import QueueUnavailable
 from gateway.inspection.effects import Effects, Taking
+from gateway.inspection.hearsay import Hearsay
 from gateway.inspection.memory import Memory
 from gateway.inspection.recollection import Recollection
 from gateway.model.facts import Facts
@@ -30,17 +31,17 @@ class Away(LocalMemoryLog):
         super().__init__()
         self.away, self.slow, self.questions = False, 0.0, 0
 
-    async def append(self, messages: Sequence[bytes]) -> None:
+    async def append(self, messages: Sequence[bytes], lasting: Sequence[bytes] = ()) -> None:
         if self.away:
             raise QueueUnavailable("gone")
-        await super().append(messages)
+        await super().append(messages, lasting)
 
-    async def after(self, seen: str) -> Sequence[tuple[str, bytes]]:
-        self.questions += 1
+    async def after(self, seen: str, *, lasting: bool = False) -> Sequence[tuple[str, bytes]]:
+        self.questions += not lasting
         await asyncio.sleep(self.slow)
         if self.away:
             raise QueueUnavailable("gone")
-        return await super().after(seen)
+        return await super().after(seen, lasting=lasting)
 
 
 def judgement(number: int = 1, action: Action = Action.FORWARD, effects: Effects = EFFECTS) -> Judgement:
@@ -163,3 +164,20 @@ async def test_a_plain_payment_leaves_nothing(effects: Effects) -> None:
     member = Remembering(Recollection(), log)
     member.keep(judgement(effects=effects))
     assert not member._untold
+
+
+async def test_what_may_be_used_late_is_told_to_whom_starts_later() -> None:
+    """The common log forgets after half an hour; a replica that starts then still knows whom a stranger had named."""
+    log, word = LocalMemoryLog(), Hearsay(POOL, 3, int.from_bytes(ROUTER, "big"), ROUTER, replaced=True)
+    one = Remembering(Recollection(), log)
+    async with running(one):
+        one.keep(judgement(1))
+        one.keep(judgement(2, effects=Effects(hearsay=(word,))))
+        await until(lambda: len(log._messages) == 2)
+    assert len(log._lasting) == 1
+    log._messages.clear()
+    heir = Recollection()
+    two = Remembering(heir, log)
+    async with running(two):
+        await until(lambda: heir.words)
+    assert heir.words == 1
