@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import ClassVar
 
 from gateway.plugin import (
     Address,
     Asset,
     BentPrice,
+    CallFrame,
     Confidence,
     Detector,
     Family,
@@ -30,6 +33,7 @@ TAKEN_BACK = 1.01
 """times what was struck off the receiver's entry that a payment may be, with interest, to be his own money"""
 DRAINED = 0.15
 """the same where something without a price was got for it"""
+_ENTERED = attrgetter("entered")
 
 
 class BentPriceBelieved(Detector):
@@ -37,10 +41,10 @@ class BentPriceBelieved(Detector):
 
     The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
     thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
-    that it commands, gave away far more than it got at the prices before. Whether the ordering side kept the loot,
-    parted with it again or left it with another contract does not matter: the loss is there. With money of his own
-    one may bend the price in one transaction and borrow in the next: memory keeps for half an hour what a sender did
-    to pools, and a price that still stands where he left it counts as bent.
+    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
+    the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
+    is there. With money of his own one may bend the price in one transaction and borrow in the next: memory keeps for
+    half an hour what a sender did to pools, and a price that still stands where he left it counts as bent.
     """
 
     id = "bent-price"
@@ -68,7 +72,7 @@ class BentPriceBelieved(Detector):
             for loss in subject.losses:
                 if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
                     continue
-                if not any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+                if not self._by_the_answer(subject, visit, loss):
                     continue
                 kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
                 if not kept or not self._is_grave(subject, loss):
@@ -96,6 +100,21 @@ class BentPriceBelieved(Detector):
         if subject.is_redemption(loss) or any(-row.added * TAKEN_BACK >= loss.amount for row in own):
             return False
         return subject.gain_covers(loss)
+
+    def _by_the_answer(self, subject: Inspection, visit: CallFrame, loss: Loss) -> bool:
+        """True if the loss happened in the call that looked at the pool, or later by the hand of one who acted there.
+
+        A lender may note what a deposit is worth in one call, and lend on it in the next.
+        """
+        trace = subject.simulation.trace
+        entered = [trace.frames[at].entered for at in loss.frames]
+        if any(visit.entered <= at <= visit.left for at in entered):
+            return True
+        if not any(at > visit.left for at in entered):
+            return False
+        last = bisect_right(trace.frames, visit.left, key=_ENTERED)
+        payers = {account for at in loss.frames for account, _ in trace.path(at)} - {loss.asset.token} | {loss.holder}
+        return not (payers - subject.roles.cluster).isdisjoint(trace.contexts(visit.index, last))
 
     def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
         share = loss.share or 0.0

@@ -70,8 +70,8 @@ class CounterfeitAsset(Detector):
             if loss.holder in told or loss.holder in made or loss.asset.token in made or not loss.acted:
                 continue
             received = {asset for asset, amount in subject.ledger.net[loss.holder].items() if amount > 0}
-            fakes = {asset.token for asset in received}
-            if not fakes or not fakes <= made or (loss.share or 0.0) < GRAVE_SHARE or not subject.gain_covers(loss):
+            fakes = {asset.token for asset in received} & made
+            if not fakes or (loss.share or 0.0) < GRAVE_SHARE or not subject.gain_covers(loss):
                 continue
             answer = self._asked(subject, loss.holder, fakes)
             if answer is None:

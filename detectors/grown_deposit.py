@@ -64,7 +64,7 @@ class GrownDeposit(Detector):
         """One finding per contract and asset."""
         for growth in subject.growths:
             loss = growth.loss
-            if loss.compensated or not subject.gain_covers(loss):
+            if loss.compensated:
                 continue
             if not subject.unexplained(loss) and not self._owed_little(subject, loss):
                 continue

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from gateway.plugin import (
     NATIVE,
+    ZERO_ADDRESS,
     Asset,
     Confidence,
     Detector,
@@ -15,6 +16,7 @@ from gateway.plugin import (
     Inspection,
     Need,
     Severity,
+    Transfer,
     describe_loss,
 )
 
@@ -23,6 +25,12 @@ _DEPOSIT = bytes.fromhex("dcbc1c05240f31ff3ad067ef1ee35ce4997762752e3a0952847545
 GRAVE_SHARE = 0.01
 """part of the vault's stock from which on a deposit or a loss is grave"""
 MOSTLY = 0.5
+FEW_SHARES = 1000
+"""units of share in all up to which one unit can be made dear"""
+DEAR = 10**6
+"""times the units of share that a gift must have in units to make each of them dear"""
+SHORT = 0.9
+"""part of the shares due below which rounding has robbed the depositor"""
 
 
 class InflatedShare(Detector):
@@ -30,8 +38,10 @@ class InflatedShare(Detector):
 
     Shares of a vault or market are priced as what it holds over the shares that exist. Who owns nearly all shares of
     an empty one can send it tokens directly: the price jumps, the next deposit is rounded down to no share at all,
-    or a few units of share cover a large loan. Two shapes are unmistakable: a deposit that was taken and booked for
-    zero shares, and a gift that comes back to its giver in the same transaction while the market loses another asset.
+    or a few units of share cover a large loan. Four shapes are unmistakable: a deposit that was taken and booked for
+    zero shares, or for far fewer than are due in a vault that has only a few units; a gift to such a vault by whoever
+    had its few units made; and a gift that comes back to its giver in the same transaction while the market loses
+    another asset.
     """
 
     id = "inflated-share"
@@ -50,6 +60,7 @@ class InflatedShare(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per deposit for nothing, and per gift that came back."""
         yield from self._deposits_for_nothing(subject)
+        yield from self._few_shares(subject)
         for trip in subject.round_trips:
             grave = (trip.loss.share or 0.0) >= GRAVE_SHARE and subject.gain_covers(trip.loss)
             # what is sent in the chain's own coin has no other way in than directly
@@ -63,6 +74,40 @@ class InflatedShare(Detector):
                 frames=trip.loss.frames,
                 evidence={"given": str(trip.donated), "returned": str(trip.returned), "token": str(trip.asset.token)},
             )
+
+    def _few_shares(self, subject: Inspection) -> Iterator[Finding]:
+        """Vaults that have but a few units of share: one that is made dear by a gift, and one where it is dear."""
+        for share, made in subject.ledger.minted.items():
+            supply = subject.ledger.supply.get(share)
+            if supply is None or made <= 0 or share.item is not None or not 0 < supply + made <= FEW_SHARES:
+                continue
+            moves = [move for move in subject.facts.transfers if move.token_id is None]
+            minted = max(
+                (move.sequence for move in moves if move.token == share.token and move.from_ == ZERO_ADDRESS), default=0
+            )
+            for move in moves:
+                if move.to != share.token or move.token in (share.token, ZERO_ADDRESS):
+                    continue
+                held = subject.ledger.before.get((share.token, Asset(move.token)), 0)
+                asked = subject.simulation.trace.asker(move.frame, move.token)
+                gift = move.sequence > minted and move.from_ in subject.roles.cluster and asked == move.from_
+                if gift and move.amount >= DEAR * (supply + made):
+                    yield self._finding_of_few(subject, share, move, "was given")
+                    return
+                fair = move.amount * supply / held if held else 0.0
+                if not gift and asked == share.token and fair >= 1.0 and made < SHORT * fair:
+                    yield self._finding_of_few(subject, share, move, f"took for {made} where {fair:.3g} were due")
+                    return
+
+    def _finding_of_few(self, subject: Inspection, share: Asset, move: Transfer, what: str) -> Finding:
+        supply = subject.ledger.supply[share] + subject.ledger.minted[share]
+        return self.finding(
+            f"{share.token} {what} {move.amount} units of {move.token}, and has only {supply} units of share in all.",
+            victim=share.token,
+            instrument=share.token,
+            frames=(move.frame,),
+            evidence={"units of share": str(supply), "amount": str(move.amount), "token": str(move.token)},
+        )
 
     def _deposits_for_nothing(self, subject: Inspection) -> Iterator[Finding]:
         for log in subject.simulation.trace.events(frozenset({_DEPOSIT})):

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Need, Severity, describe_loss
+from gateway.plugin import Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity, describe_loss
 
 GRAVE_SHARE = 0.01
 """part of the reward stock from which on the payout is grave"""
-EXACT = 0.01
 
 
 class InstantReward(Detector):
     """A stake of one transaction collected rewards.
 
-    Rewards are earned over time. Here an account that had no entry in the farm put tokens in, the farm wrote the
-    stake down, paid another asset out, and gave the stake back, all within one transaction. No time passed, so
-    nothing was earned: the accounting paid the rewards of somebody else, or of a time before the stake began. The
-    stake is often borrowed for the purpose, but need not be.
+    Rewards are earned over time. Here an account that had no entry in the farm put tokens in, the farm paid another
+    asset out, and gave the stake back, all within one transaction. No time passed, so nothing was earned: the
+    accounting paid the rewards of somebody else, or of a time before the stake began. The stake is often borrowed for
+    the purpose, but need not be. Where no entry is seen to come and go, nothing else may explain the loss.
     """
 
     id = "instant-reward"
@@ -39,11 +38,10 @@ class InstantReward(Detector):
                 continue
             for account in sorted(trip.depositors):
                 entries = subject.records.get((trip.holder, account), ())
-                stake = any(
-                    entry.came_and_went and entry.before == 0 and abs(entry.peak - trip.paid_in) <= EXACT * trip.paid_in
-                    for entry in entries
-                )
-                if stake and not any(entry.before for entry in entries):
+                stake = any(entry.came_and_went and entry.before == 0 for entry in entries)
+                if any(entry.before for entry in entries):
+                    continue
+                if stake or self._is_strange(subject, trip.loss):
                     yield self.finding(
                         f"{account} put {trip.paid_in} units of {trip.asset.token} into {trip.holder} and took them "
                         f"out again; meanwhile {trip.holder} lost {describe_loss(trip.loss)} as a reward.",
@@ -54,3 +52,7 @@ class InstantReward(Detector):
                         evidence={"stake": str(trip.paid_in), "reward": str(trip.loss.amount)},
                     )
                     break
+
+    def _is_strange(self, subject: Inspection, loss: Loss) -> bool:
+        """True if nothing explains the loss where no stake was seen: a farm may keep it in a form that is not read."""
+        return subject.unexplained(loss) and not (subject.is_fair_visit(loss) or subject.paid_by_house(loss))

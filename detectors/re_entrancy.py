@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
+from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Need, Reentry, Severity
 
 GRAVE_SHARE = 0.02
 """part of the contract's stock whose loss is grave whatever came in return"""
@@ -81,7 +81,7 @@ class ReEntrancy(Detector):
                 return Severity.HIGH
             if subject.gained_for_little and self._paid_for_nothing(subject, reentry.account):
                 return Severity.HIGH
-        if reentry.read_before and self._robbed(subject, known=bool(known)):
+        if self._robbed(subject, known=bool(known)) or self._left_a_credit(subject, reentry.account):
             return Severity.HIGH
         return Severity.MEDIUM
 
@@ -92,7 +92,7 @@ class ReEntrancy(Detector):
         """
         frames = subject.simulation.trace.frames
         outer, inner = frames[reentry.outer], frames[reentry.inner]
-        if inner.reverted or not reentry.read_before or outer.input[:4] != inner.input[:4] or not outer.input[:4]:
+        if inner.reverted or outer.input[:4] != inner.input[:4] or not outer.input[:4]:
             return False
         if not subject.gained_for_little:
             return False
@@ -120,3 +120,27 @@ class ReEntrancy(Detector):
             subject.unexplained(loss) and (loss.asset.item is not None or (loss.share or 0.0) >= GRAVE_SHARE)
             for loss in taken
         )
+
+    def _left_a_credit(self, subject: Inspection, account: Address) -> bool:
+        """True if what the contract paid out stands there as a credit all the same, of somebody who was not paid.
+
+        It has no more than before, so that nothing backs the credit.
+        """
+        simulation, net = subject.simulation, subject.ledger.net.get(account, {})
+        paid = [
+            move
+            for move in subject.facts.transfers
+            if move.from_ == account and move.to in subject.roles.cluster
+            if net.get(Asset(move.token, move.token_id), 0) <= 0
+        ]
+        amounts, payees = {move.amount for move in paid}, {move.to for move in paid}
+        diff, preimages = simulation.state_diff.get(account), simulation.trace.preimages or {}
+        for slot, (before, after) in diff.storage.items() if diff is not None and paid else ():
+            key = preimages.get(slot, b"")
+            if after - before in amounts and len(key) == 64:
+                holders = {
+                    Address(word[12:]) for word in (key[:32], key[32:]) if not any(word[:12]) and any(word[12:16])
+                }
+                if holders and holders.isdisjoint(payees):
+                    return True
+        return False

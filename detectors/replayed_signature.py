@@ -16,6 +16,7 @@ from gateway.plugin import (
     Need,
     Severity,
     Transfer,
+    describe_loss,
     signature_key,
 )
 
@@ -28,7 +29,8 @@ class ReplayedSignature(Detector):
     A signed order has to be spent by its use: a nonce goes up, a fill is recorded, an identifier is crossed out.
     Here digest and signature are those that an earlier transaction brought, the signer's tokens went to somebody
     else again, and the contract that checked the signature wrote nothing that is not a balance. Whoever has seen the
-    signature can repeat it until the signer owns nothing. Orders that are filled in parts record each fill.
+    signature can repeat it until the signer owns nothing. Orders that are filled in parts record each fill. Or each of
+    several contracts crosses the digest out once, and pays on it, for what was signed does not say which of them.
     """
 
     id = "replayed-signature"
@@ -52,6 +54,7 @@ class ReplayedSignature(Detector):
             if key not in seen or key in told:
                 continue
             told.add(key)
+            yield from self._cashed_elsewhere(subject, frame)
             theft = self._moved(subject, signer, frame)
             if theft is not None and signer not in subject.roles.cluster and not self._spent(subject, frame):
                 yield self.finding(
@@ -63,6 +66,32 @@ class ReplayedSignature(Detector):
                     frames=(frame.index, theft.frame),
                     evidence={"digest": frame.input[:32].hex()},
                 )
+
+    def _cashed_elsewhere(self, subject: Inspection, check: CallFrame) -> Iterator[Finding]:
+        """A contract that only now strikes the digest off paid on it, as another had done before."""
+        if not subject.gained_for_little or not self._struck_off(subject, check):
+            return
+        for loss in subject.losses:
+            plain = loss.holder == check.from_ and loss.to_cluster and not loss.compensated
+            if plain and loss.signed and all(bond.endswith("checked a signature") for bond in loss.bonds):
+                yield self.finding(
+                    f"{loss.holder} lost {describe_loss(loss)} on a signature that had been used before elsewhere; "
+                    "what was signed does not name the contract that it is meant for.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    frames=(check.index, *loss.frames),
+                    evidence={"digest": check.input[:32].hex()},
+                )
+                return
+
+    def _struck_off(self, subject: Inspection, check: CallFrame) -> bool:
+        """True if the contract wrote down, in an entry that was empty, that this digest is used."""
+        preimages = subject.simulation.trace.preimages or {}
+        digest = check.input[:32]
+        return any(
+            use.address == check.from_ and not use.before and preimages.get(use.slot, b"")[:32] == digest
+            for use in subject.simulation.trace.written
+        )
 
     def _moved(self, subject: Inspection, signer: Address, check: CallFrame) -> Transfer | None:
         for move in subject.facts.transfers:

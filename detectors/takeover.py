@@ -58,6 +58,7 @@ class Takeover(Detector):
             if not log.reverted and log.address not in created:
                 yield from self._owned(subject, log)
         yield from self._supplanted(subject, created)
+        yield from self._planted(subject)
 
     def _replaced(self, subject: Inspection, use: SlotUse, what: str) -> Iterator[Finding]:
         change = subject.simulation.state_diff.get(use.address)
@@ -126,6 +127,30 @@ class Takeover(Detector):
                     frames=(uses[0].frame,),
                     evidence={f"slot {use.slot:#x}": f"{use.before:#x}" for use in uses[:8]},
                 )
+
+    def _planted(self, subject: Inspection) -> Iterator[Finding]:
+        """Plain slots that named a contract and now name another, which a stranger gave as an argument of his call.
+
+        A router, a feed or a strategy of the stranger's own is trusted from then on, by everybody's calls.
+        """
+        trace = subject.simulation.trace
+        preimages = trace.preimages or {}
+        words = [word for word in subject.said if word.replaced and word.named and word.slot not in preimages]
+        told: set[Address] = set()
+        for word in words:
+            if word.contract in told or word.slot in _SLOTS:
+                continue
+            told.add(word.contract)
+            use = next(use for use in trace.written if (use.address, use.slot) == (word.contract, word.slot))
+            yield self.finding(
+                f"{word.contract} was made to name {word.named} in place of another by a call of somebody whom it did "
+                "not know and who paid nothing.",
+                victim=word.contract,
+                attacker=subject.roles.origin,
+                instrument=word.named,
+                frames=(use.frame,),
+                evidence={"slot": f"{word.slot:#x}", "before": f"{use.before:#x}", "after": f"{word.value:#x}"},
+            )
 
     def _newcomer(self, before: int, after: int, cluster: frozenset[Address]) -> Address | None:
         """The member of the ordering side that took the place of another address in a word."""

@@ -69,5 +69,6 @@ class UnfairExchange(Detector):
             unfair = subject.gained_for_little and short > UNFAIR and (share >= GRAVE_SHARE or not loss.acted)
             absurd = short > ABSURD and share >= SMALL_SHARE and (subject.gained_for_little or not loss.acted)
             return f"is {short:.0%} short at the prices before" if unfair or absurd else ""
-        worthless = subject.gained_for_little and share > DRAINED and not subject.bought_items(loss.holder)
+        grave = share > DRAINED or (share >= GRAVE_SHARE and given > 0.0 and subject.gain_covers(loss))
+        worthless = subject.gained_for_little and grave and not subject.bought_items(loss.holder)
         return "got tokens without a known price for it" if worthless else ""

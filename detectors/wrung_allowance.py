@@ -33,7 +33,8 @@ class WrungAllowance(Detector):
     choice, an adapter that trusts its input. The allowance looks lawful afterwards, for the holder itself gave it.
     Here it was given in this transaction at the wish of a stranger, to an account that stands neither in the
     holder's storage nor in its code, and spent without anything in return; or it is boundless and belongs to the
-    ordering side, which will spend it next.
+    ordering side, which will spend it next. Or the token itself wrote down an allowance for the ordering side of an
+    owner who neither acted nor signed, and knew nobody who asked for it.
     """
 
     id = "wrung-allowance"
@@ -62,7 +63,7 @@ class WrungAllowance(Detector):
         for approval in last.values():
             key = (approval.owner, approval.token)
             loss = spent.get(key)
-            left = approval.spender in subject.roles.cluster and (approval.amount or BOUNDLESS) >= BOUNDLESS
+            left = approval.spender in subject.roles.cluster and self._is_wide(subject, approval)
             if key in told or approval.amount == 0 or approval.owner == approval.spender or not (loss or left):
                 continue
             if loss is None and self._holds_nothing(subject, approval):
@@ -81,6 +82,30 @@ class WrungAllowance(Detector):
                 frames=(approval.frame, *(loss.frames if loss else ())),
                 evidence={"token": str(approval.token), "spender": str(approval.spender)},
             )
+
+    def _forged(self, subject: Inspection, approval: Approval) -> Address | None:
+        """Who made the token write down an allowance of an owner who did nothing; None if something speaks for it.
+
+        A signature, an office of the caller's in the token, or an older allowance, of which a transfer leaves less.
+        """
+        consent, trace = subject.consent, subject.simulation.trace
+        if approval.spender not in subject.roles.cluster or approval.owner in subject.roles.cluster:
+            return None
+        if (approval.token, approval.owner, approval.spender) in consent.allowances:
+            return None
+        asker = trace.asker(approval.frame, approval.token)
+        parties = frozenset((asker, subject.roles.origin))
+        if asker not in subject.roles.cluster or consent.has_signed(approval.token, approval.owner):
+            return None
+        bonds = consent.bonds(approval.token, parties, before=approval.sequence, entries=False)
+        return None if bonds or consent.holds_office(approval.token, parties) else asker
+
+    def _is_wide(self, subject: Inspection, approval: Approval) -> bool:
+        """True if the allowance is boundless, or lets go of a grave part of what the owner is known to have had."""
+        if approval.amount is None or approval.amount >= BOUNDLESS:
+            return True
+        stock = subject.ledger.before.get((approval.owner, Asset(approval.token)), 0)
+        return stock > 0 and approval.amount >= GRAVE_SHARE * stock
 
     def _holds_nothing(self, subject: Inspection, approval: Approval) -> bool:
         """True if the owner had none of the token before, and has none in the end: what passes through is others'."""
@@ -110,5 +135,5 @@ class WrungAllowance(Detector):
         while frame.parent >= 0 and frame.context == approval.token:
             frame = frames[frame.parent]
         if frame.context != approval.owner:
-            return None  # by a signature, or by the token itself
+            return self._forged(subject, approval)
         return subject.stranger(approval.owner, frame.index, approval.sequence, door=True)

@@ -12,6 +12,7 @@ from tests.detectors.acts import act, findings, first_held
     [
         ("share-price.empty-market-donation", 2),
         ("share-price.first-depositor", 2),
+        ("raid-eddy.dear-share-by-delegated", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -29,6 +30,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "share-price.redeem",
         "share-price.loan-on-shares",
         "share-price.withdrawal",
+        "raid-eddy.first-deposit",
+        "raid-eddy.gift-of-yield",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from detectors.planted_name import PlantedName
 from gateway.inspection.hearsay import Hearsay, Relied
 from gateway.model.finding import Finding, Severity
-from tests.detectors.acts import act, findings, first_held
+from tests.detectors.acts import act, findings
 from tests.makers import ENTRY, Tape, account, word
 
 HOUSE, GOLD, NAMED, OLD = (account(number) for number in range(40, 44))
@@ -53,18 +53,17 @@ def test_it_says_nothing_of_what_is_no_theft(found: list[Finding]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exploit", "step"),
+    "exploit",
     [
-        ("regency.instated-then-paid", 1),
-        ("regency.instated-by-accomplices", 1),
-        ("raid-feed.dear-feed-by-two", 3),
-        ("raid-cellar.started-again-by-three", 1),
-        ("raid-daily.router-under-keeper", 1),
+        "regency.instated-then-paid",
+        "regency.instated-by-accomplices",
+        "raid-feed.dear-feed-by-two",
+        "raid-cellar.started-again-by-three",
+        "raid-daily.router-under-keeper",
     ],
 )
-def test_it_stops_the_step_that_would_pay(exploit: str, step: int) -> None:
+def test_it_speaks_again_where_the_planting_was_let_through(exploit: str) -> None:
     assert findings(exploit, PlantedName.id)
-    assert first_held(exploit) == step
 
 
 @pytest.mark.parametrize(

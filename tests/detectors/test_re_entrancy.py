@@ -13,6 +13,7 @@ from tests.detectors.acts import act, findings, first_held
         ("reentrancy.bank-reentry", 1),
         ("callback-reentrancy.token-hook-reentry", 1),
         ("half-done.nested-deposit", 0),
+        ("raid-toll.passed-while-paid", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -30,6 +31,7 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "callback-reentrancy.pool-withdrawal",
         "half-done.paired-deposit",
         "half-done.two-loans",
+        "raid-toll.pay-and-pass",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -10,7 +10,7 @@ from tests.detectors.acts import act, findings, first_held
 @pytest.mark.parametrize(
     ("exploit", "held_at"),
     [
-        ("missing-authority.open-operator", 1),
+        ("missing-authority.open-operator", 0),
         ("uninitialised.forgotten-initialisation", 1),
     ],
 )

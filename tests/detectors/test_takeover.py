@@ -11,6 +11,9 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("offices.offices-taken", 0),
+        ("raid-daily.router-under-keeper", 0),
+        ("raid-feed.dear-feed-by-two", 1),
+        ("raid-cellar.started-again-by-three", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -28,6 +31,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "takeover.multisig-new-owner",
         "uninitialised.two-step-wallet",
         "uninitialised.factory-wallet",
+        "raid-daily.first-day",
+        "raid-bids.bids",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:
