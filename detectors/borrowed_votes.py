@@ -18,7 +18,6 @@ from gateway.plugin import (
     Severity,
 )
 
-_CALLS = frozenset({FrameKind.CALL})
 _QUERIES = frozenset({FrameKind.STATICCALL})
 ORDER = 36
 """bytes of a call that identify it: selector and one word; shorter ones occur by chance"""
@@ -80,21 +79,8 @@ class BorrowedVotes(Detector):
         cluster = subject.roles.cluster
         trace = subject.simulation.trace
         counting = trace.askers(cluster) - cluster  # no other can have counted that side's votes
-        brought: dict[Address, list[CallFrame]] = {}
-        for frame in trace.select(kinds=_CALLS, from_=cluster, to=counting) if counting else ():
-            if not frame.reverted and frame.to is not None and len(frame.input) >= 4 + ORDER:
-                kept = brought.setdefault(frame.to, [])
-                if len(kept) < ORDERS_KEPT:
-                    kept.append(frame)
-        naming: dict[tuple[Address, bytes], list[CallFrame]] = {}  # a loop makes the same call again and again
-        for frame in trace.select(kinds=_CALLS, from_=brought.keys()) if brought else ():
-            if not frame.reverted and len(frame.input) >= ORDER:
-                key = (frame.from_, frame.input)
-                if key not in naming:
-                    naming[key] = [order for order in brought[frame.from_] if frame.input in order.input]
-                order = next((order for order in naming[key] if order.left < frame.entered), None)
-                if order is not None:
-                    yield order, frame
+        for order, execution in trace.orders(cluster, counting, ORDER, ORDERS_KEPT) if counting else ():
+            yield trace.frames[order], trace.frames[execution]
 
     def _counted(self, subject: Inspection, governor: Address, after: int, before: int) -> Address | None:
         """The token that the governor asked about a member of the ordering side between two moments."""

@@ -217,6 +217,12 @@ impl Outcome {
         order.iter().filter_map(|(hash, _)| maker.maybe_hash(Some(*hash)).transpose()).collect()
     }
 
+    /// Number of pieces of code that ran.
+    #[getter]
+    fn code_count(&self) -> usize {
+        self.trail.codes(&self.inner.trace).order().len()
+    }
+
     /// The code with this hash, if it ran.
     fn code<'py>(&self, py: Python<'py>, hash: Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let trace = &self.inner.trace;
@@ -379,6 +385,19 @@ impl Outcome {
     ) -> PyResult<Bound<'py, PyFrozenSet>> {
         let found = self.inner.trace.askers(&to_addresses(Some(about))?.unwrap_or_default());
         row::set(py, &mut self.names.maker(py, words), found)
+    }
+
+    /// (call that brought an order, later call that carries it out) as indices of frames.
+    fn orders(
+        &self,
+        cluster: Bound<'_, PyAny>,
+        told: Bound<'_, PyAny>,
+        least: usize,
+        most: usize,
+    ) -> PyResult<Vec<(usize, usize)>> {
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        let told = to_addresses(Some(told))?.unwrap_or_default();
+        Ok(self.inner.trace.orders(&cluster, &told, least, most))
     }
 
     /// True if a frame failed.

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 use revm::primitives::map::AddressSet;
-use revm::primitives::{Address, HashMap, U256};
+use revm::primitives::{Address, AddressMap, HashMap, U256};
 
 use crate::frame::{Frame, Kind};
 use crate::movement::Transfer;
@@ -46,6 +46,37 @@ impl Recorder {
                 && frame.output.iter().any(|byte| *byte != 0)
         };
         self.frames.iter().filter(asks).map(|frame| frame.from).collect()
+    }
+
+    /// (call that brought an order, later call that carries it out) as indices of frames, in the order of the latter.
+    ///
+    /// A call of at least `least` bytes repeats what stood in the data of one that one of `cluster` made to its
+    /// caller, one of `told`, before. Of each, the first `most` longer calls are orders.
+    pub fn orders(&self, cluster: &AddressSet, told: &AddressSet, least: usize, most: usize) -> Vec<(usize, usize)> {
+        let calls = || self.frames.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::Call && !frame.reverted);
+        let mut brought: AddressMap<Vec<usize>> = AddressMap::default();
+        for (index, frame) in calls().filter(|(_, frame)| frame.input.len() >= least + 4) {
+            if let Some(to) = frame.to.filter(|to| told.contains(to) && cluster.contains(&frame.from)) {
+                let kept = brought.entry(to).or_default();
+                if kept.len() < most {
+                    kept.push(index);
+                }
+            }
+        }
+        // a loop makes the same call again and again
+        let mut naming: HashMap<(Address, &[u8]), Vec<usize>> = HashMap::default();
+        let mut found = Vec::new();
+        for (index, frame) in calls().filter(|(_, frame)| frame.input.len() >= least) {
+            let Some(kept) = brought.get(&frame.from) else { continue };
+            let orders = naming.entry((frame.from, &frame.input)).or_insert_with(|| {
+                let names = |order: &&usize| memmem::find(&self.frames[**order].input, &frame.input).is_some();
+                kept.iter().filter(names).copied().collect()
+            });
+            if let Some(order) = orders.iter().find(|order| self.frames[**order].left < frame.entered) {
+                found.push((*order, index));
+            }
+        }
+        found
     }
 
     /// Index of the first frame that was entered at or after `sequence`; the number of frames if there is none.

@@ -199,6 +199,11 @@ class NativeTrace(Trace):
             raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
         return found
 
+    def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
+        """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index."""
+        found: list[tuple[int, int]] = self._outcome.orders(cluster, told, least, most)
+        return found
+
     def told(self, index: int, party: Address, cluster: Set[Address], most: int) -> bool:
         """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
         found: bool = self._outcome.told(index, party, cluster, most)
@@ -309,23 +314,31 @@ class _Codes(Mapping[Hash32, bytes]):
     """The code that ran: a piece of some ten thousand bytes is made when it is read."""
 
     def __init__(self, outcome: Any, words: Any) -> None:
-        self._outcome = outcome
-        self._made: dict[Hash32, bytes | None] = dict.fromkeys(outcome.code_hashes(words))
+        self._outcome, self._words = outcome, words
+        self._made: dict[Hash32, bytes] = {}
+
+    @cached_property
+    def _hashes(self) -> dict[Hash32, None]:
+        return dict.fromkeys(self._outcome.code_hashes(self._words))
 
     def __getitem__(self, key: Hash32) -> bytes:
-        made = self._made[key]
+        made = self._made.get(key)
         if made is None:
-            made = self._made[key] = self._outcome.code(key)
+            made = self._outcome.code(key)
+            if made is None:
+                raise KeyError(key)
+            self._made[key] = made
         return made
 
     def __contains__(self, key: object) -> bool:
-        return key in self._made
+        return key in self._hashes
 
     def __iter__(self) -> Iterator[Hash32]:
-        return iter(self._made)
+        return iter(self._hashes)
 
     def __len__(self) -> int:
-        return len(self._made)
+        count: int = self._outcome.code_count
+        return count
 
 
 class NativeDiff(Mapping[Address, AccountDiff]):

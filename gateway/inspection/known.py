@@ -12,7 +12,7 @@ from gateway.model.code import ran
 from gateway.model.fold import Accounts, Kept, Lists
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import CREATIONS, SimulationResult
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
@@ -135,9 +135,7 @@ class Known:
     @cached_property
     def makers(self) -> Mapping[Address, Address]:
         """Contract that this transaction created -> who created it."""
-        return {
-            frame.to: frame.from_ for frame in self.simulation.trace.select(kinds=CREATIONS) if frame.to is not None
-        }
+        return {frame.to: frame.from_ for frame in self.simulation.trace.creations if frame.to is not None}
 
     @cached_property
     def ordered(self) -> Set[Address]:

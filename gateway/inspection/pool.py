@@ -234,11 +234,12 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         left = move.to == ZERO_ADDRESS and (move.token, move.from_, move.amount) in coin
         if entered or left:
             found.add(Asset(move.token))
-    codes = simulation.trace.codes or {}
     remembered = _WRAPPING.get
-    wrapping = {key for key in codes if remembered(key) is not False and _wraps(key, codes)} if tokens else set()
-    for link in simulation.trace.links if wrapping else ():
-        if link.code_hash in wrapping and link.context in tokens and link.context not in simulation.created:
+    for link in simulation.trace.links if tokens else ():
+        key = link.code_hash
+        if key is None or remembered(key) is False or link.context not in tokens or link.context in simulation.created:
+            continue
+        if _wraps(key, simulation.trace.codes or {}):
             found.add(Asset(link.context))
     return found
 
@@ -247,9 +248,11 @@ def _wraps(key: Hash32, codes: Mapping[Hash32, bytes]) -> bool:
     """True if the code has the parts of a wrapped coin; asked once for each code."""
     known = _WRAPPING.get(key)
     if known is None:
+        code = codes.get(key)
+        if code is None:
+            return False
         if len(_WRAPPING) >= CODES_REMEMBERED:
             _WRAPPING.clear()
-        code = codes[key]
         small = len(code) <= WRAPPER_SIZE
         known = small and all(code.find(part) >= 0 for part in (DEPOSIT, WITHDRAWAL, WRAP, UNWRAP))
         _WRAPPING[key] = known

@@ -14,7 +14,7 @@ from gateway.inspection.memory import Memory
 from gateway.inspection.office import NAMES_READ, is_till, serves_others
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CREATIONS, FrameKind, SimulationResult
+from gateway.model.trace import FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 DUST = 10**14
@@ -76,7 +76,7 @@ def assign(
     even if it calls them and nobody else.
     """
     cluster = {transaction.sender, *memory.created}
-    for frame in simulation.trace.select(kinds=CREATIONS):
+    for frame in simulation.trace.creations:
         if not frame.reverted and frame.to is not None:
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
@@ -162,7 +162,7 @@ def _adopt_entry(
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
-    for frame in simulation.trace.select(kinds=CREATIONS):
+    for frame in simulation.trace.creations:
         if not frame.reverted and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
 

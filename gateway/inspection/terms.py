@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from gateway.inspection.consent import Bond, Consent
@@ -18,6 +19,7 @@ TRANSFERS_EXAMINED = 8
 """the largest outflows of each holder and asset are traced back to who ordered them"""
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
+_AMOUNT = attrgetter("amount")
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 
@@ -78,7 +80,7 @@ class Ways:
     def of(self, moves: Sequence[Transfer], holder: Address) -> list[Way]:
         """The ways of the largest of `moves`, the largest first."""
         if len(moves) > 1:
-            moves = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
+            moves = sorted(moves, key=_AMOUNT, reverse=True)[:TRANSFERS_EXAMINED]  # of equal ones the earlier first
         return [(move, *self._chain(move, holder)) for move in moves]
 
     def terms(self, ways: Sequence[Way], holder: Address) -> Terms:

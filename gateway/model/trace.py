@@ -40,7 +40,7 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import asker, contexts, path, sole_room, told, visits
+from gateway.model.walk import asker, contexts, orders, path, sole_room, told, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
@@ -159,6 +159,11 @@ class Trace:
             ]
         )
 
+    @cached_property
+    def creations(self) -> tuple[CallFrame, ...]:
+        """The frames that created a contract, or tried to, in order."""
+        return self.select(kinds=CREATIONS)
+
     def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
         """The events with one of these first topics, in order."""
         return tuple([log for log in self.logs if log.topics and log.topics[0] in topics])
@@ -265,6 +270,13 @@ class Trace:
     def asker(self, index: int, token: Address) -> Address:
         """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
         return asker(self.frames, index, token)
+
+    def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
+        """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index.
+
+        The later one repeats at least `least` bytes; of each of `told` the first `most` calls are looked at.
+        """
+        return orders(self.frames, cluster, told, least, most)
 
     def told(self, index: int, party: Address, cluster: Set[Address], most: int) -> bool:
         """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""

@@ -76,6 +76,10 @@ def check(result: SimulationResult) -> Facts:
     assert facts.balance_places == ledger.balance_places
     check_code(trace, plain)
     check_ways(trace, plain, expected.transfers)
+    assert list(facts.outflows.items()) == list(expected.outflows.items())
+    accounts = frozenset(move.to for move in expected.transfers[::2])
+    assert facts.crossings(accounts) == expected.crossings(accounts)
+    assert result.state_diff.get(Address(b"\x13" * 20)) is None
     return facts
 
 
@@ -134,6 +138,13 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
             assert trace.sole_room(entry, cluster, moves) == plain.sole_room(entry, cluster, moves)
         assert trace.select(about=cluster) == plain.select(about=cluster)
         assert trace.askers(cluster) == plain.askers(cluster)
+        rest = frozenset(accounts) - cluster
+        for least, most in ((0, 64), (36, 1)):
+            assert trace.orders(cluster, rest, least, most) == plain.orders(cluster, rest, least, most)
+        for frame in plain.frames[:32]:
+            for party in accounts[:6]:
+                told = trace.told(frame.index, party, cluster, 4096)
+                assert told == plain.told(frame.index, party, cluster, 4096)
         pairs = [(back.outer, back.inner) for back in plain.returns(cluster, 64)]
         for most in (1, 64):
             assert list(trace.overlaps(pairs, most)) == list(plain.overlaps(pairs, most))
