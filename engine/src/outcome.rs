@@ -423,6 +423,15 @@ impl Outcome {
         row::set(py, &mut self.names.maker(py, words), found.iter().copied())
     }
 
+    /// Call out of `cluster` -> accounts that act under it.
+    fn acting<'py>(&self, py: Python<'py>, words: &Words, cluster: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let (found, mut maker) = (PyDict::new(py), self.names.maker(py, words));
+        for (visit, accounts) in self.inner.trace.acting(&to_addresses(Some(cluster))?.unwrap_or_default()) {
+            found.set_item(visit, row::set(py, &mut maker, accounts)?)?;
+        }
+        Ok(found)
+    }
+
     /// The one contract for which `entry` is but a door.
     fn sole_room<'py>(
         &self,

@@ -69,7 +69,11 @@ impl Recorder {
         for (index, frame) in calls().filter(|(_, frame)| frame.input.len() >= least) {
             let Some(kept) = brought.get(&frame.from) else { continue };
             let orders = naming.entry((frame.from, &frame.input)).or_insert_with(|| {
-                let names = |order: &&usize| memmem::find(&self.frames[**order].input, &frame.input).is_some();
+                let finder = memmem::Finder::new(&frame.input);
+                let names = |order: &&usize| {
+                    let data = &self.frames[**order].input;
+                    data.len() >= frame.input.len() && finder.find(data).is_some()
+                };
                 kept.iter().filter(names).copied().collect()
             });
             if let Some(order) = orders.iter().find(|order| self.frames[**order].left < frame.entered) {
@@ -134,6 +138,17 @@ impl Recorder {
                 _ if above >= 0 => above,
                 _ => index as i32,
             });
+        }
+        found
+    }
+
+    /// Call out of `cluster` -> accounts that act under it.
+    pub fn acting(&self, cluster: &AddressSet) -> HashMap<usize, AddressSet> {
+        let mut found: HashMap<usize, AddressSet> = HashMap::default();
+        for (frame, visit) in self.frames.iter().zip(self.visits(cluster)) {
+            if let (Ok(visit), Some(account)) = (usize::try_from(visit), frame.context()) {
+                found.entry(visit).or_default().insert(account);
+            }
         }
         found
     }

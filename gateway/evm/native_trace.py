@@ -221,6 +221,11 @@ class NativeTrace(Trace):
     def _visits(self) -> dict[frozenset[Address], list[int]]:
         return {}
 
+    def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+        """Call out of `cluster` -> the accounts that act under it."""
+        made: Mapping[int, Set[Address]] = self._outcome.acting(self._words, cluster)
+        return made
+
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door; the engine knows the movements."""
         room: Address | None = self._outcome.sole_room(self._words, entry, cluster)

@@ -96,7 +96,11 @@ def _look(
             continue
         found, outcome = _run(detector, subject, started, clock)
         if found:
-            findings.extend(finding for finding in found if finding not in findings)
+            told = {finding.summary for finding in findings}
+            for finding in found:
+                if finding.summary not in told or finding not in findings:
+                    told.add(finding.summary)
+                    findings.append(finding)
         outcomes.append(outcome)
     return outcomes
 

@@ -73,10 +73,7 @@ def unrelated(
         if made or paid:
             frame = frames[move.frame]
             paying.add(found[frame.parent if frame.context in cluster else frame.index])
-    acting: dict[int, set[Address]] = {}
-    for frame, top in zip(frames, found, strict=True):
-        if top >= 0 and frame.context is not None:
-            acting.setdefault(top, set()).add(frame.context)
+    acting = simulation.trace.acting(cluster)
     busy = payers.union(*(acting.get(top, ()) for top in paying)) - cluster
     if not busy:
         return frozenset()

@@ -40,7 +40,7 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import asker, contexts, orders, path, sole_room, told, visits
+from gateway.model.walk import acting, asker, contexts, orders, path, sole_room, told, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
@@ -285,6 +285,10 @@ class Trace:
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
         return visits(self.frames, cluster)
+
+    def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+        """Call out of `cluster` -> the accounts that act under it."""
+        return acting(self.frames, cluster)
 
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door: it makes all of `moves` and never calls back."""

@@ -5,7 +5,7 @@ The functions are the reference for engines that answer these questions themselv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from gateway.model.facts import Transfer
 from gateway.model.frame import CallFrame, FrameKind
@@ -88,6 +88,15 @@ def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
             continue
         above = found[frame.parent] if frame.parent >= 0 else -1
         found.append(above if above >= 0 else frame.index)
+    return found
+
+
+def acting(frames: Sequence[CallFrame], cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+    """Call out of `cluster` -> the accounts that act under it. Linear."""
+    found: dict[int, set[Address]] = {}
+    for frame, top in zip(frames, visits(frames, cluster), strict=True):
+        if top >= 0 and frame.context is not None:
+            found.setdefault(top, set()).add(frame.context)
     return found
 
 

@@ -137,6 +137,7 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
         for entry in accounts[:3]:
             assert trace.sole_room(entry, cluster, moves) == plain.sole_room(entry, cluster, moves)
         assert trace.select(about=cluster) == plain.select(about=cluster)
+        assert trace.acting(cluster) == plain.acting(cluster)
         assert trace.askers(cluster) == plain.askers(cluster)
         rest = frozenset(accounts) - cluster
         for least, most in ((0, 64), (36, 1)):
