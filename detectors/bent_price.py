@@ -27,6 +27,8 @@ SHORT = 0.2
 """part of what it gave that a holder is short of, at the prices before"""
 GRAVE_SHARE = 0.0001
 """part of the stock from which on the loss counts, where its worth is known or nothing was got for it"""
+OTHER_SHARE = 0.01
+"""the same where no pool that is read here was asked, but somebody else whose answer jumped"""
 KEPT_SHARE = 0.02
 """part of the stock from which on a loss counts where the price was moved by an earlier transaction"""
 TAKEN_BACK = 1.01
@@ -39,12 +41,16 @@ _ENTERED = attrgetter("entered")
 class BentPriceBelieved(Detector):
     """A contract asked a pool for its price after the ordering side had bent it, and paid by the answer.
 
-    The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than two
-    thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract, or one
-    that it commands, gave away far more than it got at the prices before, in the same call or in a later one. Whether
-    the ordering side kept the loot, parted with it again or left it with another contract does not matter: the loss
-    is there. With money of his own one may bend the price in one transaction and borrow in the next: memory keeps for
-    half an hour what a sender did to pools, and a price that still stands where he left it counts as bent.
+    The ordering side borrowed from the pool, or traded in it, until the price was half as much again or less than
+    two thirds; then it called a lender, a sale, a reward formula or a vault that looks at the pool. That contract,
+    or one that it commands, gave away far more than it got at the prices before, in the same call or in a later
+    one. Whether the ordering side kept the loot, parted with it again or left it with another contract does not
+    matter: the loss is there. Whoever else is asked a plain question, a custom pool, a vault or an oracle, and
+    answers it twice in one transaction by numbers that far apart, counts like a pool; so does a number of its own
+    that a holder, or whom it asks, went by, and that earlier calls had rewritten: the price of a market where one
+    sold to oneself. With money of his own one may bend the price in one transaction and borrow in the next: memory
+    keeps for half an hour what a sender did to pools, and a price that still stands where he left it counts as
+    bent.
     """
 
     id = "bent-price"
@@ -72,10 +78,11 @@ class BentPriceBelieved(Detector):
             for loss in subject.losses:
                 if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
                     continue
-                if not self._by_the_answer(subject, visit, loss):
+                if not self._by_the_answer(subject, bent.pool, visit, loss):
                     continue
                 kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
-                if not kept or not self._is_grave(subject, loss):
+                pool = bent.earlier or bent.pool in subject.market.pairs or bent.pool in subject.market.roots
+                if not kept or not self._is_grave(subject, loss, GRAVE_SHARE if pool else OTHER_SHARE):
                     continue
                 told.add((loss.holder, loss.asset))
                 yield self.finding(
@@ -87,6 +94,43 @@ class BentPriceBelieved(Detector):
                     frames=(bent.visit, bent.view, *loss.frames),
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
                 )
+        yield from self._by_own_record(subject, told)
+
+    def _by_own_record(self, subject: Inspection, told: set[tuple[Address, Asset]]) -> Iterator[Finding]:
+        """Holders that got something for what they gave, at a price of their own record that had been rewritten."""
+        for loss in subject.losses:
+            bought = (
+                loss.acted and loss.compensated and loss.asset.item is None and (loss.holder, loss.asset) not in told
+            )
+            if not bought or not self._is_grave(subject, loss, DRAINED) or not subject.gain_covers(loss):
+                continue
+            found = subject.rewritten(loss)
+            if found is not None:
+                yield self.finding(
+                    f"{found.keeper} keeps a number that earlier calls of this transaction had moved by a factor of "
+                    f"{found.factor:.3g}; {loss.holder} lost {describe_loss(loss)} in a call that went by it.",
+                    victim=loss.holder,
+                    attacker=subject.roles.origin,
+                    instrument=found.keeper,
+                    frames=(found.visit, *loss.frames),
+                    evidence={"factor": f"{found.factor:.4g}", "slot": hex(found.slot), "keeper": str(found.keeper)},
+                )
+
+    def _by_the_answer(self, subject: Inspection, pool: Address, visit: CallFrame, loss: Loss) -> bool:
+        """True if the loss happened in the call that looked at the pool, or in a later one with one who acted there.
+
+        A lender or its oracle may note a price in one call, and go by it in the next.
+        """
+        trace, frames = subject.simulation.trace, subject.simulation.trace.frames
+        if any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+            return True
+        later = [at for at in loss.frames if frames[at].entered > visit.left]
+        if not later:
+            return False
+        known = subject.roles.cluster | (subject.facts.tokens - {loss.holder}) | {pool}
+        acted = set(trace.contexts(visit.index, bisect_right(frames, visit.left, key=_ENTERED))) - known
+        calls = trace.visits(subject.roles.cluster)
+        return any(calls[at] >= 0 and not acted.isdisjoint(trace.contexts(calls[at], at + 1)) for at in later)
 
     def _is_kept_bent(self, subject: Inspection, bent: BentPrice, loss: Loss) -> bool:
         """True if a price that an earlier transaction of the sender moved, maybe as an honest trade, got him `loss`.
@@ -101,24 +145,9 @@ class BentPriceBelieved(Detector):
             return False
         return subject.gain_covers(loss)
 
-    def _by_the_answer(self, subject: Inspection, visit: CallFrame, loss: Loss) -> bool:
-        """True if the loss happened in the call that looked at the pool, or later by the hand of one who acted there.
-
-        A lender may note what a deposit is worth in one call, and lend on it in the next.
-        """
-        trace = subject.simulation.trace
-        entered = [trace.frames[at].entered for at in loss.frames]
-        if any(visit.entered <= at <= visit.left for at in entered):
-            return True
-        if not any(at > visit.left for at in entered):
-            return False
-        last = bisect_right(trace.frames, visit.left, key=_ENTERED)
-        payers = {account for at in loss.frames for account, _ in trace.path(at)} - {loss.asset.token} | {loss.holder}
-        return not (payers - subject.roles.cluster).isdisjoint(trace.contexts(visit.index, last))
-
-    def _is_grave(self, subject: Inspection, loss: Loss) -> bool:
+    def _is_grave(self, subject: Inspection, loss: Loss, least: float) -> bool:
         share = loss.share or 0.0
-        if share < GRAVE_SHARE or loss.signed:
+        if share < least or loss.signed:
             return False
         if not loss.compensated:
             return True

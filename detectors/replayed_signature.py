@@ -69,7 +69,7 @@ class ReplayedSignature(Detector):
 
     def _cashed_elsewhere(self, subject: Inspection, check: CallFrame) -> Iterator[Finding]:
         """A contract that only now strikes the digest off paid on it, as another had done before."""
-        if not subject.gained_for_little or not self._struck_off(subject, check):
+        if subject.roles.gave or not self._struck_off(subject, check):
             return
         for loss in subject.losses:
             plain = loss.holder == check.from_ and loss.to_cluster and not loss.compensated

@@ -69,6 +69,8 @@ class UnauthorisedOutflow(Detector):
             if (self._is_grave(loss) or self._shook_the_market(subject, loss)) and subject.unexplained(loss):
                 if self._is_won(subject, loss) or subject.paid_by_house(loss) or subject.is_fair_visit(loss):
                     continue
+                if subject.is_shared(loss):
+                    continue
                 if (loss.share or 0.0) <= DOLE_SHARE and subject.is_fixed(loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM

@@ -47,7 +47,7 @@ class UnfairExchange(Detector):
         for loss in subject.losses:
             if not loss.compensated or loss.asset.item is not None or not subject.unexplained(loss):
                 continue
-            if subject.only_tipped:
+            if subject.only_tipped or (not loss.acted and subject.has_standing_order(loss.holder)):
                 continue
             why = self._unfair(subject, loss)
             if why:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 
+from gateway.inspection.jump import jumps
 from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.moved import SAME, Moved, apart
 from gateway.inspection.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
@@ -52,6 +53,13 @@ def bent_prices(
     What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
     middle of its own swap sees nothing bent. `moved`: what the sender's earlier transactions did to pools.
     """
+    asked = (BentPrice(*jump) for jump in jumps(facts, roles, simulation))
+    return (*_bent_pools(facts, market, roles, simulation, moved), *asked)
+
+
+def _bent_pools(
+    facts: Facts, market: Market, roles: Roles, simulation: SimulationResult, moved: Mapping[Address, Moved]
+) -> tuple[BentPrice, ...]:
     traded = market.pairs.keys() | market.roots.keys()
     before = tuple(_bent_before(simulation, roles, moved, traded)) if moved else ()
     if not traded:

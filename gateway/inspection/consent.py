@@ -25,6 +25,8 @@ _CHECKS = frozenset({ECRECOVER})
 _ARGUMENTS = frozenset(Address(number.to_bytes(20, "big")) for number in (0x05, 0x08, 0x0F, 0x100))
 """powers (EIP-198, for RSA), pairings (EIP-197, EIP-2537) and passkeys (EIP-7951)"""
 _MOVES = frozenset({TRANSFER})
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""of the curve secp256k1: the greater half of a signature's second number is the mirror of the smaller one"""
 SIGNERS_EXAMINED = 64
 """how many checks of one call are read for their signers"""
 _AT = itemgetter(0)
@@ -68,6 +70,8 @@ class Consent(Known):
         for frame in answered:
             if frame.to == ECRECOVER and shown[frame.parent, frame.input[:32], frame.output] > 1:
                 continue  # who counts signatures and lets one be shown twice has counted nothing
+            if frame.to == ECRECOVER and int.from_bytes(frame.input[96:128], "big") > HALF_ORDER:
+                continue  # no wallet signs so (EIP-2): anybody makes such a twin of a signature that he has seen
             signer = Address(frame.output[12:32]) if frame.to == ECRECOVER else None
             asking = [account for account, _ in trace.path(frame.index)[:-1]]
             for account, check in checks(frame, asking, signer, self._had_dealt):
@@ -145,11 +149,12 @@ class Consent(Known):
         `move`: the movement that is asked about, if it is one; what strangers signed is good for what they pay.
         """
         found = []  # most contracts have a record of nobody: they are asked thousands of times
+        holder, token = (contract, contract) if move is None else (move.from_, move.token)
         if (known := self.stored.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.OWNER)
         if entries and (known := self.entries.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.ENTRY)
-        if (shown := self.signatures.get(contract)) and self._is_vouched(shown, before, contract, move):
+        if (shown := self.signatures.get(contract)) and self._is_vouched(shown, before, holder, token):
             found.append(Bond.SIGNATURE)
         if (known := self.embedded.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.CODE)
@@ -157,7 +162,7 @@ class Consent(Known):
             found.append(Bond.TERMS)
         if contract in self.proven:
             found.append(Bond.PROOF)
-        if (shown := self._arguments.get(contract)) and self._is_vouched(shown, before, contract, move):
+        if (shown := self._arguments.get(contract)) and self._is_vouched(shown, before, holder, token):
             found.append(Bond.ARGUMENT)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)
@@ -165,9 +170,12 @@ class Consent(Known):
             found.append(Bond.ORDER)
         return tuple(found)
 
-    def _is_vouched(self, found: Sequence[Check], before: int, contract: Address, move: Transfer | None) -> bool:
-        holder, token = (contract, contract) if move is None else (move.from_, move.token)
-        rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))]
+    def speaks(self, contract: Address, before: int, holder: Address, token: Address) -> bool:
+        """True if `contract` was shown a signature that can speak for what `holder` pays, as `bonds` has it."""
+        return self._is_vouched(self.signatures.get(contract, ()), before, holder, token)
+
+    def _is_vouched(self, found: Sequence[Check], before: int, holder: Address, token: Address) -> bool:
+        rows = found[: min(SIGNERS_EXAMINED, bisect_left(found, before, key=_AT))] if found else ()
         return any(self._vouches(check, holder, token) for check in rows)
 
 

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.conjured import overspent
+from gateway.inspection.consent import Bond
 from gateway.inspection.gift import unrelated
 from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.loss import Loss
-from gateway.inspection.settlement import IN_PROPORTION, Settlement
+from gateway.inspection.loss import NEXT_TO_NOTHING, Loss
+from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.terms import HELPER_FRAMES
-from gateway.inspection.visit import visit
+from gateway.model.code import asks_origin
+from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
-from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.primitive import Address
 
-CHEAP = 0.5
-"""who pays less than this part of what it gets did not trade"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
-BURNS_EXAMINED = 64
-"""kinds of burns that are looked at for each call out of the ordering side"""
 MOSTLY = 0.5
 """a part of the loot that must be followed where it was sold"""
 SOLD_OUT = 0.3
@@ -33,19 +31,21 @@ COVERED = 0.3
 
 
 _ENTERED = attrgetter("entered")
+_RULE = frozenset({Bond.OWNER, Bond.CODE})
 
 
 @dataclass(frozen=True)
-class Judgement(Settlement):
+class Judgement(Redemption):
     """Answers to the questions that most detectors ask about a loss."""
 
     @cached_property
     def consideration(self) -> float | None:
         """What the ordering side gave, as a part of what it gained, both at the prices before the transaction.
 
-        0.0: it gained and gave nothing. None: it gained nothing, or what it gave has no known price.
+        0.0: it gained and gave nothing. None: it gained nothing but out of its own purses, or what it gave has no known
+        price.
         """
-        if not self.roles.gained:
+        if not self.roles.gained or self._out_of_own_purse:
             return None
         if not self.roles.gave:
             return 0.0
@@ -54,6 +54,35 @@ class Judgement(Settlement):
         if not self._paid:
             return 0.0
         return gave / gained if complete and gained > 0.0 else None
+
+    @cached_property
+    def _out_of_own_purse(self) -> bool:
+        """True if all that was gained came from contracts that obey the origin, who called them or made who did.
+
+        A wallet that pays its owner's friend, or a bundler out of a deposit, gives what is its own.
+        """
+        left = dict(self.roles.gained)
+        purses: dict[Address, bool] = {}
+        for (holder, asset), moves in self.ledger.outflows.items():
+            kind = NATIVE if asset in self.wrapped else asset
+            if kind not in left or holder in self.roles.cluster:
+                continue
+            own = purses.get(holder)
+            if own is None:
+                own = purses[holder] = self._obeys_the_origin(holder, moves[0])
+            if own:
+                left[kind] += self.ledger.net[holder][asset]
+        return all(amount <= 0 for amount in left.values())
+
+    def _obeys_the_origin(self, holder: Address, move: Transfer) -> bool:
+        """True if `holder` got nothing, and made `move` because of who it knew the origin to be."""
+        if any(amount > 0 for amount in self.ledger.net[holder].values()):
+            return False
+        path = [account for account, _ in self.simulation.trace.path(move.frame)]
+        if holder not in path or not {*path[: path.index(holder)]} <= self.roles.own:
+            return False
+        mine = frozenset((self.roles.origin,))
+        return not _RULE.isdisjoint(self.consent.bonds(holder, mine, before=move.sequence, entries=False))
 
     @property
     def _paid(self) -> Mapping[Asset, int]:
@@ -69,9 +98,9 @@ class Judgement(Settlement):
             for asset, amount in self.roles.gave.items()
             if asset not in selfmade
             and (
-                amount > CRUMBS
-                or asset.item is not None
+                asset.item is not None
                 or asset in prices
+                or (amount > CRUMBS and not self._is_drop(asset, amount))
                 or amount * 1000 > supply.get(asset, amount * 1000)
             )
         }
@@ -82,6 +111,14 @@ class Judgement(Settlement):
         side = self.roles.cluster - self._office | givers  # a wallet that gives its own serves nobody else
         gifts = unrelated(strange, self.facts, self.ledger, side, self.simulation)
         return {asset: amount for asset, amount in paid.items() if asset not in gifts}
+
+    def _is_drop(self, asset: Asset, amount: int) -> bool:
+        """True if `amount` is next to nothing beside what an outsider who has more of it now had before."""
+        return any(
+            amount * NEXT_TO_NOTHING < self.ledger.before.get((holder, asset), 0)
+            for holder, changes in self.ledger.net.items()
+            if holder not in self.roles.cluster and changes.get(asset, 0) > 0
+        )
 
     @property
     def gained_for_little(self) -> bool:
@@ -129,19 +166,6 @@ class Judgement(Settlement):
                 came[move.from_, Asset(move.token, move.token_id)] += move.amount
         return came
 
-    @cached_property
-    def _burns(self) -> Mapping[int, Set[tuple[Asset, Address]]]:
-        """Visit -> (token, whose units) of burns there, of tokens that there are fewer of in the end."""
-        shrunk = {asset for asset, amount in self.ledger.minted.items() if amount < 0} - self.wrapped
-        found: dict[int, set[tuple[Asset, Address]]] = defaultdict(set)
-        if shrunk:
-            calls = self.simulation.trace.visits(self.roles.cluster)
-            for move in self.facts.transfers:
-                burnt = found[calls[move.frame]] if move.to == ZERO_ADDRESS and Asset(move.token) in shrunk else None
-                if burnt is not None and len(burnt) < BURNS_EXAMINED:
-                    burnt.add((Asset(move.token), move.from_))
-        return found
-
     def sale_shook(self, asset: Asset, source: Address) -> float:
         """The greatest part of a stock that somebody gave for `asset` when it was sold here; 0.0 if it was not sold.
 
@@ -159,48 +183,48 @@ class Judgement(Settlement):
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
         kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        agreed = loss.agreed and not self._by_an_open_door(loss)
-        return not (agreed or loss.signed or kept or self._redeemed(loss) or self.is_redemption(loss))
+        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss))
+        return not (agreed or loss.signed or kept or self.is_redeemed(loss) or self.is_redemption(loss))
 
-    def _redeemed(self, loss: Loss) -> bool:
-        """True if shares were burnt for it, its own, pulled in or lent to it, about as much as was paid out.
+    def _by_a_bait(self, loss: Loss) -> bool:
+        """True if the holder asks who sent the transaction, and obeyed a contract of others that he had called.
 
-        As much at the prices before, or the same part of all shares as left the stock. Shares made here do not count.
+        Most of the loss went to whom the holder had not heard of, and to none who ordered it: whoever may move what
+        the holder keeps was lured into a call.
         """
-        if loss.asset.item is not None or not self._burns:
+        origin, own = self.roles.origin, self.roles.own
+        path = self.simulation.trace.path(loss.frames[0]) if loss.acted else ()
+        caller = next((path[at - 1][0] for at, (account, _) in enumerate(path) if account == loss.holder and at), None)
+        if caller is None or caller in own or self.ledger.net.get(origin, {}).get(loss.asset, 0) > 0:
             return False
-        frames, cluster = self.simulation.trace.frames, self.roles.cluster
-        calls = {visit(frames, at, cluster) for at in loss.frames}
-        lost, priced = self.market.value({loss.asset: loss.amount})
-        for share, owner in {pair for call in calls for pair in self._burns.get(call, ())}:
-            mine = owner in cluster or self._may_spend(share.token, owner)
-            if share == loss.asset or not (mine or owner == loss.holder):
-                continue
-            burnt = -self.ledger.minted[share]
-            worth, known = self.market.value({share: burnt})
-            supply = self.ledger.supply.get(share)
-            if priced and known and worth >= CHEAP * lost:
-                return True
-            if supply and loss.share is not None and loss.share <= IN_PROPORTION * burnt / supply:
-                return True
-        return False
+        getters = {
+            holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
+        } - own
+        before = self.simulation.trace.frames[loss.frames[0]].entered
+        if not getters or self.consent.bonds(loss.holder, getters | {caller}, before=before):
+            return False
+        return any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ()))
 
-    def _may_spend(self, token: Address, owner: Address) -> bool:
-        """True if `owner` let the origin, what it made, or a wallet that knew it, spend of that token before."""
-        mine = frozenset((self.roles.origin,))
+    def _in_false_coin(self, loss: Loss) -> bool:
+        """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.
+
+        Whoever spent his allowance may have had an order of the one who ordered it; the holder wanted other coin.
+        """
+        if loss.acted or loss.compensated:
+            return False
+        own = self.roles.own
         return any(
-            (token, owner, spender) in self.consent.allowances
-            and (spender in self.roles.own or bool(self.consent.bonds(spender, mine, before=0)))
-            for spender in self.roles.cluster
+            amount > 0 and asset.token in own and asset.item is None
+            for asset, amount in self.ledger.net.get(loss.holder, {}).items()
         )
 
     def _by_an_open_door(self, loss: Loss) -> bool:
         """True if the holder obeyed the called contract, as always, and that one obeys everybody.
 
         The called contract is none of the origin's: the holder knows it as an office, it keeps nothing, and hands
-        what it was given to an origin that neither of the two has heard of.
+        what it was given to an origin, or to those whom that one names, of whom neither of the two has heard.
         """
-        door, origin = self.transaction.to, self.roles.origin
+        door = self.transaction.to
         if door is None or door not in self.roles.cluster or door in self.memory.created or not loss.acted:
             return False
         if door == loss.holder or self.ledger.net.get(door) or not self.consent.knows(loss.holder, door):
@@ -208,9 +232,12 @@ class Judgement(Settlement):
         entered = self.simulation.trace.frames[loss.frames[0]].entered
         if door in self.consent.entries.get(loss.holder, ()):
             return False
-        if 2 * self.ledger.net.get(origin, {}).get(loss.asset, 0) < loss.amount:
+        others = self.roles.cluster - {door}
+        if 2 * sum(self.ledger.net.get(other, {}).get(loss.asset, 0) for other in others) < loss.amount:
             return False
-        if self.consent.bonds(loss.holder, frozenset((origin,)), before=entered):
+        if self.consent.bonds(loss.holder, others, before=entered) or self.consent.bonds(door, others, before=entered):
+            return False
+        if self.consent.speaks(door, entered, loss.holder, loss.asset.token):
             return False
         return self.stranger(door, loss.frames[0], entered, door=True) is not None
 

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.proof import proven
+from gateway.inspection.notes import matched
+from gateway.inspection.proof import CLAIM, NODE, proven
 from gateway.model.code import ran
-from gateway.model.fold import Accounts, Kept, Lists
+from gateway.model.fold import STRUCT_SPAN, Accounts, Kept, Lists
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
+BESIDE = 2
+"""slots between two fields of one record"""
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 
@@ -86,6 +89,45 @@ class Known:
         """
         return any(party in known and place not in balances for party, place in self._accounts.get(token, ()))
 
+    @cached_property
+    def accounts_under_hash(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> parties named in the key of an account of theirs that it keeps in a mapping within a mapping.
+
+        Banks that give each of their customers several accounts keep them by the hash of his address and a number.
+        """
+        preimages = self.simulation.trace.preimages or {}
+        found: dict[Address, set[Address]] = defaultdict(set)
+        if not any(len(preimage) >= CLAIM for preimage in preimages.values()):
+            return found
+        for use in self.simulation.trace.slots or ():
+            if not use.before or (use.address, use.slot) in self.but:
+                continue
+            inner = next((p for back in range(STRUCT_SPAN) if (p := preimages.get(use.slot - back)) is not None), b"")
+            outer = preimages.get(int.from_bytes(inner[32:], "big"), b"") if len(inner) == NODE else b""
+            key = preimages.get(int.from_bytes(outer[:32], "big"), b"") if len(outer) == NODE else b""
+            if len(key) >= CLAIM:
+                found[use.address].update(party for party in self._parties if key.find(party) >= 0)
+        return found
+
+    def noted_beside(self, contract: Address, payer: Address, receiver: Address) -> bool:
+        """True if `contract` had written down both side by side, in one record: a debtor and his creditor."""
+        noted: dict[Address, list[int]] = defaultdict(list)
+        for use in self.simulation.trace.slots or ():
+            if use.address == contract and use.before >> 80 and (use.address, use.slot) not in self.but:
+                for party in matched(use.before, {payer, receiver}):
+                    noted[party].append(use.slot)
+        return any(abs(one - other) <= BESIDE for one in noted[payer] for other in noted[receiver])
+
+    def item_spenders(self, token: Address, item: int) -> Set[Address]:
+        """Parties whom `token` noted under the number of one of its items: who owns it, who may move it."""
+        preimages, number = self.simulation.trace.preimages or {}, item.to_bytes(32, "big")
+        return {
+            party
+            for use in self.simulation.trace.slots or ()
+            if use.address == token and use.before >> 80 and preimages.get(use.slot, b"")[:32] == number
+            for party in matched(use.before, self._parties)
+        }
+
     def holds_office(self, token: Address, known: Set[Address]) -> bool:
         """True if `token` looked up one of `known` in a list that says yes of him, and of nobody else who was asked.
 
@@ -130,7 +172,7 @@ class Known:
     @cached_property
     def proven(self) -> Set[Address]:
         """Contracts that were shown a Merkle proof for a root that they knew before."""
-        return proven(self.simulation.trace, self.but)
+        return proven(self.simulation, self.but, self._parties)
 
     @cached_property
     def makers(self) -> Mapping[Address, Address]:

@@ -18,6 +18,8 @@ from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import SimulationResult
 
 LOSSES_EXAMINED = 64
+NEXT_TO_NOTHING = 10**9
+"""times what came in that was there before, from which on it is no payment: somebody mistook the unit"""
 FAIR = 0.995
 """a pair whose liquidity token is worth at least this part of before kept its promise"""
 
@@ -97,7 +99,9 @@ def losses(
         if not lost or _is_fair(holder, lost, market):
             continue
         compensated = any(
-            amount > (DUST if asset == NATIVE else 0) and (holder, asset) not in gifts
+            amount > (DUST if asset == NATIVE else 0)
+            and (holder, asset) not in gifts
+            and not _is_worthless(holder, asset, amount, ledger, roles)
             for asset, amount in changes.items()
         )
         for asset in lost:
@@ -114,6 +118,14 @@ def losses(
         _loss(ways, ledger.outflows[holder, asset], holder, asset, amount, share, compensated)
         for share, holder, asset, amount, compensated in found[:LOSSES_EXAMINED]
     )
+
+
+def _is_worthless(holder: Address, asset: Asset, amount: int, ledger: Ledger, roles: Roles) -> bool:
+    """True if `asset` is coin of the ordering side's own making, or next to nothing beside what the holder had."""
+    if asset.item is not None:
+        return False
+    own = asset.token in roles.own
+    return own or amount * NEXT_TO_NOTHING < ledger.before.get((holder, asset), 0)
 
 
 def _is_fair(holder: Address, lost: Sequence[Asset], market: Market) -> bool:

@@ -96,10 +96,10 @@ def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationRes
     }
     if not named:
         return ()
-    found: dict[Address, int] = {}
+    found: dict[Address, tuple[int, int]] = {}
     for use in simulation.trace.slots_of({contract for contract, _ in named}):
         if (use.address, use.slot) in named:
-            found.setdefault(use.address, use.sequence)
+            found.setdefault(use.address, (use.sequence, use.frame))
     for own in (*memory.created, *simulation.created):
         found.pop(own, None)
     if not found:
@@ -107,11 +107,11 @@ def _claimed(memory: Memory, transaction: Transaction, simulation: SimulationRes
     paid = {frame.to for frame in frames if frame.value and not frame.reverted}
     paid |= {Address(log.topics[2][12:]) for log in simulation.trace.logs if len(log.topics) >= 3 and not log.reverted}
     consent = gather(transaction, simulation)
-    known = frozenset((transaction.sender,))
     return tuple(
         contract
-        for contract, sequence in found.items()
-        if contract not in paid and not consent.bonds(contract, known, before=sequence)
+        for contract, (sequence, frame) in found.items()
+        if contract not in paid
+        and not consent.bonds(contract, frozenset((transaction.sender, frames[frame].from_)), before=sequence)
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gateway.inspection.facts import DEPOSIT, WITHDRAWAL
 from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset, Ledger
 from gateway.inspection.moved import Moved
-from gateway.model.facts import Facts, TokenStandard
+from gateway.model.facts import Facts, Reserves, TokenStandard
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import SimulationResult
 
@@ -27,6 +27,7 @@ WRAP = bytes.fromhex("d0e30db0")
 UNWRAP = bytes.fromhex("2e1a7d4d")
 _QUERIES = frozenset({BALANCE_OF})
 _ERC20 = TokenStandard.ERC20
+MASK_112 = (1 << 112) - 1
 MASK_160 = (1 << 160) - 1
 WRAPPER_SIZE = 8192
 """bytes of code; wrapped coins have about 3,000, vaults with the same doors and names are larger"""
@@ -112,9 +113,13 @@ def survey(
             swaps.setdefault(log.address, int.from_bytes(log.data[64:96], "big"))
         elif log.topics[0] in (V3_BURN, V3_COLLECT):
             paying.add(log.address)
-    announced = dict.fromkeys(row.pool for row in facts.reserves)
-    pairs = {address: pair for address in announced if (pair := _pair(address, ledger)) is not None}
-    pairs.update(_flashed(announced.keys() - pairs.keys(), facts, ledger, simulation))
+    announced = {row.pool: row.before or _beside_a_flag(row, simulation) for row in facts.reserves}
+    pairs = {
+        address: pair for address, noted in announced.items() if (pair := _pair(address, noted, ledger)) is not None
+    }
+    pairs.update(
+        _flashed({pool: announced[pool] for pool in announced.keys() - pairs.keys()}, facts, ledger, simulation)
+    )
     edges = [_edge(pair.tokens, pair.before) for pair in pairs.values()]
     roots = _roots(swaps.keys(), simulation)
     edges += _concentrated_edges(swaps, roots, ledger)
@@ -131,7 +136,8 @@ Edge = tuple[Asset, Asset, float, float]
 """(asset, other, price of one unit of asset in units of other, depth in units of other)"""
 
 
-def _pair(address: Address, ledger: Ledger) -> Pair | None:
+def _pair(address: Address, noted: tuple[int, int] | None, ledger: Ledger) -> Pair | None:
+    """The pair by what it held, but for what it had not yet noted: that was sent in advance, for a swap to come."""
     changes = {
         asset: amount
         for asset, amount in ledger.net.get(address, {}).items()
@@ -141,19 +147,40 @@ def _pair(address: Address, ledger: Ledger) -> Pair | None:
     if len(known) != 2 or len(changes) != 2:
         return None
     first, second = known
-    before = (ledger.before[address, first], ledger.before[address, second])
-    after = (max(0, before[0] + changes[first]), max(0, before[1] + changes[second]))
+    held = (ledger.before[address, first], ledger.before[address, second])
+    after = (max(0, held[0] + changes[first]), max(0, held[1] + changes[second]))
+    before = _settled(held, noted if noted is None or first < second else noted[::-1])
     liquidity = Asset(address)
     burnt = -ledger.minted.get(liquidity, 0)
     return Pair(address, (first, second), before, after, burnt, ledger.supply.get(liquidity))
 
 
-def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: SimulationResult) -> dict[Address, Pair]:
+def _beside_a_flag(row: Reserves, simulation: SimulationResult) -> tuple[int, int] | None:
+    """The reserves before where a lock lies in front of them in their word."""
+    diff = simulation.state_diff.get(row.pool)
+    if row.after is None or diff is None or max(row.after) > MASK_112:
+        return None
+    packed = row.after[0] | row.after[1] << 112
+    for before, after in diff.storage.values():
+        if after >> 8 & (1 << 224) - 1 == packed:
+            return before >> 8 & MASK_112, before >> 120 & MASK_112
+    return None
+
+
+def _settled(held: tuple[int, int], noted: tuple[int, int] | None) -> tuple[int, int]:
+    if noted is None or not min(noted):
+        return held
+    return min(held[0], noted[0]), min(held[1], noted[1])
+
+
+def _flashed(
+    pools: Mapping[Address, tuple[int, int] | None], facts: Facts, ledger: Ledger, simulation: SimulationResult
+) -> dict[Address, Pair]:
     """Pairs of which one side came back as it was; what they hold of it they asked the token themselves."""
     if not pools:
         return {}
     asked: dict[Address, dict[Asset, tuple[int, int]]] = defaultdict(dict)
-    for frame in simulation.trace.select(selectors=_QUERIES, from_=pools):
+    for frame in simulation.trace.select(selectors=_QUERIES, from_=pools.keys()):
         pool = frame.from_
         if frame.input[16:36] != pool or frame.to is None:
             continue
@@ -177,8 +204,10 @@ def _flashed(pools: Set[Address], facts: Facts, ledger: Ledger, simulation: Simu
         if min(stocks.values()) <= 0:
             continue
         first, second = stocks
-        before = (stocks[first], stocks[second])
-        after = (max(0, before[0] + changes.get(first, 0)), max(0, before[1] + changes.get(second, 0)))
+        held = (stocks[first], stocks[second])
+        after = (max(0, held[0] + changes.get(first, 0)), max(0, held[1] + changes.get(second, 0)))
+        noted = pools[pool]
+        before = _settled(held, noted if noted is None or first < second else noted[::-1])
         liquidity = Asset(pool)
         burnt = -ledger.minted.get(liquidity, 0)
         found[pool] = Pair(pool, (first, second), before, after, burnt, ledger.supply.get(liquidity))

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.inspection.derived import Derived
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import Loss
 from gateway.inspection.reentry import Reentry
+from gateway.model.code import PUSH0
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
-IN_PROPORTION = 1.1
-"""times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
 EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
 TIP = 0.02
 """part of what a work moved that may go to who started it"""
-PUSH0 = 0x5F
-"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
 SPELT_OUT = 1 << 24
 """smaller numbers stand in any code by chance"""
 
@@ -114,6 +111,24 @@ class Settlement(Derived):
         gained = self.roles.gained
         return all(amount <= TIP * given[asset] for asset, amount in gained.items())
 
+    def is_shared(self, loss: Loss) -> bool:
+        """True if the ordering side got no more of it than others whom the holder had named before, and who kept it.
+
+        Whoever clears away a forfeited deposit is paid a half by many a house; the rest goes where it always goes.
+        """
+        kept = others = 0
+        for move in self.ledger.outflows[loss.holder, loss.asset]:
+            if move.to in self.roles.cluster:
+                kept += move.amount
+            elif self._keeps(move.to) and self.consent.knows(loss.holder, move.to):
+                others += move.amount
+        return 0 < kept <= others and kept + others == loss.amount
+
+    def _keeps(self, account: Address) -> bool:
+        """True if `account` is no pool, and has less of nothing."""
+        pool = account in self.market.pairs or account in self.market.concentrated
+        return not pool and all(amount > 0 for amount in self.ledger.net.get(account, {}).values())
+
     def is_fixed(self, loss: Loss) -> bool:
         """True if one payment made the loss, of an amount that the holder had set before.
 
@@ -132,35 +147,6 @@ class Settlement(Derived):
             use.address == loss.holder and use.before == amount and not use.written and use.slot not in preimages
             for use in self.simulation.trace.slots or ()
         )
-
-    def is_redemption(self, loss: Loss) -> bool:
-        """True if the holder took back about as large a part of all its own shares as left its stock.
-
-        Markets of Compound's kind say so by a Transfer of the share to the market itself, which burns nothing.
-        """
-        if loss.share is None or loss.asset.item is not None:
-            return False
-        returned = self._returned.get(loss.holder, 0)
-        diff = self.simulation.state_diff.get(loss.holder)
-        if not returned or diff is None:
-            return False
-        preimages = self.simulation.trace.preimages or {}
-        supplies = (
-            before
-            for slot, (before, after) in diff.storage.items()
-            if before - after == returned and slot not in preimages
-        )
-        supply = next(supplies, 0)
-        return supply > 0 and loss.share <= IN_PROPORTION * returned / supply
-
-    @cached_property
-    def _returned(self) -> Mapping[Address, int]:
-        """Token -> how many of its own units it was sent."""
-        returned: dict[Address, int] = defaultdict(int)
-        for move in self.facts.transfers:
-            if move.token == move.to != move.from_ and move.token_id is None:
-                returned[move.to] += move.amount
-        return returned
 
     def pays_off_debt(self, loss: Loss) -> bool:
         """True if a contract that seized what the holder had let it owe less in turn, and the ordering side paid."""

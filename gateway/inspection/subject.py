@@ -17,6 +17,7 @@ from gateway.inspection.moved import note_moves
 from gateway.inspection.need import Need
 from gateway.inspection.pool import SWAPPED
 from gateway.inspection.record import Records, records
+from gateway.inspection.rewrite import Rewrite, rewritten
 from gateway.inspection.roles import Reading
 from gateway.model.lazy import cached_property
 
@@ -164,6 +165,10 @@ class Inspection(Judgement):
         own = {self.roles.origin, *self.memory.created, *self.simulation.created}
         moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
         return hearsay(self.simulation, own, moving, self.unknown_caller)
+
+    def rewritten(self, loss: Loss) -> Rewrite | None:
+        """The number most changed by earlier calls of this transaction, of those that the calls behind a loss read."""
+        return rewritten(self.facts, self.ledger, self.simulation, self.roles.cluster, loss)
 
     @cached_property
     def records(self) -> Records:

@@ -20,6 +20,8 @@ TRANSFERS_EXAMINED = 8
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
 _AMOUNT = attrgetter("amount")
+NOTED = 0.9
+"""part of what was drawn for others that must go to receivers written down beforehand"""
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 
@@ -112,7 +114,47 @@ class Ways:
             return False
         if caller in self.roles.own or self.roles.reading is Reading.BOLD:
             return True
-        return bool(self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move))
+        if self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move):
+            return True
+        if self.consent.noted_beside(caller, holder, move.to):
+            return True
+        ordered = caller not in self.tokens and holder in self.consent.entries.get(caller, ())
+        return ordered and (self._goes_where_noted(caller, move) or self._credited(caller, holder, move.amount))
+
+    def _credited(self, spender: Address, holder: Address, amount: int) -> bool:
+        """True if nearly all of `amount` was added to a record that the spender keeps of `holder`."""
+        preimages, diff = self.trace.preimages or {}, self.ledger.simulation.state_diff.get(spender)
+        return any(
+            NOTED * amount <= after - before <= amount and preimages.get(slot, b"")[12:32] == holder
+            for slot, (before, after) in (diff.storage.items() if diff is not None else ())
+        )
+
+    def _goes_where_noted(self, spender: Address, move: Transfer) -> bool:
+        """True if nearly all of what `spender` moved of that token went to receivers whom it had written down.
+
+        Who lets a contract take his dues, and has a record there, agreed to what it does with them whoever asks; the
+        rest is for whoever asked.
+        """
+        noted = total = 0
+        for other in self.ledger.facts.transfers:
+            kind = other.token == move.token and other.token_id == move.token_id
+            if not kind or other.to == spender or self.trace.asker(other.frame, other.token) != spender:
+                continue
+            total += other.amount
+            if other.to in self.consent.stored.get(spender, ()):
+                noted += other.amount
+        return total > 0 and noted >= NOTED * total
+
+    def _is_lent_item(self, move: Transfer, caller: Address) -> bool:
+        """True if the token moved an item by the word of one whom it noted beside that item alone, for a stranger.
+
+        An approval of one item is an allowance; see `_may_spend`.
+        """
+        if move.token_id is None or caller in self.roles.own or self.roles.reading is Reading.BOLD:
+            return False
+        if caller not in self.consent.item_spenders(move.token, move.token_id):
+            return False
+        return not self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move)
 
     def backed(self, moves: tuple[Transfer, ...]) -> bool:
         """True if a contract that took part in making the tokens ends with more of something."""
@@ -147,6 +189,8 @@ class Ways:
             bonds = self.consent.bonds(
                 account, parties, before=move.sequence, entries=account not in self.tokens, move=move
             ) or self._helper_bonds(account, first, outer, parties, move)
+            if bonds and account == move.token and self._is_lent_item(move, caller):
+                bonds = ()
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
             if not bonds and own and account in self.tokens:
                 bonds = self._account_bonds(account, parties | {move.to})
@@ -156,6 +200,8 @@ class Ways:
                 bonds = (Bond.TERMS,)
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
                 bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
+            if not bonds and not parties.isdisjoint(self.consent.accounts_under_hash.get(account, ())):
+                bonds = (Bond.ENTRY,)
             yield bonds
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
@@ -197,8 +243,11 @@ class Ways:
     ) -> tuple[Bond, ...]:
         """The check may be made by a contract that `account` knew and asks, a role registry for example."""
         known, knows = [account], self.consent.knows
-        last = self.trace.entered_since(move.sequence)  # the check may lie behind the frame of the move
-        for helper in self.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
+        most = first + HELPER_FRAMES + 1
+        # the check may lie behind the frame of the move; who makes units of a debt looks at the pledge afterwards
+        made = move.from_ == ZERO_ADDRESS
+        last = self._end(first, most) if made else min(self.trace.entered_since(move.sequence), most)
+        for helper in self.trace.contexts(first, last):
             if helper in outer or helper == account:
                 continue
             for knower in known:
@@ -213,6 +262,11 @@ class Ways:
             if bonds:
                 return bonds
         return ()
+
+    def _end(self, first: int, most: int) -> int:
+        """The index behind the last frame under frame `first`, at most `most`."""
+        depth, most = self.frames[first].depth, min(most, len(self.frames))
+        return next((at for at in range(first + 1, most) if self.frames[at].depth <= depth), most)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from gateway.model.primitive import Address, Hash32
 
 Named = Mapping[Address, Mapping[Address, Set[Address]]]
 """contract -> party whose address stands in code that ran on its storage -> where that code lies"""
+PUSH0 = 0x5F
+"""the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
+_ORIGIN = b"\x32"
 
 
 def embedded(links: Sequence[Link], codes: Mapping[Hash32, bytes], sender: Address) -> Named:
@@ -47,3 +50,14 @@ def ran(links: Iterable[Link], codes: Mapping[Hash32, bytes]) -> dict[Address, S
         if link.code_hash is not None and account is not None and link.code_hash in codes:
             found[account][link.code_hash] = codes[link.code_hash]
     return {account: tuple(pieces.values()) for account, pieces in found.items()}
+
+
+def asks_origin(code: bytes) -> bool:
+    """True if `code` has the instruction ORIGIN, which tells who sent the transaction. Linear in bytes."""
+    at = 0 if code.find(_ORIGIN) >= 0 else len(code)
+    while at < len(code):
+        instruction = code[at]
+        if instruction == _ORIGIN[0]:
+            return True
+        at += 1 + (instruction - PUSH0 if PUSH0 < instruction <= PUSH0 + 32 else 0)
+    return False

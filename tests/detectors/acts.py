@@ -21,13 +21,13 @@ registry = cache(load)
 
 
 @cache
-def act(name: str) -> CaseResult:
+def act(name: str, folder: Path = FOLDER) -> CaseResult:
     """The recorded act run by the engine that is installed, with all detectors and the default policy."""
 
     async def run() -> CaseResult:
         simulator = make_simulator("auto")
         try:
-            return await run_case(simulator, registry(), read_case(FOLDER / f"{name}.json.zst"))
+            return await run_case(simulator, registry(), read_case(folder / f"{name}.json.zst"))
         finally:
             await simulator.close()
 

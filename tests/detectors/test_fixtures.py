@@ -6,24 +6,20 @@ import pytest
 
 from gateway.inspection.registry import load
 from tests.detectors.acts import FOLDER, act
+from tests.fixtures.foreign import SCENES_WITH_FOREIGN, foreign_cases
 
 NAMES = sorted(path.name.removesuffix(".json.zst") for path in FOLDER.glob("*.json.zst"))
 
 OPEN = {
-    "everyday-errandboys.car-towed": "half of a forfeited deposit is the reward of whoever clears it away",
+    "everyday-mirages.urgent-motion-carried": "signed words of a council pay its whole purse, brought by a stranger",
     "everyday-errandboys.factors-found": "who commits to an answer, then shows it, takes the whole prize",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
-    "everyday-ledgers.sale-taken-by-bot": "what was paid is burnt, and was earned by selling what was bought",
-    "raid-scale.swapped": "coins are sent to a pair in one transaction and swapped in the next",
     "raid-almanac.noted-in-between": "missed: a moved price is written down by a keeper, and lent on a step later",
     "raid-annex.tidied-up": "missed: a signed delegatecall admits a module, which takes the ether by three calls",
     "raid-bids.paid-back-twice": "missed: an offer is revoked and its credit is taken, by two friends in turn",
-    "raid-booth.wrong-unit": "missed: bought for a millionth of a millionth, in a plain exchange",
     "raid-chamber.changeling": "missed: what was agreed calls code that its maker changed since",
     "raid-council.coins-handed-on": "missed: five accounts vote with the same coins",
-    "raid-gallery.sent-along": "missed: items of others are sent along with one's own to six purses",
-    "raid-guards.deposit-of-nothing": "missed: validators sign for a deposit of a coin that is no contract",
     "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
     "raid-loans.own-item-twice": "missed: a bond is paid back twice for an item of the raider's own",
     "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
@@ -32,18 +28,14 @@ OPEN = {
     "raid-operated.operator-takes-all": "missed: an operator's own key pays everything to a purse never seen",
     "raid-platter.left-with-debt": "missed: draws money, takes the stake, redeems the money; each step is allowed",
     "raid-porch.key-handed-over": "missed: the guardian's own key names the account that takes everything",
-    "raid-prizes.twin-signature": "missed: a winner claims again with the twin of his signature",
     "raid-season.list-corrected": "missed: the list of another's season is rewritten; two heirs claim by proof later",
-    "raid-spoken.words-within-words": "missed: a forwarded list of calls ends in the names of others",
     "raid-spring.two-hands": "missed: one account moves the price, another buys shares in between",
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
     "raid-sunfarm.stake-wanders": "missed: a stake earns old rewards in four accounts of people",
     "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
-    "raid-warden.bait-claimed": "missed: the warden himself sends the transaction whose bait moves what he guards",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
-    "raid-board.fits-by-amount": "missed: a coin of one's own is paid where dollars were wanted",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
     "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
@@ -55,19 +47,31 @@ OPEN = {
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
     "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
     "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
-    "raid-leafless.both-children": "missed: a claim by a path that leaves the leaf out",
-    "raid-leafless.copied-by-three": "missed: three claims by paths that leave the leaf out",
     "raid-apiary.stake-of-three-blocks": "missed: a stake of three blocks is paid from the first day on",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
-    "raid-toybox.sold-to-itself": "missed: items sold to oneself on a flash loan are pawned by that price",
-    "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled is paid, three days later",
-    "raid-airlock.handed-before-cancelled": "missed: the same, handed on before",
-    "raid-tower.leaned-on-by-another": "missed: one leans on the price, another borrows in between",
-    "raid-twin.by-delegated": "missed: the same coin in and out, by a delegated account",
-    "raid-twin.swapped-for-itself": "missed: the same coin in and out, sold at once",
+    "raid-twin.by-delegated": "missed: the same by a delegated account, with few swaps",
+    "raid-tower.leaned-on-by-another": "missed: one leans on a pool, another borrows at the clock's price",
+    "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled pays all the same, three days later",
+    "raid-airlock.handed-before-cancelled": "missed: a cancelled ticket pays the one it was handed to",
+    "raid-steward.admin-upgrades": "missed: the admin's own key puts a drain behind the proxy",
+    "raid-steward.minter-mints-and-sells": "missed: the minter's own key mints, and sells in a second step",
+    "raid-steward.payer-pays-thirty": "missed: the payer's own key pays thirty purses never seen",
+    "raid-steward.teller-tells-a-tale": "missed: the teller's own key tells a price, another borrows at it",
+    "raid-mangrove.two-friends": "missed: two that are one trade at any price until one is rich, in seven steps",
+    "raid-passbook.cut-elsewhere": "missed: a signed list, cut elsewhere; a name is paid as a number",
+    "raid-passbook.cut-for-another": "missed: the same list of two by everybody's multicall",
+    "raid-voucher.paid-in-straw": "missed: a signed offer is paid in a coin of the taker's own",
+    "raid-voucher.straw-at-birth": "missed: the same within a creation",
+    "raid-voucher.redeemed-by-another": "missed: a signed voucher names nobody, and a stranger brings it first",
+    "raid-barge.coin-called-by-relayer": "missed: a signed message has the coin itself pay",
+    "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
+    "raid-caravan.lost-and-found": "a finder may fetch a tenth of what was lost, for nothing",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
+
+OPEN_FOREIGN: dict[str, str] = {}
+"""the same among the acts that are played with other projects' contracts"""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,8 +80,19 @@ def test_the_act_is_judged_right(name: str) -> None:
     assert result.held is (result.case.honest is (name in OPEN))
 
 
+@pytest.mark.anvil
+@pytest.mark.parametrize("scene", SCENES_WITH_FOREIGN)
+def test_the_acts_on_other_projects_code_are_judged_right(scene: str) -> None:
+    folder = foreign_cases()
+    names = {path.name.removesuffix(".json.zst") for path in folder.glob(f"{scene}.*")}
+    results = {name: act(name, folder) for name in names}
+    wrong = {name for name, result in results.items() if result.held is result.case.honest}
+    assert wrong == names & OPEN_FOREIGN.keys()
+
+
 def test_the_open_ones_exist() -> None:
     assert set(OPEN) <= set(NAMES)
+    assert {name.partition(".")[0] for name in OPEN_FOREIGN} <= set(SCENES_WITH_FOREIGN)
 
 
 def test_every_detector_speaks_of_an_exploit_here() -> None:

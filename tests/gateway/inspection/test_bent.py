@@ -5,6 +5,7 @@ from gateway.inspection.ledger import BALANCE_OF
 from gateway.inspection.memory import Memory
 from gateway.inspection.moved import Moved
 from gateway.inspection.pool import GET_RESERVES, SLOT_ZERO, V3_SWAP
+from gateway.model.trace import FrameKind
 from tests.makers import ENTRY, Tape, account, word
 
 POOL, GOLD, COIN, FARM = account(30), account(31), account(32), account(33)
@@ -85,6 +86,57 @@ def test_concentrated_liquidity_bends_too() -> None:
 
 def test_it_stays_straight_where_the_price_stayed() -> None:
     assert concentrated(1).subject().bent_prices == ()
+
+
+RATE = bytes.fromhex("679aefce")  # getRate
+TOTAL_SUPPLY = bytes.fromhex("18160ddd")
+
+
+def asked_twice(first: bytes, later: bytes, *, question: bytes = RATE, one_call: bool = False, paid: int = 0) -> Tape:
+    """A farm asks a custom pool a question, is paid `paid` gold, and asks again, mostly when called once more."""
+    tape = Tape()
+
+    def ask(answer: bytes) -> None:
+        with tape.call(POOL, data=question, output=answer, kind=FrameKind.STATICCALL):
+            pass
+
+    with tape.call(ENTRY):
+        with tape.call(COIN):  # who calls one contract only may be but a door to it
+            pass
+        with tape.call(FARM):
+            ask(first)
+            if paid:
+                with tape.call(GOLD):
+                    tape.move(GOLD, ENTRY, POOL, paid, had=paid)
+            if one_call:
+                ask(later)
+        if not one_call:
+            with tape.call(FARM):
+                ask(later)
+    return tape
+
+
+def test_an_answer_that_jumps_between_two_calls_is_bent() -> None:
+    (bent,) = asked_twice(word(10**18), word(3 * 10**18)).subject().bent_prices
+    assert (bent.pool, bent.reader) == (POOL, FARM)
+    assert bent.factor == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    "tape",
+    [
+        asked_twice(word(10**18), word(12 * 10**17)),
+        asked_twice(word(4), word(9)),
+        asked_twice(word(10**18), word(3 * 10**18), one_call=True),
+        asked_twice(word(10**18), word(3 * 10**18), paid=2 * 10**18),
+        asked_twice(word(10**18), word(3 * 10**18), question=TOTAL_SUPPLY),
+        asked_twice(word(10**18), word(3 * 10**18), question=RATE + word(account(34))),
+        asked_twice(word(1 << 200), word(1 << 220)),
+    ],
+    ids=["a little", "a count", "within one call", "a stock", "a supply", "about somebody", "a name"],
+)
+def test_an_answer_that_says_no_other_price_is_straight(tape: Tape) -> None:
+    assert tape.subject().bent_prices == ()
 
 
 BENT_BEFORE = Memory(moved={POOL: Moved((GOLD, COIN), (1_000, 1_000), (2_000, 500))})

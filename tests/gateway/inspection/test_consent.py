@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.decoding.keccak import keccak256
-from gateway.inspection.consent import ECRECOVER, Bond
+from gateway.inspection.consent import ECRECOVER, HALF_ORDER, Bond
 from gateway.model.facts import TokenStandard, Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import FrameKind
@@ -194,3 +194,25 @@ def test_a_signature_that_is_shown_twice_is_none(digests: tuple[int, ...], signe
             with tape.call(ECRECOVER, data=word(digest) + bytes(96), output=word(SIGNER)):
                 pass
     assert (Bond.SIGNATURE in bonds_of(tape, LENDER)) is signed
+
+
+@pytest.mark.parametrize(("second", "signed"), [(HALF_ORDER, True), (HALF_ORDER + 1, False)], ids=["lower", "upper"])
+def test_the_twin_of_a_signature_is_none(second: int, signed: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(LENDER):
+        tape.read(LENDER, tape.entry(SIGNER, 2), 1)
+        with tape.call(ECRECOVER, data=word(7) + word(27) + word(5) + word(second), output=word(SIGNER)):
+            pass
+    assert (Bond.SIGNATURE in bonds_of(tape, LENDER)) is signed
+
+
+@pytest.mark.parametrize(("whose", "agreed"), [(ENTRY, True), (LENDER, False)], ids=["own", "another's"])
+def test_an_account_may_be_kept_under_the_hash_of_its_owner_and_a_number(whose: Address, agreed: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(DROP):
+        key = tape.hashed(bytes(whose) + word(0))
+        place = tape.hashed(key + word(5))
+        tape.write(DROP, int.from_bytes(tape.hashed(word(1) + place), "big"), 9, 0)
+        with tape.call(TOKEN):
+            tape.move(TOKEN, DROP, ENTRY, 9, had=10)
+    assert tape.subject().losses[0].agreed is agreed

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from gateway.inspection.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
-from gateway.model.primitive import ZERO_ADDRESS
-from tests.makers import ENTRY, Tape, account, word
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from tests.makers import ENTRY, SENDER, Tape, account, word
 
 TOKEN, FAUCET = account(10), account(11)
 DOLE = 10**17
@@ -43,3 +46,24 @@ def test_an_amount_is_named_by_who_asks_for_it(said: bool) -> None:
     subject = tape.subject()
     (issue,) = subject.issues
     assert subject.named_amount(issue) is said
+
+
+def paid_out(*, owner: Address, back: bool = False, made: bool = True) -> Inspection:
+    """A purse that reads its owner pays out of its stock, and gets something else `back`; `made`: by his own tool."""
+    other = account(12)
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FAUCET):
+        tape.read(FAUCET, 0, int.from_bytes(owner, "big"))
+        with tape.call(TOKEN):
+            tape.move(TOKEN, FAUCET, ENTRY, 900, had=1000)
+        if back:
+            with tape.call(other):
+                tape.move(other, account(13), FAUCET, 5, had=10)
+    return tape.subject(replace(EMPTY_MEMORY, created=frozenset({ENTRY} if made else ())))
+
+
+def test_what_comes_out_of_ones_own_purse_is_no_gain() -> None:
+    assert paid_out(owner=SENDER).consideration is None
+    assert paid_out(owner=FAUCET).consideration == 0.0
+    assert paid_out(owner=SENDER, back=True).consideration == 0.0
+    assert paid_out(owner=SENDER, made=False).consideration == 0.0

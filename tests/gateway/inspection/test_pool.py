@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.decoding.keccak import keccak256
-from gateway.inspection.ledger import NATIVE, Asset
+from gateway.inspection.ledger import BALANCE_OF, NATIVE, Asset
 from gateway.model.primitive import ZERO_ADDRESS
 from tests.makers import ENTRY, Tape, account, word
 
@@ -37,6 +37,28 @@ def test_a_fair_swap_keeps_the_worth_and_a_drain_does_not() -> None:
     assert fair is not None
     assert fair >= 1.0
     assert drained == pytest.approx((1.1 * 0.5) ** 0.5)
+
+
+@pytest.mark.parametrize("flag", [0, 8])
+def test_what_was_sent_in_advance_belongs_to_the_swap_to_come(flag: int) -> None:
+    """Nobody lost by a swap whose payment came in an earlier transaction; `flag`: bits of a lock in the word."""
+    first, second = sorted((GOLD, COIN))
+    gold, coin = (0, 112) if first == GOLD else (112, 0)
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(PAIR):
+        with tape.call(COIN):
+            tape.move(COIN, PAIR, ENTRY, 90, had=1000)
+        for token, held in ((GOLD, 1100), (COIN, 910)):
+            with tape.call(token, data=BALANCE_OF + word(PAIR), output=word(held)):
+                pass
+        words = [(1000 << gold | 1000 << coin) << flag, (1100 << gold | 910 << coin) << flag]
+        tape.write(PAIR, 8, *words)
+        after = {GOLD: 1100, COIN: 910}
+        tape.log(PAIR, (SYNC,), word(after[first]) + word(after[second]))
+    pair = tape.subject().market.pairs[PAIR]
+    assert dict(zip(pair.tokens, pair.before, strict=True)) == {Asset(GOLD): 1000, Asset(COIN): 1000}
+    assert pair.worth_kept is not None
+    assert pair.worth_kept >= 1.0
 
 
 def test_values_know_when_a_price_is_missing() -> None:

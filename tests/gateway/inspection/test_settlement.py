@@ -148,3 +148,22 @@ def test_who_starts_a_work_may_take_a_fiftieth_of_what_it_moved(tip: int, held: 
         if tip:
             tape.transfer(DOLLAR, HOUSE, ENTRY, tip)
     assert tape.subject().only_tipped is held
+
+
+def found(*, others: int, known: bool) -> Inspection:
+    """A house pays the finder 100 of a forfeited deposit, and `others` to an account that it had named."""
+    town = account(27)
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(HOUSE):
+        tape.read(HOUSE, 0, int.from_bytes(town if known else OTHER, "big"))
+        with tape.call(GOLD):
+            tape.move(GOLD, HOUSE, ENTRY, 100, had=1000)
+            tape.move(GOLD, HOUSE, town, others, had=900)
+    return tape.subject()
+
+
+def test_a_find_is_shared_with_those_who_always_get_it() -> None:
+    fair, greedy, strange = found(others=100, known=True), found(others=99, known=True), found(others=100, known=False)
+    assert fair.is_shared(fair.losses[0])
+    assert not greedy.is_shared(greedy.losses[0])
+    assert not strange.is_shared(strange.losses[0])
