@@ -61,6 +61,7 @@ class Sample:
     cpu: float
     wall: float
     detectors: dict[str, float] = field(default_factory=dict)
+    """by the gateway's own clock: reading processor time before and after each would cost a tenth of it all"""
 
 
 class Meter:
@@ -110,7 +111,7 @@ class Meter:
         wall, cpu = time.perf_counter(), time.process_time()
         past = memory.before(transaction, result)
         subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied)
-        report = inspect(self.ruleset, subject, clock=time.process_time)
+        report = inspect(self.ruleset, subject)
         decide(report, DEFAULT_POLICY, sender=transaction.sender)
         sample = Sample(
             group,
@@ -165,10 +166,10 @@ def by_detector(samples: Sequence[Sample]) -> list[dict[str, Any]]:
         for name, spent in sample.detectors.items():
             times[name].append(spent)
     rows = [
-        {"detector": name, "cpu_p50_ms": at(row, 0.5), "cpu_p99_ms": at(row, 0.99), "cpu_max_ms": at(row, 1.0)}
+        {"detector": name, "wall_p50_ms": at(row, 0.5), "wall_p99_ms": at(row, 0.99), "wall_max_ms": at(row, 1.0)}
         for name, row in times.items()
     ]
-    return sorted(rows, key=lambda row: -row["cpu_p99_ms"])
+    return sorted(rows, key=lambda row: -row["wall_p99_ms"])
 
 
 async def growth(meter: Meter, sizes: Sequence[int]) -> list[dict[str, Any]]:

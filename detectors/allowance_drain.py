@@ -68,7 +68,7 @@ class AllowanceDrain(Detector):
     def _inflow(self, subject: Inspection) -> Counter[Asset]:
         """What came to the ordering side from outside, whether it stayed there or not."""
         came: Counter[Asset] = Counter()
-        for move in subject.facts.transfers:
-            if move.to in subject.roles.cluster and move.from_ not in subject.roles.cluster:
+        for move, inward in subject.facts.crossings(subject.roles.cluster):
+            if inward:
                 came[Asset(move.token, move.token_id)] += move.amount
         return came

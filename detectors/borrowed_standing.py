@@ -98,11 +98,9 @@ class BorrowedStanding(Detector):
 
     def _stays(self, subject: Inspection) -> Mapping[Address, _Stay]:
         """Token -> from when to when units of it were with the ordering side that came from outside and left again."""
-        cluster = subject.roles.cluster
         flows: dict[Asset, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        for move in subject.facts.transfers:
-            inward = move.to in cluster
-            if move.token == ZERO_ADDRESS or inward is (move.from_ in cluster):
+        for move, inward in subject.facts.crossings(subject.roles.cluster):
+            if move.token == ZERO_ADDRESS:
                 continue
             flow = flows[Asset(move.token, move.token_id)]
             if inward:

@@ -18,6 +18,7 @@ from gateway.plugin import (
     Severity,
 )
 
+_QUERIES = frozenset({FrameKind.STATICCALL})
 ORDER = 36
 """bytes of a call that identify it: selector and one word; shorter ones occur by chance"""
 ORDERS_KEPT = 64
@@ -76,52 +77,14 @@ class BorrowedVotes(Detector):
     def _obeyed(self, subject: Inspection) -> Iterator[tuple[CallFrame, CallFrame]]:
         """(call that brought an order, later call that carries it out) of contracts outside the ordering side."""
         cluster = subject.roles.cluster
-        trace, calls = subject.simulation.trace, frozenset({FrameKind.CALL})
-        counting = self._counting(subject) if self._acted(subject) else ()
-        brought: dict[Address, list[CallFrame]] = {}
-        for frame in trace.select(kinds=calls, from_=cluster, to=counting) if counting else ():
-            if (
-                not frame.reverted
-                and frame.to is not None
-                and frame.to not in cluster
-                and len(frame.input) >= 4 + ORDER
-            ):
-                kept = brought.setdefault(frame.to, [])
-                if len(kept) < ORDERS_KEPT:
-                    kept.append(frame)
-        naming: dict[tuple[Address, bytes], list[CallFrame]] = {}  # a loop makes the same call again and again
-        for frame in trace.select(kinds=calls, from_=brought.keys()) if brought else ():
-            if not frame.reverted and len(frame.input) >= ORDER:
-                key = (frame.from_, frame.input)
-                if key not in naming:
-                    naming[key] = [order for order in brought[frame.from_] if frame.input in order.input]
-                order = next((order for order in naming[key] if order.left < frame.entered), None)
-                if order is not None:
-                    yield order, frame
-
-    def _acted(self, subject: Inspection) -> bool:
-        """True if a contract that the ordering side called, and is none of it, made calls and looked something up."""
-        cluster = subject.roles.cluster
-        told: set[Address | None] = set()
-        acting, looking = set(), set()
-        for link in subject.simulation.trace.links:
-            if link.kind is FrameKind.STATICCALL:
-                looking.add(link.from_)
-            elif link.kind is FrameKind.CALL:
-                acting.add(link.from_)
-                if link.from_ in cluster and link.to not in cluster:
-                    told.add(link.to)
-        return bool(told & acting & looking)
-
-    def _counting(self, subject: Inspection) -> set[Address]:
-        """Contracts that asked somebody about a member of the ordering side; no other can have counted its votes."""
-        cluster = subject.roles.cluster
-        asked = subject.simulation.trace.select(kinds=frozenset({FrameKind.STATICCALL}), about=cluster)
-        return {frame.from_ for frame in asked if any(frame.output)}
+        trace = subject.simulation.trace
+        counting = trace.askers(cluster) - cluster  # no other can have counted that side's votes
+        for order, execution in trace.orders(cluster, counting, ORDER, ORDERS_KEPT) if counting else ():
+            yield trace.frames[order], trace.frames[execution]
 
     def _counted(self, subject: Inspection, governor: Address, after: int, before: int) -> Address | None:
         """The token that the governor asked about a member of the ordering side between two moments."""
-        asked_here = subject.simulation.trace.select(kinds=frozenset({FrameKind.STATICCALL}), from_={governor})
+        asked_here = subject.simulation.trace.select(kinds=_QUERIES, from_={governor})
         for frame in asked_here:
             if frame.entered >= before:
                 return None

@@ -25,6 +25,7 @@ GRAVE_SHARE = 0.02
 SIGNERS = 2
 """signers from which on a contract is kept by a committee"""
 COIN_FLOOR = 10**17
+_ZERO = bytes(32)
 _ECRECOVER = Address(b"\0" * 19 + b"\x01")
 
 
@@ -99,10 +100,8 @@ class BridgeOutflow(Detector):
 
     def _zero_accepted(self, subject: Inspection, loss: Loss) -> bool:
         preimages = subject.simulation.trace.preimages or {}
-        for use in subject.simulation.trace.slots_of({loss.holder}):
-            if not use.before or use.written:  # a bitmap of claims is written
-                continue
-            preimage = preimages.get(use.slot)
-            if preimage is not None and len(preimage) == 64 and not any(preimage[:32]):
-                return True
-        return False
+        zero = {slot for slot, preimage in preimages.items() if preimage[:32] == _ZERO and len(preimage) == 64}
+        return bool(zero) and any(
+            use.before and not use.written and use.slot in zero  # a bitmap of claims is written
+            for use in subject.simulation.trace.slots_of({loss.holder})
+        )

@@ -38,11 +38,13 @@ class MassDrain(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per token that was taken from several holders."""
         emptied: dict[Asset, list[Address]] = defaultdict(list)
-        active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
+        active: set[Address | None] | None = None
         for loss in subject.losses:
-            if loss.acted or loss.compensated or loss.asset.item is not None or loss.holder in active:
+            if loss.acted or loss.compensated or loss.asset.item is not None or (loss.share or 0.0) < NEARLY_ALL:
                 continue
-            if (loss.share or 0.0) >= NEARLY_ALL and not loss.signed:
+            if active is None:
+                active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
+            if loss.holder not in active and not loss.signed:
                 emptied[loss.asset].append(loss.holder)
         for asset, holders in emptied.items():
             if len(holders) < VICTIMS:

@@ -101,12 +101,9 @@ class ReadOnlyReEntrancy(Detector):
 
     def _asked(self, subject: Inspection, view: int, holder: Address) -> bool:
         """True if the holder's own code led to the question."""
-        frames = subject.simulation.trace.frames
-        at = frames[view].parent
-        while at >= 0:
-            if frames[at].context in subject.roles.cluster:
-                return False
-            if frames[at].context == holder:
-                return True
-            at = frames[at].parent
+        trace, cluster = subject.simulation.trace, subject.roles.cluster
+        above = trace.frames[view].parent
+        for account, _ in reversed(trace.path(above) if above >= 0 else ()):
+            if account == holder or account in cluster:
+                return account not in cluster
         return False

@@ -31,7 +31,7 @@ class RefusedPayment(Detector):
     false_positives: ClassVar[tuple[str, ...]] = (
         "A wallet without a payable fallback whose owner calls the payout that would pay it.",
     )
-    needs = frozenset({Need.CALLS})
+    needs = frozenset({Need.CALLS, Need.FAILURE})
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per contract that could not pay."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ _CALLS = {
     9: ("BLAKE2 compression", 1_000, 10_000),
     10: ("point evaluation", 20, 200),
 }
+_PLACES = frozenset(Address(number.to_bytes(20, "big")) for number in _CALLS)
 SLOTS_NOTED = 200
 SLOTS_EXTREME = 500
 
@@ -42,13 +43,13 @@ class ResourceBurn(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per precompile and per contract that is filled."""
-        calls: Counter[int] = Counter()
+        calls: dict[int, int] = defaultdict(int)
         for link in subject.simulation.trace.links:
-            if link.to is not None and link.to[:19] == bytes(19):
+            if link.to is not None and link.to in _PLACES:
                 calls[link.to[19]] += link.times
         for number, count in calls.items():
-            name, noted, extreme = _CALLS.get(number, ("", 0, 0))
-            if name and count >= noted:
+            name, noted, extreme = _CALLS[number]
+            if count >= noted:
                 yield self.finding(
                     f"{count} calls of {name} in one transaction.",
                     attacker=subject.roles.origin,

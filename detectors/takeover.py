@@ -107,7 +107,8 @@ class Takeover(Detector):
             ours = use.address in subject.roles.cluster and use.address != subject.transaction.to
             if use.address in created or ours:
                 continue
-            after = changed[use.address].storage.get(use.slot, (0, 0))[1] if use.address in changed else 0
+            change = changed.get(use.address)
+            after = change.storage.get(use.slot, (0, 0))[1] if change is not None else 0
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
             if newcomer is not None:
                 offices[use.address, newcomer].append(use)
@@ -159,8 +160,9 @@ class Takeover(Detector):
     def _newcomer(self, before: int, after: int, cluster: frozenset[Address]) -> Address | None:
         """The member of the ordering side that took the place of another address in a word."""
         for shift in (0, 8):  # beside a flag that solc packs in front of an address
-            old = (before >> shift & _ADDRESS).to_bytes(20, "big")
             new = (after >> shift & _ADDRESS).to_bytes(20, "big")
-            if new != old and new in cluster and old not in cluster and any(old[:10]):
-                return Address(new)
+            if new in cluster:
+                old = (before >> shift & _ADDRESS).to_bytes(20, "big")
+                if old not in cluster and any(old[:10]):
+                    return Address(new)
         return None

@@ -49,8 +49,7 @@ class UncoveredDebt(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per lender."""
         told: set[Address] = set()
-        cluster = subject.roles.cluster
-        if not any(move.from_ in cluster and move.to not in cluster for move in subject.facts.transfers):
+        if all(inward for _, inward in subject.facts.crossings(subject.roles.cluster)):
             return  # nothing was put in, so that what was written down and struck off was no deposit
         for loss in subject.losses:
             if loss.holder in told or not loss.acted or loss.asset.item is not None or loss.signed:

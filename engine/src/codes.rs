@@ -3,7 +3,7 @@
 use memchr::memmem;
 use revm::bytecode::Bytecode;
 use revm::primitives::map::{AddressSet, B256Map};
-use revm::primitives::{Address, AddressMap, B256, HashSet};
+use revm::primitives::{Address, AddressMap, B256, HashMap, HashSet};
 
 use crate::frame::Frame;
 use crate::recorder::Recorder;
@@ -56,22 +56,36 @@ impl Codes {
         ran.iter().any(|place| memmem::find(code(&trace.frames[*place as usize]), data).is_some())
     }
 
-    /// (account, its caller or `sender`) of those whose address stands in the code that ran.
-    pub fn embedded(&self, trace: &Recorder, links: &[Link], sender: Address) -> Vec<(Address, Address)> {
-        let mut asked: HashSet<(B256, Address, Address)> = HashSet::default();
-        let mut found = Vec::new();
-        for link in links {
+    /// (account, its caller or `sender`, where the code lies) of those whose address stands in code that ran.
+    ///
+    /// Code that a party lends by delegation names its lender; that alone is not the contract's consent.
+    pub fn embedded(&self, trace: &Recorder, links: &[Link], sender: Address) -> Vec<(Address, Address, Address)> {
+        let mut known: HashMap<(B256, Address), bool> = HashMap::default();
+        let mut names = |hash: B256, party: Address| {
+            *known.entry((hash, party)).or_insert_with(|| {
+                self.get(trace, hash).is_some_and(|code| memmem::find(code, party.as_slice()).is_some())
+            })
+        };
+        let ran = |link: &Link| {
             let frame = &trace.frames[link.first as usize];
-            let (Some(account), Some(hash)) = (frame.context(), frame.code_hash) else { continue };
+            Some((frame.context()?, frame.code_hash?, frame.code_address))
+        };
+        let mut asked: HashSet<(B256, Address, Address)> = HashSet::default();
+        let mut named: AddressMap<Vec<Address>> = AddressMap::default();
+        for link in links {
+            let Some((account, hash, place)) = ran(link) else { continue };
             for party in [sender, link.caller] {
-                // Code that a party lends by delegation names its lender; that is not the contract's consent.
-                let own = party == account || frame.code_address == Some(party);
-                if asked.insert((hash, account, party))
-                    && !own
-                    && let Some(code) = self.get(trace, hash)
-                    && memmem::find(code, party.as_slice()).is_some()
-                {
-                    found.push((account, party));
+                let own = party == account || place == Some(party);
+                if asked.insert((hash, account, party)) && !own && names(hash, party) {
+                    named.entry(account).or_default().push(party);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for (account, hash, place) in links.iter().filter_map(ran) {
+            for party in named.get(&account).into_iter().flatten() {
+                if names(hash, *party) {
+                    found.push((account, *party, place.unwrap_or(account)));
                 }
             }
         }

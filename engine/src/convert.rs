@@ -15,6 +15,9 @@ use crate::net::Sum;
 pub struct Words {
     address: Py<PyType>,
     hash: Py<PyType>,
+    /// `bytes.__new__` and `int.from_bytes`, looked up once.
+    wrap: Py<PyAny>,
+    from_bytes: Py<PyAny>,
     /// Members of `FrameKind`, `AccessKind` and `TokenStandard` in the order of the crate's own.
     pub kinds: Vec<Py<PyAny>>,
     /// As above.
@@ -27,13 +30,28 @@ pub struct Words {
 impl Words {
     #[new]
     fn new(
+        py: Python<'_>,
         address: Py<PyType>,
         hash: Py<PyType>,
         kinds: Vec<Py<PyAny>>,
         accesses: Vec<Py<PyAny>>,
         standards: Vec<Py<PyAny>>,
-    ) -> Self {
-        Self { address, hash, kinds, accesses, standards }
+    ) -> PyResult<Self> {
+        let wrap = py.get_type::<PyBytes>().getattr(intern!(py, "__new__"))?.unbind();
+        let from_bytes = py.get_type::<PyInt>().getattr(intern!(py, "from_bytes"))?.unbind();
+        Ok(Self { address, hash, wrap, from_bytes, kinds, accesses, standards })
+    }
+}
+
+impl Words {
+    /// An instance of a subclass of bytes, without its own checks: the length is right.
+    fn wrap<'py>(&self, py: Python<'py>, class: &Py<PyType>, raw: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        self.wrap.bind(py).call1((class.bind(py), bytes(py, raw)))
+    }
+
+    /// An int of big-endian digits.
+    fn big<'py>(&self, py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        self.from_bytes.bind(py).call1((bytes(py, digits), intern!(py, "big")))
     }
 }
 
@@ -81,7 +99,7 @@ impl<'py> Maker<'_, 'py> {
         if let Some(known) = self.known.addresses.get(&address) {
             return Ok(known.bind(self.py).clone());
         }
-        let made = wrap(self.py, &self.words.address, address.as_slice())?;
+        let made = self.words.wrap(self.py, &self.words.address, address.as_slice())?;
         self.known.addresses.insert(address, made.clone().unbind());
         Ok(made)
     }
@@ -97,7 +115,7 @@ impl<'py> Maker<'_, 'py> {
         if let Some(known) = self.known.hashes.get(&hash) {
             return Ok(Some(known.bind(self.py).clone()));
         }
-        let made = wrap(self.py, &self.words.hash, hash.as_slice())?;
+        let made = self.words.wrap(self.py, &self.words.hash, hash.as_slice())?;
         self.known.hashes.insert(hash, made.clone().unbind());
         Ok(Some(made))
     }
@@ -110,7 +128,7 @@ impl<'py> Maker<'_, 'py> {
         if let Some(known) = self.known.numbers.get(&value) {
             return Ok(known.bind(self.py).clone());
         }
-        let made = big(self.py, &value.to_be_bytes::<32>())?;
+        let made = self.words.big(self.py, &value.to_be_bytes::<32>())?;
         self.known.numbers.insert(value, made.clone().unbind());
         Ok(made)
     }
@@ -119,15 +137,10 @@ impl<'py> Maker<'_, 'py> {
     pub fn signed(&mut self, negative: bool, value: Sum) -> PyResult<Bound<'py, PyAny>> {
         let made = match U256::checked_from_limbs_slice(value.as_limbs()) {
             Some(word) => self.number(word)?,
-            None => big(self.py, &value.to_be_bytes::<40>())?,
+            None => self.words.big(self.py, &value.to_be_bytes::<40>())?,
         };
         if negative { made.neg() } else { Ok(made) }
     }
-}
-
-/// An instance of a subclass of bytes, without its own checks: the length is right.
-fn wrap<'py>(py: Python<'py>, class: &Py<PyType>, raw: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    py.get_type::<PyBytes>().call_method1(intern!(py, "__new__"), (class.bind(py), bytes(py, raw)))
 }
 
 /// Bytes.
@@ -139,12 +152,11 @@ pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
 pub fn int<'py>(py: Python<'py>, value: U256) -> PyResult<Bound<'py, PyAny>> {
     match u64::try_from(value) {
         Ok(small) => Ok(small.into_pyobject(py)?.into_any()),
-        Err(_) => big(py, &value.to_be_bytes::<32>()),
+        Err(_) => {
+            let digits = bytes(py, &value.to_be_bytes::<32>());
+            py.get_type::<PyInt>().call_method1(intern!(py, "from_bytes"), (digits, intern!(py, "big")))
+        }
     }
-}
-
-fn big<'py>(py: Python<'py>, digits: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    py.get_type::<PyInt>().call_method1(intern!(py, "from_bytes"), (bytes(py, digits), intern!(py, "big")))
 }
 
 /// The text of an `Error(string)`.

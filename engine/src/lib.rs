@@ -15,6 +15,7 @@ mod host;
 mod input;
 mod instruction;
 mod kept;
+mod list;
 mod movement;
 mod net;
 mod outcome;

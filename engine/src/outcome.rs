@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PyTuple};
 
-use revm::primitives::Address;
+use revm::primitives::{Address, B256};
 
 use crate::codes::active;
 use crate::convert::{Names, Words, bytes};
@@ -13,7 +13,9 @@ use crate::evm;
 use crate::facts::Facts;
 use crate::frame::{ENVIRONMENT, Frame};
 use crate::input::{to_address, to_addresses, to_hash, to_slots};
-use crate::kept::{accounts, kept, parties};
+use crate::kept::{accounts, kept};
+use crate::list::lists;
+use crate::net::{crossings, outflows};
 use crate::record;
 use crate::row::{self, Rows};
 use crate::slot::SlotUse;
@@ -109,7 +111,7 @@ impl Outcome {
     }
 
     /// Indices of the frames that fit all that is given; `kinds` has a bit for each kind.
-    #[pyo3(signature = (kinds, from_, to, selectors, about))]
+    #[allow(clippy::too_many_arguments)] // one Python call
     fn select(
         &self,
         kinds: Option<u32>,
@@ -117,13 +119,18 @@ impl Outcome {
         to: Option<Bound<'_, PyAny>>,
         selectors: Option<Bound<'_, PyAny>>,
         about: Option<Bound<'_, PyAny>>,
+        but: Option<Bound<'_, PyAny>>,
+        answered: bool,
     ) -> PyResult<Vec<usize>> {
         let (from_, to, about) = (to_addresses(from_)?, to_addresses(to)?, to_addresses(about)?);
+        let but = to_addresses(but)?;
         let selectors = selectors.map(|given| given.try_iter()?.map(|item| item?.extract()).collect());
         let selectors: Option<Vec<Vec<u8>>> = selectors.transpose()?;
         let fits = |frame: &Frame| {
             kinds.is_none_or(|kinds| kinds & (1 << frame.kind as u32) != 0)
                 && from_.as_ref().is_none_or(|set| set.contains(&frame.from))
+                && but.as_ref().is_none_or(|set| !set.contains(&frame.from))
+                && (!answered || (frame.error.is_none() && frame.output.len() >= 32))
                 && to.as_ref().is_none_or(|set| frame.to.is_some_and(|to| set.contains(&to)))
                 && selectors.as_ref().is_none_or(|known| {
                     let selector = &frame.input[..frame.input.len().min(4)];
@@ -146,8 +153,12 @@ impl Outcome {
     /// One tuple per event in the order of the gateway's `Log`; with `topics` only those with such a first one.
     #[pyo3(signature = (words, topics = None))]
     fn logs<'py>(&self, py: Python<'py>, words: &Words, topics: Option<Bound<'_, PyAny>>) -> Rows<'py> {
-        let wanted = topics.map(|given| given.try_iter()?.map(|item| to_hash(&item?)).collect()).transpose()?;
-        record::logs(py, &mut self.names.maker(py, words), &self.inner.trace, wanted)
+        let trace = &self.inner.trace;
+        let mut maker = self.names.maker(py, words);
+        let Some(topics) = topics else { return record::logs(py, &mut maker, trace, trace.events.iter()) };
+        let wanted = topics.try_iter()?.map(|item| to_hash(&item?)).collect::<PyResult<Vec<_>>>()?;
+        let found = self.trail.told(trace).of(&wanted);
+        record::logs(py, &mut maker, trace, found.iter().map(|index| &trace.events[*index as usize]))
     }
 
     /// One tuple per storage opcode in the order of the gateway's `StorageAccess`; with `accounts` only SLOAD and
@@ -206,6 +217,12 @@ impl Outcome {
         order.iter().filter_map(|(hash, _)| maker.maybe_hash(Some(*hash)).transpose()).collect()
     }
 
+    /// Number of pieces of code that ran.
+    #[getter]
+    fn code_count(&self) -> usize {
+        self.trail.codes(&self.inner.trace).order().len()
+    }
+
     /// The code with this hash, if it ran.
     fn code<'py>(&self, py: Python<'py>, hash: Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let trace = &self.inner.trace;
@@ -218,28 +235,71 @@ impl Outcome {
         Ok(self.trail.codes(trace).name(trace, to_address(&account)?, data))
     }
 
-    /// Contract -> set of its callers, and `sender`, whose address stands in code that ran on its storage.
+    /// Contract -> its callers, and `sender`, whose address stands in code that ran on its storage -> set of the
+    /// places where that code lies.
     fn embedded<'py>(&self, py: Python<'py>, words: &Words, sender: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         let trace = &self.inner.trace;
         let found = self.trail.codes(trace).embedded(trace, self.trail.links(trace), to_address(&sender)?);
-        row::sets(py, &mut self.names.maker(py, words), &found)
+        row::nested(py, &mut self.names.maker(py, words), &found, |maker, party| maker.address(party))
+    }
+
+    /// Contract -> where a list lies -> set of accounts that it said yes of, without the slots in `but`.
+    fn lists<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        sender: Bound<'py, PyAny>,
+        but: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (trace, but) = (&self.inner.trace, to_slots(&but)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
+        let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
+        let found = lists(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
+        row::nested(py, &mut self.names.maker(py, words), &found, |_, place: B256| {
+            Ok(bytes(py, place.as_slice()).into_any())
+        })
     }
 
     /// Accounts that were called and ran code.
     fn active<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyFrozenSet>> {
-        let (trace, mut maker) = (&self.inner.trace, self.names.maker(py, words));
-        let found = active(trace, self.trail.links(trace)).into_iter();
-        PyFrozenSet::new(py, found.map(|address| maker.address(address)).collect::<PyResult<Vec<_>>>()?)
+        let trace = &self.inner.trace;
+        row::set(py, &mut self.names.maker(py, words), active(trace, self.trail.links(trace)))
     }
 
-    /// One tuple per changed account: address, balance, nonce, code, storage, as in the gateway's `AccountDiff`.
-    fn changes<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
-        record::changes(py, &mut self.names.maker(py, words), &self.inner.changes)
+    /// The accounts that changed, in order.
+    fn changed<'py>(&self, py: Python<'py>, words: &Words) -> PyResult<Bound<'py, PyTuple>> {
+        let changed = self.inner.changes.iter().filter(|change| change.changes_values());
+        row::addresses(py, &mut self.names.maker(py, words), &changed.map(|one| one.address).collect::<Vec<_>>())
+    }
+
+    /// (balance, nonce, code, storage) of one account, as in the gateway's `AccountDiff`; None if it did not change.
+    fn change<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        address: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let (address, changes) = (to_address(&address)?, &self.inner.changes);
+        let place = changes.binary_search_by_key(&address, |change| change.address).ok();
+        let change = place.map(|place| &changes[place]).filter(|change| change.changes_values());
+        change.map(|change| record::change(py, &mut self.names.maker(py, words), change)).transpose()
     }
 
     /// One tuple per movement in the order of the gateway's `Transfer`.
     fn transfers<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
         row::transfers(py, words, &mut self.names.maker(py, words), self.facts())
+    }
+
+    /// (index of a movement, whether it came in) of those that came to, or left, the accounts of `cluster` together.
+    fn crossings(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<(usize, bool)>> {
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        Ok(crossings(&self.facts().transfers, &cluster))
+    }
+
+    /// (holder, token, item, indices of movements) of what each holder gave of each asset of which it has less.
+    fn outflows<'py>(&self, py: Python<'py>, words: &Words) -> Rows<'py> {
+        let facts = self.facts();
+        row::outflows(py, &mut self.names.maker(py, words), &outflows(&facts.transfers, &facts.net))
     }
 
     /// One tuple per allowance that was set, in the order of the gateway's `Approval`.
@@ -305,9 +365,71 @@ impl Outcome {
         self.names.maker(py, words).maybe_address(self.inner.trace.asker(index, to_address(&token)?))
     }
 
+    /// True if a call out of `cluster` that led to frame `index` carries `party` in the first `most` bytes of its data.
+    fn told(&self, index: usize, party: Bound<'_, PyAny>, cluster: Bound<'_, PyAny>, most: usize) -> PyResult<bool> {
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        Ok(self.inner.trace.told(index, to_address(&party)?, &cluster, most))
+    }
+
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
     fn visits(&self, cluster: Bound<'_, PyAny>) -> PyResult<Vec<i32>> {
         Ok(self.inner.trace.visits(&to_addresses(Some(cluster))?.unwrap_or_default()))
+    }
+
+    /// Who was told something else than zero when it asked about one of `about`.
+    fn askers<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        about: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let found = self.inner.trace.askers(&to_addresses(Some(about))?.unwrap_or_default());
+        row::set(py, &mut self.names.maker(py, words), found)
+    }
+
+    /// (call that brought an order, later call that carries it out) as indices of frames.
+    fn orders(
+        &self,
+        cluster: Bound<'_, PyAny>,
+        told: Bound<'_, PyAny>,
+        least: usize,
+        most: usize,
+    ) -> PyResult<Vec<(usize, usize)>> {
+        let cluster = to_addresses(Some(cluster))?.unwrap_or_default();
+        let told = to_addresses(Some(told))?.unwrap_or_default();
+        Ok(self.inner.trace.orders(&cluster, &told, least, most))
+    }
+
+    /// True if a frame failed.
+    #[getter]
+    fn fails(&self) -> bool {
+        self.inner.trace.frames.iter().any(|frame| frame.error.is_some())
+    }
+
+    /// Index of the first frame that was entered at or after `sequence`; the number of frames if there is none.
+    fn entered_since(&self, sequence: i64) -> usize {
+        self.inner.trace.entered_since(sequence)
+    }
+
+    /// Everybody who takes part.
+    fn parties<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        sender: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let trace = &self.inner.trace;
+        let found = self.trail.parties(trace, to_address(&sender)?);
+        row::set(py, &mut self.names.maker(py, words), found.iter().copied())
+    }
+
+    /// Call out of `cluster` -> accounts that act under it.
+    fn acting<'py>(&self, py: Python<'py>, words: &Words, cluster: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let (found, mut maker) = (PyDict::new(py), self.names.maker(py, words));
+        for (visit, accounts) in self.inner.trace.acting(&to_addresses(Some(cluster))?.unwrap_or_default()) {
+            found.set_item(visit, row::set(py, &mut maker, accounts)?)?;
+        }
+        Ok(found)
     }
 
     /// The one contract for which `entry` is but a door.
@@ -344,7 +466,7 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
         let found = kept(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::kept(py, &mut self.names.maker(py, words), &found)
@@ -359,7 +481,7 @@ impl Outcome {
         but: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (trace, but) = (&self.inner.trace, to_slots(&but)?);
-        let parties = parties(trace, self.trail.links(trace), to_address(&sender)?);
+        let parties = self.trail.parties(trace, to_address(&sender)?);
         let skip = |address, slot| !but.is_empty() && but.contains(&(address, slot));
         let found = accounts(self.trail.slots(trace), self.trail.preimages(trace), &parties, skip);
         row::accounts(py, &mut self.names.maker(py, words), &found)

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use revm::primitives::HashSet;
 use revm::primitives::map::AddressSet;
-use revm::primitives::{B256, HashSet};
 
 use crate::change::AccountChange;
 use crate::convert::{Maker, Words, bytes, revert_reason};
@@ -69,19 +69,15 @@ pub fn links<'py>(
     Ok(list)
 }
 
-/// `Log`, of the events with one of the topics `wanted` if these are given.
-pub fn logs<'py>(
+/// `Log`, of these events.
+pub fn logs<'py, 'a>(
     py: Python<'py>,
     maker: &mut Maker<'_, 'py>,
     trace: &Recorder,
-    wanted: Option<Vec<B256>>,
+    events: impl Iterator<Item = &'a Event>,
 ) -> Rows<'py> {
-    let fits = |event: &&Event| {
-        let first = event.log.data.topics().first();
-        wanted.as_ref().is_none_or(|topics| first.is_some_and(|topic| topics.contains(topic)))
-    };
     let list = PyList::empty(py);
-    for event in trace.events.iter().filter(fits) {
+    for event in events {
         let reverted = trace.frames[event.frame as usize].reverted;
         let topics = PyTuple::new(py, event.log.data.topics().iter().map(|topic| bytes(py, topic.as_slice())))?;
         let address = maker.address(event.log.address)?;
@@ -115,20 +111,17 @@ pub fn accesses<'py>(
     Ok(list)
 }
 
-/// (address, balance, nonce, code, storage), as in `AccountDiff`.
-pub fn changes<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, changes: &[AccountChange]) -> Rows<'py> {
-    let list = PyList::empty(py);
-    for change in changes {
-        let balance = change.balance.map(|(before, after)| PyResult::Ok((maker.number(before)?, maker.number(after)?)));
-        let balance = balance.transpose()?;
-        let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
-        let storage = PyDict::new(py);
-        for (slot, before, after) in &change.storage {
-            storage.set_item(maker.number(*slot)?, (maker.number(*before)?, maker.number(*after)?))?;
-        }
-        if balance.is_some() || change.nonce.is_some() || code.is_some() || !storage.is_empty() {
-            list.append((maker.address(change.address)?, balance, change.nonce, code, storage))?;
-        }
+/// (balance, nonce, code, storage), as in `AccountDiff`.
+pub fn change<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    change: &AccountChange,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let balance = change.balance.map(|(before, after)| PyResult::Ok((maker.number(before)?, maker.number(after)?)));
+    let code = change.code.as_ref().map(|(before, after)| (bytes(py, before), bytes(py, after)));
+    let storage = PyDict::new(py);
+    for (slot, before, after) in &change.storage {
+        storage.set_item(maker.number(*slot)?, (maker.number(*before)?, maker.number(*after)?))?;
     }
-    Ok(list)
+    (balance.transpose()?, change.nonce, code, storage).into_pyobject(py)
 }

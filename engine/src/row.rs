@@ -1,12 +1,13 @@
 //! Rows for Python, in the order of the gateway's named tuples.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 use revm::primitives::{Address, B256, Bytes, U256};
 
 use crate::convert::{Maker, Words, bytes};
 use crate::facts::Facts;
 use crate::kept::Kept;
+use crate::net::Asset;
 use crate::overlap::{Answer, Overlap};
 use crate::slot::SlotUse;
 use crate::stock::Stocks;
@@ -20,6 +21,15 @@ pub type Rows<'py> = PyResult<Bound<'py, PyList>>;
 pub fn addresses<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, given: &[Address]) -> PyResult<Bound<'py, PyTuple>> {
     let made = given.iter().map(|address| maker.address(*address)).collect::<PyResult<Vec<_>>>()?;
     PyTuple::new(py, made)
+}
+
+/// A frozenset of `Address`.
+pub fn set<'py>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    given: impl IntoIterator<Item = Address>,
+) -> PyResult<Bound<'py, PyFrozenSet>> {
+    PyFrozenSet::new(py, given.into_iter().map(|address| maker.address(address)).collect::<PyResult<Vec<_>>>()?)
 }
 
 /// One tuple per movement in the order of the gateway's `Transfer`.
@@ -86,6 +96,16 @@ pub fn net<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, facts: &Facts) -> R
     Ok(list)
 }
 
+/// (holder, token, item, indices of movements) of what was given.
+pub fn outflows<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, rows: &[(Address, Asset, Vec<usize>)]) -> Rows<'py> {
+    let list = PyList::empty(py);
+    for (holder, (token, item), moves) in rows {
+        let item = item.map(|item| maker.number(item)).transpose()?;
+        list.append((maker.address(*holder)?, maker.address(*token)?, item, moves))?;
+    }
+    Ok(list)
+}
+
 /// (holder, token, item, amount) of what was there before.
 pub fn stocks<'py>(py: Python<'py>, maker: &mut Maker<'_, 'py>, stocks: &Stocks) -> Rows<'py> {
     let list = PyList::empty(py);
@@ -131,6 +151,29 @@ pub fn sets<'py>(
     let found = PyDict::new(py);
     for (contract, party) in pairs {
         add(py, &found, maker.address(*contract)?, maker.address(*party)?)?;
+    }
+    Ok(found)
+}
+
+/// Contract -> something -> set of accounts.
+pub fn nested<'py, K: Copy>(
+    py: Python<'py>,
+    maker: &mut Maker<'_, 'py>,
+    rows: &[(Address, K, Address)],
+    key: impl Fn(&mut Maker<'_, 'py>, K) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let found = PyDict::new(py);
+    for (contract, between, account) in rows {
+        let contract = maker.address(*contract)?;
+        let inner = match found.get_item(&contract)? {
+            Some(known) => known.cast_into::<PyDict>()?,
+            None => {
+                let fresh = PyDict::new(py);
+                found.set_item(contract, &fresh)?;
+                fresh
+            }
+        };
+        add(py, &inner, key(maker, *between)?, maker.address(*account)?)?;
     }
     Ok(found)
 }

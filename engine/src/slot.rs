@@ -22,6 +22,14 @@ pub struct SlotUse {
     pub changed: Option<(u32, u32)>,
 }
 
+/// A slot of an account as one piece of bytes, which is hashed at once.
+fn place(address: Address, slot: U256) -> [u8; 52] {
+    let mut made = [0; 52];
+    made[..20].copy_from_slice(address.as_slice());
+    made[20..].copy_from_slice(&slot.to_be_bytes::<32>());
+    made
+}
+
 impl Recorder {
     /// Slots that some SSTORE gave another value, if only in a frame that was undone.
     pub fn changed_slots(&self) -> HashSet<(Address, U256)> {
@@ -32,13 +40,13 @@ impl Recorder {
     /// Each touched slot once, in the order of first touch; one pass.
     pub fn slots(&self) -> Vec<SlotUse> {
         let mut rows: Vec<SlotUse> = Vec::new();
-        let mut places: HashMap<(Address, U256), usize> = HashMap::default();
+        let mut places: HashMap<[u8; 52], usize> = HashMap::default();
         let mut last = 0;
         for access in self.accesses.iter().filter(|access| access.kind <= SSTORE) {
             // a slot is often read and written several times in a row
             let again = rows.get(last).is_some_and(|row| row.slot == access.slot && row.address == access.address);
             if !again {
-                last = *places.entry((access.address, access.slot)).or_insert_with(|| {
+                last = *places.entry(place(access.address, access.slot)).or_insert_with(|| {
                     rows.push(SlotUse {
                         address: access.address,
                         slot: access.slot,

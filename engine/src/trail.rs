@@ -1,10 +1,13 @@
 //! Where the digests of a trace are kept once they are made: several questions rest on each of them.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use revm::primitives::{Bytes, HashMap, U256};
+use revm::primitives::map::{AddressSet, B256Map};
+use revm::primitives::{Address, B256, Bytes, HashMap, U256};
 
 use crate::codes::Codes;
+use crate::kept::parties;
 use crate::recorder::Recorder;
 use crate::slot::SlotUse;
 use crate::survey::{Comeback, Link};
@@ -20,9 +23,10 @@ pub struct Preimages {
 }
 
 impl Preimages {
-    fn new(trace: &Recorder) -> Self {
+    /// Of (hash, what was hashed) pairs.
+    pub fn new(hashed: &[(B256, Bytes)]) -> Self {
         let mut found = Self::default();
-        for (hash, bytes) in &trace.preimages {
+        for (hash, bytes) in hashed {
             let key = U256::from_be_bytes(hash.0);
             if !found.places.contains_key(&key) {
                 found.places.insert(key, found.rows.len());
@@ -49,6 +53,29 @@ impl Preimages {
     }
 }
 
+/// Where events lie by their first topic.
+#[derive(Debug, Default)]
+pub struct Told(B256Map<Vec<u32>>);
+
+impl Told {
+    fn new(trace: &Recorder) -> Self {
+        let mut found = Self::default();
+        for (index, event) in trace.events.iter().enumerate() {
+            if let Some(topic) = event.log.data.topics().first() {
+                found.0.entry(*topic).or_default().push(index as u32);
+            }
+        }
+        found
+    }
+
+    /// Indices of the events with one of these first topics, in order.
+    pub fn of(&self, topics: &[B256]) -> Vec<u32> {
+        let mut found: Vec<u32> = topics.iter().filter_map(|topic| self.0.get(topic)).flatten().copied().collect();
+        found.sort_unstable();
+        found
+    }
+}
+
 /// The digests of one trace, each made when it is first asked for.
 #[derive(Debug, Default)]
 pub struct Trail {
@@ -57,6 +84,8 @@ pub struct Trail {
     comebacks: OnceLock<Vec<Comeback>>,
     links: OnceLock<Vec<Link>>,
     codes: OnceLock<Codes>,
+    told: OnceLock<Told>,
+    parties: OnceLock<(Address, AddressSet)>,
 }
 
 impl Trail {
@@ -67,7 +96,7 @@ impl Trail {
 
     /// What was hashed.
     pub fn preimages(&self, trace: &Recorder) -> &Preimages {
-        self.preimages.get_or_init(|| Preimages::new(trace))
+        self.preimages.get_or_init(|| Preimages::new(&trace.preimages))
     }
 
     /// Every return into an open account.
@@ -78,6 +107,17 @@ impl Trail {
     /// Each way of entry once.
     pub fn links(&self, trace: &Recorder) -> &[Link] {
         self.links.get_or_init(|| trace.links())
+    }
+
+    /// Everybody who takes part; kept for the sender who is asked about first.
+    pub fn parties(&self, trace: &Recorder, sender: Address) -> Cow<'_, AddressSet> {
+        let (known, found) = self.parties.get_or_init(|| (sender, parties(trace, self.links(trace), sender)));
+        if *known == sender { Cow::Borrowed(found) } else { Cow::Owned(parties(trace, self.links(trace), sender)) }
+    }
+
+    /// Where events lie.
+    pub fn told(&self, trace: &Recorder) -> &Told {
+        self.told.get_or_init(|| Told::new(trace))
     }
 
     /// The code that ran.

@@ -1,7 +1,8 @@
 //! Ways through the call tree: who acts in a stretch of it, out of which call of a side it grew, what lies behind a door.
 
+use memchr::memmem;
 use revm::primitives::map::AddressSet;
-use revm::primitives::{Address, HashMap, U256};
+use revm::primitives::{Address, AddressMap, HashMap, U256};
 
 use crate::frame::{Frame, Kind};
 use crate::movement::Transfer;
@@ -37,6 +38,56 @@ impl Recorder {
         found
     }
 
+    /// Who was told something else than zero when it asked, by a STATICCALL, about one of `about`.
+    pub fn askers(&self, about: &AddressSet) -> AddressSet {
+        let asks = |frame: &&Frame| {
+            frame.kind == Kind::StaticCall
+                && frame.input.get(16..36).is_some_and(|party| about.contains(&Address::from_slice(party)))
+                && frame.output.iter().any(|byte| *byte != 0)
+        };
+        self.frames.iter().filter(asks).map(|frame| frame.from).collect()
+    }
+
+    /// (call that brought an order, later call that carries it out) as indices of frames, in the order of the latter.
+    ///
+    /// A call of at least `least` bytes repeats what stood in the data of one that one of `cluster` made to its
+    /// caller, one of `told`, before. Of each, the first `most` longer calls are orders.
+    pub fn orders(&self, cluster: &AddressSet, told: &AddressSet, least: usize, most: usize) -> Vec<(usize, usize)> {
+        let calls = || self.frames.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::Call && !frame.reverted);
+        let mut brought: AddressMap<Vec<usize>> = AddressMap::default();
+        for (index, frame) in calls().filter(|(_, frame)| frame.input.len() >= least + 4) {
+            if let Some(to) = frame.to.filter(|to| told.contains(to) && cluster.contains(&frame.from)) {
+                let kept = brought.entry(to).or_default();
+                if kept.len() < most {
+                    kept.push(index);
+                }
+            }
+        }
+        // a loop makes the same call again and again
+        let mut naming: HashMap<(Address, &[u8]), Vec<usize>> = HashMap::default();
+        let mut found = Vec::new();
+        for (index, frame) in calls().filter(|(_, frame)| frame.input.len() >= least) {
+            let Some(kept) = brought.get(&frame.from) else { continue };
+            let orders = naming.entry((frame.from, &frame.input)).or_insert_with(|| {
+                let finder = memmem::Finder::new(&frame.input);
+                let names = |order: &&usize| {
+                    let data = &self.frames[**order].input;
+                    data.len() >= frame.input.len() && finder.find(data).is_some()
+                };
+                kept.iter().filter(names).copied().collect()
+            });
+            if let Some(order) = orders.iter().find(|order| self.frames[**order].left < frame.entered) {
+                found.push((*order, index));
+            }
+        }
+        found
+    }
+
+    /// Index of the first frame that was entered at or after `sequence`; the number of frames if there is none.
+    pub fn entered_since(&self, sequence: i64) -> usize {
+        self.frames.partition_point(|frame| i64::from(frame.entered) < sequence)
+    }
+
     /// (account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
     pub fn path(&self, index: usize) -> Vec<(Address, usize)> {
         let mut chain: Vec<(Address, usize)> = Vec::new();
@@ -64,6 +115,19 @@ impl Recorder {
         Some(frame.from)
     }
 
+    /// True if a call out of `cluster` that led to frame `index` carries `party` in the first `most` bytes of its data.
+    pub fn told(&self, index: usize, party: Address, cluster: &AddressSet, most: usize) -> bool {
+        let mut next = Some(index);
+        while let Some(frame) = next.and_then(|at| self.frames.get(at)) {
+            let data = &frame.input[..frame.input.len().min(most)];
+            if cluster.contains(&frame.from) && memmem::find(data, party.as_slice()).is_some() {
+                return true;
+            }
+            next = usize::try_from(frame.parent).ok();
+        }
+        false
+    }
+
     /// For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself.
     pub fn visits(&self, cluster: &AddressSet) -> Vec<i32> {
         let mut found: Vec<i32> = Vec::with_capacity(self.frames.len());
@@ -74,6 +138,17 @@ impl Recorder {
                 _ if above >= 0 => above,
                 _ => index as i32,
             });
+        }
+        found
+    }
+
+    /// Call out of `cluster` -> accounts that act under it.
+    pub fn acting(&self, cluster: &AddressSet) -> HashMap<usize, AddressSet> {
+        let mut found: HashMap<usize, AddressSet> = HashMap::default();
+        for (frame, visit) in self.frames.iter().zip(self.visits(cluster)) {
+            if let (Ok(visit), Some(account)) = (usize::try_from(visit), frame.context()) {
+                found.entry(visit).or_default().insert(account);
+            }
         }
         found
     }

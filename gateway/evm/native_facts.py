@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,29 @@ class NativeFacts(Facts):
     def reserves(self) -> tuple[Reserves, ...]:
         """What happened to the reserves of each pair, in the order of the first announcement."""
         return tuple(map(_reserves, self._outcome.reserves(self._words)))
+
+    def crossings(self, cluster: Set[Address]) -> Sequence[tuple[Transfer, bool]]:
+        """(movement, True if it came in) of those that came to, or left, the accounts of `cluster` together."""
+        key = frozenset(cluster)
+        known = self._crossings.get(key)
+        if known is None:
+            moves = self.transfers
+            known = [(moves[index], inward) for index, inward in self._outcome.crossings(cluster)]
+            self._crossings[key] = known
+        return known
+
+    @cached_property
+    def _crossings(self) -> dict[frozenset[Address], list[tuple[Transfer, bool]]]:
+        return {}
+
+    @cached_property
+    def outflows(self) -> Mapping[tuple[Address, Asset], tuple[Transfer, ...]]:
+        """The transfers that took from each holder that lost on balance, in order."""
+        moves = self.transfers
+        return {
+            (holder, _asset((token, item))): tuple([moves[index] for index in indices])
+            for holder, token, item, indices in self._outcome.outflows(self._words)
+        }
 
     @cached_property
     def stocks(self) -> Mapping[tuple[Address, Asset], int]:

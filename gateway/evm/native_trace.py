@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, overload
 
+from gateway.model.code import Named
 from gateway.model.comeback import Answer, Overlap, Pair, Return
 from gateway.model.facts import Transfer
-from gateway.model.fold import Accounts, Kept, Peak
+from gateway.model.fold import Accounts, Kept, Lists, Peak
 from gateway.model.frame import CallFrame, EnvironmentRead, FrameKind, Link, Log, SlotUse, StorageAccess
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
@@ -102,10 +103,12 @@ class NativeTrace(Trace):
         to: Set[Address] | None = None,
         selectors: Set[bytes] | None = None,
         about: Set[Address] | None = None,
+        but: Set[Address] | None = None,
+        answered: bool = False,
     ) -> tuple[CallFrame, ...]:
         """The frames that fit all that is given, in order; the others are never made."""
         bits = None if kinds is None else sum(_BITS[kind] for kind in kinds)
-        found = self._outcome.select(bits, from_, to, selectors, about)
+        found = self._outcome.select(bits, from_, to, selectors, about, but, answered)
         return self._lazy.pick(found) if found else ()
 
     def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
@@ -125,9 +128,19 @@ class NativeTrace(Trace):
         made: Accounts = self._outcome.accounts(self._words, sender, but)
         return made
 
-    def embedded(self, sender: Address) -> Mapping[Address, Set[Address]]:
-        """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
-        made: Mapping[Address, Set[Address]] = self._outcome.embedded(self._words, sender)
+    def lists(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Lists:
+        """Lists that said yes of `sender` or whoever takes part."""
+        made: Lists = self._outcome.lists(self._words, sender, but)
+        return made
+
+    def parties(self, sender: Address) -> Set[Address]:
+        """Everybody who takes part."""
+        made: Set[Address] = self._outcome.parties(self._words, sender)
+        return made
+
+    def embedded(self, sender: Address) -> Named:
+        """Contract -> callers, and `sender`, whose address stands in code that ran on it -> where that code lies."""
+        made: Named = self._outcome.embedded(self._words, sender)
         return made
 
     def names(self, account: Address, data: bytes) -> bool:
@@ -152,6 +165,22 @@ class NativeTrace(Trace):
         made: tuple[Address, ...] = self._outcome.contexts(self._words, first, end)
         return made
 
+    def askers(self, about: Set[Address]) -> Set[Address]:
+        """Who was told something else than zero when it asked, by a STATICCALL, about one of `about`."""
+        made: Set[Address] = self._outcome.askers(self._words, about)
+        return made
+
+    @property
+    def fails(self) -> bool:
+        """True if a frame failed."""
+        found: bool = self._outcome.fails
+        return found
+
+    def entered_since(self, sequence: int) -> int:
+        """Index of the first frame that was entered at or after `sequence`; the number of frames if there is none."""
+        index: int = self._outcome.entered_since(sequence)
+        return index
+
     def path(self, index: int) -> Sequence[tuple[Address, int]]:
         """(account, first frame) of each account that acts between the transaction and frame `index`."""
         known = self._paths.get(index)
@@ -170,6 +199,16 @@ class NativeTrace(Trace):
             raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
         return found
 
+    def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
+        """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index."""
+        found: list[tuple[int, int]] = self._outcome.orders(cluster, told, least, most)
+        return found
+
+    def told(self, index: int, party: Address, cluster: Set[Address], most: int) -> bool:
+        """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
+        found: bool = self._outcome.told(index, party, cluster, most)
+        return found
+
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
         key = frozenset(cluster)
@@ -181,6 +220,11 @@ class NativeTrace(Trace):
     @cached_property
     def _visits(self) -> dict[frozenset[Address], list[int]]:
         return {}
+
+    def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+        """Call out of `cluster` -> the accounts that act under it."""
+        made: Mapping[int, Set[Address]] = self._outcome.acting(self._words, cluster)
+        return made
 
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door; the engine knows the movements."""
@@ -275,55 +319,64 @@ class _Codes(Mapping[Hash32, bytes]):
     """The code that ran: a piece of some ten thousand bytes is made when it is read."""
 
     def __init__(self, outcome: Any, words: Any) -> None:
-        self._outcome = outcome
-        self._made: dict[Hash32, bytes | None] = dict.fromkeys(outcome.code_hashes(words))
+        self._outcome, self._words = outcome, words
+        self._made: dict[Hash32, bytes] = {}
+
+    @cached_property
+    def _hashes(self) -> dict[Hash32, None]:
+        return dict.fromkeys(self._outcome.code_hashes(self._words))
 
     def __getitem__(self, key: Hash32) -> bytes:
-        made = self._made[key]
+        made = self._made.get(key)
         if made is None:
-            made = self._made[key] = self._outcome.code(key)
+            made = self._outcome.code(key)
+            if made is None:
+                raise KeyError(key)
+            self._made[key] = made
         return made
 
     def __contains__(self, key: object) -> bool:
-        return key in self._made
+        return key in self._hashes
 
     def __iter__(self) -> Iterator[Hash32]:
-        return iter(self._made)
+        return iter(self._hashes)
 
     def __len__(self) -> int:
-        return len(self._made)
+        count: int = self._outcome.code_count
+        return count
 
 
 class NativeDiff(Mapping[Address, AccountDiff]):
-    """A state diff that lies in the engine until it is read."""
+    """A state diff that lies in the engine; the change of an account is made when somebody asks for it."""
 
     def __init__(self, outcome: Any, words: Any) -> None:
         self.outcome, self._words = outcome, words
+        self._made: dict[Address, AccountDiff] = {}
 
     @cached_property
-    def _read(self) -> dict[Address, AccountDiff]:
-        changes: Iterable[tuple[Any, ...]] = self.outcome.changes(self._words)
-        return {address: AccountDiff(*parts) for address, *parts in changes}
+    def _changed(self) -> dict[Address, None]:
+        return dict.fromkeys(self.outcome.changed(self._words))
 
     def __getitem__(self, address: Address) -> AccountDiff:
-        return self._read[address]
+        made = self._made.get(address)
+        if made is None:
+            if address not in self._changed:
+                raise KeyError(address)
+            made = self._made[address] = AccountDiff(*self.outcome.change(self._words, address))
+        return made
 
     def get(self, address: Address, default: Any = None) -> Any:
         """The change of one account."""
-        return self._read.get(address, default)
-
-    def items(self) -> ItemsView[Address, AccountDiff]:
-        """All changes."""
-        return self._read.items()
+        return self[address] if address in self._changed else default
 
     def __contains__(self, address: object) -> bool:
-        return address in self._read
+        return address in self._changed
 
     def __iter__(self) -> Iterator[Address]:
-        return iter(self._read)
+        return iter(self._changed)
 
     def __len__(self) -> int:
-        return len(self._read)
+        return len(self._changed)
 
     def __repr__(self) -> str:
-        return repr(self._read)
+        return repr(dict(self))

@@ -120,10 +120,11 @@ def _views(
     visits: Sequence[int] = ()
     views: dict[tuple[Address, int], int] = {}
     trace = simulation.trace
-    asked = [*trace.select(selectors=_BALANCES, about=pairs), *trace.select(selectors=_PRICES, to=pools)]
+    asked = [
+        *trace.select(selectors=_BALANCES, about=pairs, but=roles.cluster, answered=True),
+        *trace.select(selectors=_PRICES, to=pools, but=roles.cluster, answered=True),
+    ]
     for frame in sorted(asked, key=_INDEX):
-        if frame.from_ in roles.cluster or frame.error or len(frame.output) < 32:
-            continue
         asks_balance = frame.input[:4] == BALANCE_OF
         pool = Address(frame.input[16:36]) if asks_balance else frame.to
         if pool is None or (asks_balance and frame.from_ == pool):

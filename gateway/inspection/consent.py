@@ -64,6 +64,8 @@ class Consent(Known):
         trace = self.simulation.trace
         found: dict[Address, list[Check]] = defaultdict(list)
         answered = [frame for frame in trace.select(to=precompiles) if any(frame.output)]
+        if not answered:
+            return {}
         shown = Counter((frame.parent, frame.input[:32], frame.output) for frame in answered)
         for frame in answered:
             if frame.to == ECRECOVER and shown[frame.parent, frame.input[:32], frame.output] > 1:
@@ -146,21 +148,21 @@ class Consent(Known):
 
         `move`: the movement that is asked about, if it is one; what strangers signed is good for what they pay.
         """
-        found = []
-        if not parties.isdisjoint(self.stored.get(contract, ())):
-            found.append(Bond.OWNER)
-        if entries and not parties.isdisjoint(self.entries.get(contract, ())):
-            found.append(Bond.ENTRY)
+        found = []  # most contracts have a record of nobody: they are asked thousands of times
         holder, token = (contract, contract) if move is None else (move.from_, move.token)
-        if self._is_vouched(self.signatures.get(contract, ()), before, holder, token):
+        if (known := self.stored.get(contract)) and not parties.isdisjoint(known):
+            found.append(Bond.OWNER)
+        if entries and (known := self.entries.get(contract)) and not parties.isdisjoint(known):
+            found.append(Bond.ENTRY)
+        if (shown := self.signatures.get(contract)) and self._is_vouched(shown, before, holder, token):
             found.append(Bond.SIGNATURE)
-        if not parties.isdisjoint(self.embedded.get(contract, ())):
+        if (known := self.embedded.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.CODE)
-        if not parties.isdisjoint(self.terms.get(contract, ())):
+        if (known := self.terms.get(contract)) and not parties.isdisjoint(known):
             found.append(Bond.TERMS)
         if contract in self.proven:
             found.append(Bond.PROOF)
-        if self._is_vouched(self._arguments.get(contract, ()), before, holder, token):
+        if (shown := self._arguments.get(contract)) and self._is_vouched(shown, before, holder, token):
             found.append(Bond.ARGUMENT)
         if self.makers.get(contract) in parties:
             found.append(Bond.MAKER)

@@ -43,15 +43,17 @@ def round_trips(
         return ()
     sums: dict[tuple[Address, Asset], list[int]] = {}
     depositors: dict[tuple[Address, Asset], set[Address]] = {}
-    for move in facts.transfers:
+    for move, inward in facts.crossings(roles.cluster):
+        if (move.from_ if inward else move.to) not in lost:
+            continue
         asset = Asset(move.token, move.token_id)
-        if move.to in lost and move.from_ in roles.cluster:
+        if not inward:
             row = sums.setdefault((move.to, asset), [0, 0, 0])
             row[0] += move.amount
             if simulation.trace.asker(move.frame, move.token) in roles.cluster:
                 row[2] += move.amount
             depositors.setdefault((move.to, asset), set()).add(move.from_)
-        elif move.from_ in lost and move.to in roles.cluster and (move.from_, asset) in sums:
+        elif (move.from_, asset) in sums:
             sums[move.from_, asset][1] += move.amount
     found = []
     for (holder, asset), (paid_in, returned, donated) in sums.items():

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from gateway.errors import SimulationError
+from gateway.inspection.need import Need
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Confidence, DetectorOutcome, Finding, InspectionReport, OutcomeStatus, Severity
+
+_outcome = partial(tuple.__new__, DetectorOutcome)
+"""of a complete row, without the constructor's own call: thirty are made for each transaction"""
+_COMPLETED = OutcomeStatus.COMPLETED
 
 
 class Speaker(Protocol):
@@ -76,8 +82,12 @@ def _look(
 ) -> list[DetectorOutcome]:
     """One reading by all detectors: what they find is added to `findings`, what became of them is returned."""
     outcomes: list[DetectorOutcome] = []
-    for detector, idle in ruleset.each:
-        if detector.needs and not subject.meets(detector.needs):
+    answers: dict[frozenset[Need], bool] = {}
+    for detector, needs, idle in ruleset.each:
+        met = answers.get(needs)
+        if met is None:
+            met = answers[needs] = subject.meets(needs)
+        if not met:
             outcomes.append(idle)
             continue
         started = clock()
@@ -85,7 +95,12 @@ def _look(
             outcomes.append(DetectorOutcome(detector.id, OutcomeStatus.TIMED_OUT, 0.0, "not begun before the deadline"))
             continue
         found, outcome = _run(detector, subject, started, clock)
-        findings.extend(finding for finding in found if finding not in findings)
+        if found:
+            told = {finding.summary for finding in findings}
+            for finding in found:
+                if finding.summary not in told or finding not in findings:
+                    told.add(finding.summary)
+                    findings.append(finding)
         outcomes.append(outcome)
     return outcomes
 
@@ -120,4 +135,4 @@ def _run(
     except Exception as error:  # a detector is foreign code: whatever it raises becomes an outcome the policy answers
         reason = f"{type(error).__name__}: {error}"[:500]
         return (), DetectorOutcome(detector.id, OutcomeStatus.FAILED, clock() - started, reason)
-    return found, DetectorOutcome(detector.id, OutcomeStatus.COMPLETED, clock() - started)
+    return found, _outcome((detector.id, _COMPLETED, clock() - started, None, True))

@@ -22,8 +22,9 @@ def unseen(facts: Facts, ledger: Ledger, cluster: Set[Address], simulation: Simu
     """
     trace, net = simulation.trace, ledger.net
     pushed: dict[Holding, bool] = {}
-    for move in facts.transfers:
-        if move.token == ZERO_ADDRESS or move.to in cluster or move.to == move.from_:
+    gave = {(move.to, move.token) for move, inward in facts.crossings(cluster) if not inward}
+    for move in facts.transfers if gave else ():
+        if (move.to, move.token) not in gave or move.token == ZERO_ADDRESS or move.to == move.from_:
             continue
         asset = Asset(move.token, move.token_id)
         if net.get(move.to, {}).get(asset, 0) <= 0:
@@ -72,10 +73,7 @@ def unrelated(
         if made or paid:
             frame = frames[move.frame]
             paying.add(found[frame.parent if frame.context in cluster else frame.index])
-    acting: dict[int, set[Address]] = {}
-    for frame, top in zip(frames, found, strict=True):
-        if top >= 0 and frame.context is not None:
-            acting.setdefault(top, set()).add(frame.context)
+    acting = simulation.trace.acting(cluster)
     busy = payers.union(*(acting.get(top, ()) for top in paying)) - cluster
     if not busy:
         return frozenset()

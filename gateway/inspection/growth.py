@@ -48,12 +48,12 @@ def growths(facts: Facts, frames: Sequence[CallFrame], roles: Roles, losses: Seq
     tokens = {(holder, asset.token): (holder, asset) for holder, asset in lost}
     taken: dict[tuple[Address, Address], list[Transfer]] = defaultdict(list)
     paid: dict[tuple[Address, Address], list[Transfer]] = defaultdict(list)
-    for move in facts.transfers:
+    for move, inward in facts.crossings(roles.cluster):
         if move.token_id is not None:
             continue
-        if move.from_ in roles.cluster and (move.to, move.token) in tokens:
+        if not inward and (move.to, move.token) in tokens:
             taken[move.to, move.token].append(move)
-        elif move.to in roles.cluster and (move.from_, move.token) in tokens:
+        elif inward and (move.from_, move.token) in tokens:
             paid[move.from_, move.token].append(move)
     for key, ins in taken.items():
         outs, loss = paid.get(key, []), lost[tokens[key]]

@@ -130,6 +130,16 @@ class Judgement(Redemption):
 
         Of that asset, of its value, or of what somebody gave for it.
         """
+        known = self._covered.get((loss.asset, loss.amount))
+        if known is None:
+            known = self._covered[loss.asset, loss.amount] = self._covers(loss)
+        return known
+
+    @cached_property
+    def _covered(self) -> dict[tuple[Asset, int], bool]:
+        return {}
+
+    def _covers(self, loss: Loss) -> bool:
         if self.roles.gained.get(loss.asset, 0) >= COVERED * loss.amount:
             return True
         gained, _ = self.market.value(self.roles.gained)
@@ -149,10 +159,10 @@ class Judgement(Redemption):
 
     @cached_property
     def _came(self) -> Mapping[tuple[Address, Asset], int]:
-        """What each account sent to the ordering side."""
+        """What each outsider sent to the ordering side."""
         came: dict[tuple[Address, Asset], int] = defaultdict(int)
-        for move in self.facts.transfers:
-            if move.to in self.roles.cluster:
+        for move, inward in self.facts.crossings(self.roles.cluster):
+            if inward:
                 came[move.from_, Asset(move.token, move.token_id)] += move.amount
         return came
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from gateway.inspection.facts import TRANSFER
-from gateway.inspection.notes import matched, read_lists
+from gateway.inspection.notes import matched
 from gateway.inspection.proof import CLAIM, NODE, proven
 from gateway.model.code import ran
-from gateway.model.fold import STRUCT_SPAN, Accounts, Kept, parties
+from gateway.model.fold import STRUCT_SPAN, Accounts, Kept, Lists
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
-from gateway.model.trace import CREATIONS, SimulationResult
+from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
@@ -60,8 +60,7 @@ class Known:
 
     @cached_property
     def _parties(self) -> Set[Address]:
-        trace = self.simulation.trace
-        return parties(self.transaction.sender, trace.links, trace.logs)
+        return self.simulation.trace.parties(self.transaction.sender)
 
     @cached_property
     def tokens(self) -> Set[Address]:
@@ -98,6 +97,8 @@ class Known:
         """
         preimages = self.simulation.trace.preimages or {}
         found: dict[Address, set[Address]] = defaultdict(set)
+        if not any(len(preimage) >= CLAIM for preimage in preimages.values()):
+            return found
         for use in self.simulation.trace.slots or ():
             if not use.before or (use.address, use.slot) in self.but:
                 continue
@@ -136,9 +137,9 @@ class Known:
         return any(yes <= known for yes in listed)
 
     @cached_property
-    def _lists(self) -> Mapping[Address, Mapping[bytes, Set[Address]]]:
+    def _lists(self) -> Lists:
         """Contract -> where a mapping lies -> parties whose word there is true; unless another number stood there."""
-        return read_lists(self.simulation.trace, self._parties, self.but)
+        return self.simulation.trace.lists(self.transaction.sender, self.but)
 
     @cached_property
     def embedded(self) -> Mapping[Address, Set[Address]]:
@@ -147,22 +148,15 @@ class Known:
         Code that it borrowed from somebody whom it had not known speaks for its own maker, and does not count.
         """
         named = self.simulation.trace.embedded(self.transaction.sender)
-        return {
-            account: kept
-            for account, parties_ in named.items()
-            if (kept := {party for party in parties_ if self._had_known_code(account, party)})
+        kept = {
+            account: {
+                party
+                for party, places in parties.items()
+                if account in places or any(self.reaches(account, place) for place in places)
+            }
+            for account, parties in named.items()
         }
-
-    def _had_known_code(self, account: Address, party: Address) -> bool:
-        """True if code that names `party` and ran as `account` is the account's own, or lies where it had known."""
-        codes = self.simulation.trace.codes or {}
-        return any(
-            link.code_address is None or link.code_address == account or self.reaches(account, link.code_address)
-            for link in self.simulation.trace.links
-            if link.context == account
-            and link.code_hash is not None
-            and codes.get(link.code_hash, b"").find(party) >= 0
-        )
+        return {account: parties for account, parties in kept.items() if parties}
 
     def reaches(self, contract: Address, other: Address) -> bool:
         """True if `contract` knew `other`, or knew one who did: a book of addresses, a beacon."""
@@ -183,9 +177,7 @@ class Known:
     @cached_property
     def makers(self) -> Mapping[Address, Address]:
         """Contract that this transaction created -> who created it."""
-        return {
-            frame.to: frame.from_ for frame in self.simulation.trace.select(kinds=CREATIONS) if frame.to is not None
-        }
+        return {frame.to: frame.from_ for frame in self.simulation.trace.creations if frame.to is not None}
 
     @cached_property
     def ordered(self) -> Set[Address]:

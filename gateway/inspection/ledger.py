@@ -60,20 +60,10 @@ class Ledger:
         """Units that existed before, of tokens that were minted or burnt, where storage shows it."""
         return _supplies(self.minted, self.simulation)
 
-    @cached_property
+    @property
     def outflows(self) -> Mapping[Holding, tuple[Transfer, ...]]:
         """The transfers that took from each holder that lost on balance, in order."""
-        lost = {
-            holder: {asset for asset, amount in changes.items() if amount < 0} for holder, changes in self.net.items()
-        }
-        taken: dict[Holding, list[Transfer]] = defaultdict(list)
-        for move in self.facts.transfers:
-            assets = lost.get(move.from_)
-            if assets and move.from_ != move.to and move.amount:
-                asset = Asset(move.token, move.token_id)
-                if asset in assets:
-                    taken[move.from_, asset].append(move)
-        return {holding: tuple(moves) for holding, moves in taken.items()}
+        return self.facts.outflows
 
     def share_lost(self, holder: Address, asset: Asset) -> float | None:
         """Fraction (0 to 1) of the holder's own stock that left; None if it lost nothing or the stock is unknown."""

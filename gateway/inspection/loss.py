@@ -108,7 +108,9 @@ def losses(
             found.append((ledger.share_lost(holder, asset), holder, asset, -changes[asset], compensated))
     found.sort(key=lambda row: (-(row[0] or 0.0), -row[3]))
     permitted = frozenset(
-        (set_.token, set_.owner) for set_ in facts.approvals if consent.has_signed(set_.token, set_.owner)
+        (set_.token, set_.owner)
+        for set_ in (facts.approvals if consent.signatures else ())
+        if consent.has_signed(set_.token, set_.owner)
     )
     trace = simulation.trace
     ways = Ways(trace, trace.frames, consent, roles, tokens, ledger, permitted)

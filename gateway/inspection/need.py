@@ -16,6 +16,7 @@ class Need(StrEnum):
     CREATION = "the sender made a contract, in this transaction or an earlier one"
     CALLS = "a contract called another account, created one or destroyed itself"
     COMEBACK = "a contract was entered again while it was open"
+    FAILURE = "a call failed, if only one that was caught"
     CODE = "code ran: this is more than coin sent to an account"
     APPROVAL = "an allowance was given"
     RESERVES = "a pair announced its reserves"

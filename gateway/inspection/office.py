@@ -29,7 +29,7 @@ def serves_others(
 
 def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address) -> set[Address]:
     """Accounts without code that ended with more and stand in the data the transaction brings."""
-    frames = simulation.trace.frames
+    data = simulation.trace.frames[0].input[:NAMES_READ]
     active = simulation.trace.active
     return {
         holder
@@ -37,7 +37,7 @@ def _named_accounts(simulation: SimulationResult, ledger: Ledger, entry: Address
         if holder not in active
         and holder not in BURN_ADDRESSES
         and all(amount > 0 for amount in changes.values())
-        and frames[0].input[:NAMES_READ].find(holder) >= 0
+        and data.find(holder) >= 0
     }
 
 

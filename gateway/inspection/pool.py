@@ -26,6 +26,7 @@ SLOT_ZERO = bytes.fromhex("3850c7bd")
 WRAP = bytes.fromhex("d0e30db0")
 UNWRAP = bytes.fromhex("2e1a7d4d")
 _QUERIES = frozenset({BALANCE_OF})
+_ERC20 = TokenStandard.ERC20
 MASK_112 = (1 << 112) - 1
 MASK_160 = (1 << 160) - 1
 WRAPPER_SIZE = 8192
@@ -251,9 +252,9 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
     Either this transaction shows it, by a token that is minted against, or burnt for, the same amount of coin in the
     same contract; or the code that ran says it: it has the two doors and the two events of a wrapped coin.
     """
-    spoken = [move for move in facts.transfers if move.standard is TokenStandard.ERC20]
+    spoken = [move for move in facts.transfers if move.standard is _ERC20]
     tokens = {move.token for move in spoken}
-    made = [move for move in spoken if ZERO_ADDRESS in (move.from_, move.to)]
+    made = [move for move in spoken if move.from_ == ZERO_ADDRESS or move.to == ZERO_ADDRESS]
     paid = facts.transfers if made else ()
     coin = {(move.from_, move.to, move.amount) for move in paid if move.standard is TokenStandard.NATIVE}
     found = set()
@@ -262,10 +263,12 @@ def wrappers(facts: Facts, simulation: SimulationResult) -> set[Asset]:
         left = move.to == ZERO_ADDRESS and (move.token, move.from_, move.amount) in coin
         if entered or left:
             found.add(Asset(move.token))
-    codes = simulation.trace.codes or {}
-    wrapping = {key for key in codes if _wraps(key, codes)} if tokens else set()
-    for link in simulation.trace.links if wrapping else ():
-        if link.code_hash in wrapping and link.context in tokens and link.context not in simulation.created:
+    remembered = _WRAPPING.get
+    for link in simulation.trace.links if tokens else ():
+        key = link.code_hash
+        if key is None or remembered(key) is False or link.context not in tokens or link.context in simulation.created:
+            continue
+        if _wraps(key, simulation.trace.codes or {}):
             found.add(Asset(link.context))
     return found
 
@@ -274,9 +277,11 @@ def _wraps(key: Hash32, codes: Mapping[Hash32, bytes]) -> bool:
     """True if the code has the parts of a wrapped coin; asked once for each code."""
     known = _WRAPPING.get(key)
     if known is None:
+        code = codes.get(key)
+        if code is None:
+            return False
         if len(_WRAPPING) >= CODES_REMEMBERED:
             _WRAPPING.clear()
-        code = codes[key]
         small = len(code) <= WRAPPER_SIZE
         known = small and all(code.find(part) >= 0 for part in (DEPOSIT, WITHDRAWAL, WRAP, UNWRAP))
         _WRAPPING[key] = known

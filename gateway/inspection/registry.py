@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError
 from gateway.inspection.detector import Detector
+from gateway.inspection.need import Need
 from gateway.inspection.provision import UNKNOWN, Package, judging_digest, packages_of
 from gateway.inspection.rules.book import RuleBook
 from gateway.inspection.rules.shelf import RuleShelf
@@ -46,9 +47,9 @@ class Ruleset:
         return hashlib.sha256(f"{self.detectors_hash} {book.digest}".encode()).hexdigest()[:16]
 
     @cached_property
-    def each(self) -> tuple[tuple[Detector, DetectorOutcome], ...]:
-        """Each detector with its outcome where a need of it does not hold."""
-        return tuple((one, DetectorOutcome(one.id, OutcomeStatus.COMPLETED, 0.0)) for one in self.detectors)
+    def each(self) -> tuple[tuple[Detector, frozenset[Need], DetectorOutcome], ...]:
+        """Each detector with what it needs, and its outcome where one of that does not hold."""
+        return tuple((one, one.needs, DetectorOutcome(one.id, OutcomeStatus.COMPLETED, 0.0)) for one in self.detectors)
 
 
 def load(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +14,7 @@ from gateway.inspection.memory import Memory
 from gateway.inspection.office import NAMES_READ, is_till, serves_others
 from gateway.model.facts import Facts
 from gateway.model.primitive import ZERO_ADDRESS, Address
-from gateway.model.trace import CREATIONS, CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import FrameKind, SimulationResult
 from gateway.model.transaction import Transaction
 
 DUST = 10**14
@@ -76,7 +76,7 @@ def assign(
     even if it calls them and nobody else.
     """
     cluster = {transaction.sender, *memory.created}
-    for frame in simulation.trace.select(kinds=CREATIONS):
+    for frame in simulation.trace.creations:
         if not frame.reverted and frame.to is not None:
             creator = simulation.trace.frames[frame.parent].context if frame.parent >= 0 else frame.from_
             if frame.from_ in cluster or creator in cluster or frame.depth <= 1:
@@ -92,9 +92,9 @@ def assign(
         for asset, amount in ledger.net.get(member, {}).items():
             sums[NATIVE if asset in wrapped else asset] += amount
     # coin sent to the zero address is thrown away, and pays nobody
-    sums[NATIVE] += sum(
-        [move.amount for move in facts.transfers if move.token == move.to == ZERO_ADDRESS and move.from_ in cluster]
-    )
+    for move, inward in facts.crossings(cluster):
+        if not inward and move.to == move.token == ZERO_ADDRESS:
+            sums[NATIVE] += move.amount
     gained = {asset: amount for asset, amount in sums.items() if amount > 0}
     # what the origin handed to the contract it calls is given, not kept; so is what a wallet handed on for it
     called = transaction.to
@@ -162,7 +162,7 @@ def _adopt_entry(
 
 
 def _adopt_created(simulation: SimulationResult, cluster: set[Address]) -> None:
-    for frame in simulation.trace.select(kinds=CREATIONS):
+    for frame in simulation.trace.creations:
         if not frame.reverted and frame.to is not None and frame.from_ in cluster:
             cluster.add(frame.to)
 
@@ -171,8 +171,8 @@ def _adopt_servants(
     simulation: SimulationResult, facts: Facts, ledger: Ledger, consent: Consent, cluster: set[Address]
 ) -> None:
     """Take in contracts that knew the member who calls them, keep nothing, and hand what they get to the cluster."""
-    payers = {move.from_ for move in facts.transfers if move.to in cluster}
-    payers = {payer for payer in payers - cluster if not ledger.net.get(payer)}
+    payers = {move.from_ for move, inward in facts.crossings(cluster) if inward}
+    payers = {payer for payer in payers if not ledger.net.get(payer)}
     for frame in simulation.trace.select(kinds=_CALLS, to=payers) if payers else ():
         servant = frame.to
         if servant is None or frame.from_ not in cluster or servant in cluster or ledger.net.get(servant):
@@ -189,12 +189,16 @@ def _adopt_keepers(
     The cluster calls them, or names them to the outsider who does; they lose nothing, nobody who pays or calls them
     had their address before, and nobody lets them spend. Attackers keep helpers of that kind, often made days before.
     """
-    frames = simulation.trace.frames
+    tokens = facts.tokens
+    if not any(
+        holder not in cluster and holder not in tokens and all(amount > 0 for amount in changes.values())
+        for holder, changes in ledger.net.items()
+    ):
+        return  # nobody keeps anything
     payers: dict[Address, set[Address]] = defaultdict(set)
     for move in facts.transfers:
         if move.from_ not in cluster and move.from_ != move.to and move.from_ != ZERO_ADDRESS:
             payers[move.to].add(move.from_)
-    tokens = facts.tokens
     callers: dict[Address, set[Address]] = defaultdict(set)
     called: dict[Address, int] = {}
     for link in simulation.trace.links:
@@ -209,7 +213,7 @@ def _adopt_keepers(
         kept = ledger.net.get(keeper)
         if not kept or any(amount < 0 for amount in kept.values()) or keeper in spenders:
             continue
-        if callers[keeper].isdisjoint(cluster) and not _names(frames, first, keeper, cluster):
+        if callers[keeper].isdisjoint(cluster) and not simulation.trace.told(first, keeper, cluster, NAMES_READ):
             continue
         if not any(consent.knows(other, keeper) for other in (payers[keeper] | callers[keeper]) - cluster):
             cluster.add(keeper)
@@ -217,7 +221,6 @@ def _adopt_keepers(
 
 def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cluster: set[Address]) -> None:
     """Take in the plain accounts that the cluster pays, or tells others to pay."""
-    frames = simulation.trace.frames
     active = simulation.trace.active
     asked: set[Address] = set()
     for move in facts.transfers:
@@ -230,15 +233,5 @@ def _adopt_payees(simulation: SimulationResult, facts: Facts, ledger: Ledger, cl
             cluster.add(payee)
         elif move.from_ not in cluster and len(asked) < PAYEES_EXAMINED:
             asked.add(payee)
-            if _names(frames, move.frame, payee, cluster):
+            if simulation.trace.told(move.frame, payee, cluster, NAMES_READ):
                 cluster.add(payee)
-
-
-def _names(frames: Sequence[CallFrame], index: int, payee: Address, cluster: set[Address]) -> bool:
-    """True if a call out of the cluster that led to frame `index` carries the payee's address."""
-    while index >= 0:
-        frame = frames[index]
-        if frame.from_ in cluster and frame.input[:NAMES_READ].find(payee) >= 0:
-            return True
-        index = frame.parent
-    return False

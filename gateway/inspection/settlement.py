@@ -104,13 +104,15 @@ class Settlement(Derived):
 
         Who starts a large work, a liquidation for example, is paid for it out of a till that others fill.
         """
+        if not self.roles.gained:
+            return False
         given: dict[Asset, int] = defaultdict(int)
         for holder, changes in self.ledger.net.items():
             if holder not in self.roles.cluster:
                 for asset, amount in changes.items():
                     given[NATIVE if asset in self.wrapped else asset] += max(0, -amount)
         gained = self.roles.gained
-        return bool(gained) and all(amount <= TIP * given[asset] for asset, amount in gained.items())
+        return all(amount <= TIP * given[asset] for asset, amount in gained.items())
 
     def is_shared(self, loss: Loss) -> bool:
         """True if the ordering side got no more of it than others whom the holder had named before, and who kept it.
@@ -191,13 +193,11 @@ class Settlement(Derived):
     @cached_property
     def _crossings(self) -> Sequence[tuple[int, int, Asset]]:
         """(call out of the ordering side, amount, asset) of what came to that side (negative: left it), in order."""
-        cluster, found = self.roles.cluster, []
-        for move in self.facts.transfers:
-            inward = move.to in cluster
-            if inward is not (move.from_ in cluster):
-                asset = Asset(move.token, move.token_id)
-                amount = move.amount if inward else -move.amount
-                found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
+        found = []
+        for move, inward in self.facts.crossings(self.roles.cluster):
+            asset = Asset(move.token, move.token_id)
+            amount = move.amount if inward else -move.amount
+            found.append((self._visit_of(move.frame), amount, NATIVE if asset in self.wrapped else asset))
         return found
 
     def _visit_of(self, frame: int) -> int:

@@ -38,10 +38,10 @@ class Inspection(Judgement):
 
     def meets(self, needs: Set[Need]) -> bool:
         """True if all of `needs` hold. Most detectors name one of a few combinations, each answered once."""
-        known, key = self._met, frozenset(needs)
-        met = known.get(key)
+        key = frozenset(needs)
+        met = self._met.get(key)
         if met is None:
-            met = known[key] = all(map(self._holds, key))
+            met = self._met[key] = all(map(self._holds, key))
         return met
 
     def _holds(self, need: Need) -> bool:
@@ -54,6 +54,8 @@ class Inspection(Judgement):
                 return len(self.simulation.trace.frames) > 1
             case Need.COMEBACK:
                 return self.facts.come_back
+            case Need.FAILURE:
+                return self.simulation.trace.fails
             case Need.CODE:
                 return bool(self.simulation.trace.active) or len(self.simulation.trace.frames) > 1
             case Need.APPROVAL:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Protocol
 
 from gateway.inspection.consent import Bond, Consent
 from gateway.inspection.ledger import Ledger
 from gateway.inspection.roles import Reading, Roles
 from gateway.model.facts import Transfer
+from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.trace import CallFrame, Trace
 
@@ -18,29 +19,47 @@ TRANSFERS_EXAMINED = 8
 """the largest outflows of each holder and asset are traced back to who ordered them"""
 HELPER_FRAMES = 400
 """how many frames under a contract are searched for the check that let its caller in"""
+_AMOUNT = attrgetter("amount")
 NOTED = 0.9
 """part of what was drawn for others that must go to receivers written down beforehand"""
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
-_ENTERED = attrgetter("entered")
+
+
+class Terms(Protocol):
+    """What the contracts on the way to a loss show of agreement to it."""
+
+    @property
+    def agreed(self) -> bool:
+        """True if all contracts on the way knew their callers before, or had promised it to the receiver.
+
+        From the ordering side on, for nearly all that left.
+        """
+
+    @property
+    def settled(self) -> bool:
+        """True if nearly all went to receivers that were written into a contract on the way before this transaction."""
+
+    @property
+    def signed(self) -> bool:
+        """True if a signature was checked on the way."""
+
+    @property
+    def bonds(self) -> tuple[str, ...]:
+        """The evidence behind `agreed`, as text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What the contracts on the way to a loss show of agreement to it."""
+class _Known:
+    """Terms that need not be read."""
 
     agreed: bool
-    """every contract on the way, from the ordering side on, knew its caller before, or had promised it to the receiver;
-    for nearly all that left"""
     settled: bool
-    """nearly all went to receivers that were written into a contract on the way before this transaction"""
     signed: bool
-    """a signature was checked on the way"""
     bonds: tuple[str, ...]
-    """the evidence behind `agreed`, as text"""
 
 
-NO_TERMS = Terms(agreed=False, settled=False, signed=False, bonds=())
+NO_TERMS: Terms = _Known(agreed=False, settled=False, signed=False, bonds=())
 
 
 Way = tuple[Transfer, Address, list[tuple[Address, int]]]
@@ -62,35 +81,30 @@ class Ways:
 
     def of(self, moves: Sequence[Transfer], holder: Address) -> list[Way]:
         """The ways of the largest of `moves`, the largest first."""
-        largest = sorted(moves, key=lambda move: (-move.amount, move.sequence))[:TRANSFERS_EXAMINED]
-        return [(move, *self._chain(move, holder)) for move in largest]
+        if len(moves) > 1:
+            moves = sorted(moves, key=_AMOUNT, reverse=True)[:TRANSFERS_EXAMINED]  # of equal ones the earlier first
+        return [(move, *self._chain(move, holder)) for move in moves]
 
     def terms(self, ways: Sequence[Way], holder: Address) -> Terms:
-        """What the contracts on these ways show of the agreement of `holder`."""
-        texts: list[str] = []
-        agreed, settled, signed, acted = 0, 0, False, False
-        for move, caller, chain in ways:
-            acted = acted or any(account == holder for account, _ in chain)
-            links = self._links(caller, chain, move)
-            links = self._without_own_words(links, chain, move, None if acted else holder)
-            allowed = not acted and self._may_spend(move, holder, caller)
-            if allowed or (links and all(links)):
-                agreed += move.amount
-            signed = signed or (move.token, holder) in self.permitted or any(Bond.SIGNATURE in bonds for bonds in links)
-            if move.to not in self.roles.cluster and any(self.consent.knows(account, move.to) for account, _ in chain):
-                settled += move.amount
-            texts.extend(
-                f"{account} {bond}" for (account, _), bonds in zip(chain, links, strict=True) for bond in bonds
-            )
-        most = SETTLED * sum(move.amount for move, _, _ in ways)
-        return Terms(
-            agreed=bool(ways) and agreed >= most,
-            settled=settled >= most,
-            signed=signed,
-            bonds=tuple(dict.fromkeys(texts))[:8],
-        )
+        """What the contracts on these ways show of the agreement of `holder`; read when it is asked for."""
+        return _Read(self, ways, holder)
 
-    def _may_spend(self, move: Transfer, holder: Address, caller: Address) -> bool:
+    def are_bound(self, way: Way, silent: Address | None) -> bool:
+        """True if there is a bond at every step of a way; the first without one ends the search."""
+        move, caller, chain = way
+        links = []
+        for bonds in self._links(caller, chain, move):
+            if not bonds:
+                return False
+            links.append(bonds)
+        return bool(links) and all(self._without_own_words(links, chain, move, silent))
+
+    def bonds(self, way: Way, silent: Address | None) -> list[tuple[Bond, ...]]:
+        """The bonds at each step of a way; `silent`: see `_without_own_words`."""
+        move, caller, chain = way
+        return self._without_own_words(list(self._links(caller, chain, move)), chain, move, silent)
+
+    def may_spend(self, move: Transfer, holder: Address, caller: Address) -> bool:
         """True if the holder let `caller` spend, and that one is the origin, or made by it, or knew it before.
 
         Who was trusted by others and obeys a stranger is no proof that they agreed to him. The bold reading, which
@@ -156,20 +170,19 @@ class Ways:
 
     def _chain(self, move: Transfer, holder: Address) -> tuple[Address, list[tuple[Address, int]]]:
         """The last account of the ordering side, and who acted between it and the movement."""
-        chain = list(self.trace.path(move.frame))
-        for position, (account, _) in enumerate(chain):
+        path, cluster, caller, inner, end = self.trace.path(move.frame), self.roles.cluster, self.roles.origin, -1, 0
+        for account, _ in path:
+            if account in cluster:
+                caller, inner = account, end
+            end += 1
             if account == holder:
-                chain = chain[: position + 1]
                 break
-        inner = max((at for at, (account, _) in enumerate(chain) if account in self.roles.cluster), default=-1)
-        caller = chain[inner][0] if inner >= 0 else self.roles.origin
-        chain = chain[inner + 1 :]
+        chain = list(path[inner + 1 : end])
         if len(chain) > 1 and chain[-1][0] == move.token and move.token != holder:
             chain = chain[:-1]  # it obeys whoever is between; asked directly, it answers for itself
         return caller, chain
 
-    def _links(self, caller: Address, chain: list[tuple[Address, int]], move: Transfer) -> list[tuple[Bond, ...]]:
-        links = []
+    def _links(self, caller: Address, chain: list[tuple[Address, int]], move: Transfer) -> Iterator[tuple[Bond, ...]]:
         parties = frozenset((caller, self.roles.origin))
         outer: set[Address | None] = {None, *self.roles.cluster}
         for account, first in chain:
@@ -189,10 +202,9 @@ class Ways:
                 bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
             if not bonds and not parties.isdisjoint(self.consent.accounts_under_hash.get(account, ())):
                 bonds = (Bond.ENTRY,)
-            links.append(bonds)
+            yield bonds
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
-        return links
 
     def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
         """What a token pays out of its own stock may belong to an account that it keeps beside balances.
@@ -234,7 +246,7 @@ class Ways:
         most = first + HELPER_FRAMES + 1
         # the check may lie behind the frame of the move; who makes units of a debt looks at the pledge afterwards
         made = move.from_ == ZERO_ADDRESS
-        last = self._end(first, most) if made else min(bisect_left(self.frames, move.sequence, key=_ENTERED), most)
+        last = self._end(first, most) if made else min(self.trace.entered_since(move.sequence), most)
         for helper in self.trace.contexts(first, last):
             if helper in outer or helper == account:
                 continue
@@ -255,3 +267,68 @@ class Ways:
         """The index behind the last frame under frame `first`, at most `most`."""
         depth, most = self.frames[first].depth, min(most, len(self.frames))
         return next((at for at in range(first + 1, most) if self.frames[at].depth <= depth), most)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Terms that are read out of the trace, each part when it is asked for: most questions end at the first step."""
+
+    ways: Ways
+    taken: Sequence[Way]
+    holder: Address
+
+    @cached_property
+    def agreed(self) -> bool:
+        """See `Terms`."""
+        possible = sum(move.amount for move, _, _ in self.taken)
+        most = SETTLED * possible
+        for way, silent in zip(self.taken, self._silent, strict=True):
+            move, caller, _ = way
+            allowed = silent is not None and self.ways.may_spend(move, self.holder, caller)
+            if not (allowed or self.ways.are_bound(way, silent)):
+                possible -= move.amount
+                if possible < most:
+                    return False
+        return bool(self.taken) and possible >= most
+
+    @cached_property
+    def settled(self) -> bool:
+        """See `Terms`."""
+        ways, settled = self.ways, 0
+        for move, _, chain in self.taken:
+            if move.to not in ways.roles.cluster and any(ways.consent.knows(account, move.to) for account, _ in chain):
+                settled += move.amount
+        return settled >= SETTLED * sum(move.amount for move, _, _ in self.taken)
+
+    @cached_property
+    def signed(self) -> bool:
+        """See `Terms`."""
+        return any((move.token, self.holder) in self.ways.permitted for move, _, _ in self.taken) or any(
+            Bond.SIGNATURE in bonds for links in self._links for bonds in links
+        )
+
+    @cached_property
+    def bonds(self) -> tuple[str, ...]:
+        """See `Terms`."""
+        texts = [
+            f"{account} {bond}"
+            for (_, _, chain), links in zip(self.taken, self._links, strict=True)
+            for (account, _), bonds in zip(chain, links, strict=True)
+            for bond in bonds
+        ]
+        return tuple(dict.fromkeys(texts))[:8]
+
+    @cached_property
+    def _links(self) -> Sequence[list[tuple[Bond, ...]]]:
+        return [self.ways.bonds(way, silent) for way, silent in zip(self.taken, self._silent, strict=True)]
+
+    @cached_property
+    def _silent(self) -> Sequence[Address | None]:
+        """The holder, for each way up to the first on which it acted."""
+        silent: Address | None = self.holder
+        found = []
+        for _, _, chain in self.taken:
+            if silent is not None and any(account == silent for account, _ in chain):
+                silent = None
+            found.append(silent)
+        return found

@@ -8,14 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from gateway.model.frame import Link
 from gateway.model.primitive import Address, Hash32
 
+Named = Mapping[Address, Mapping[Address, Set[Address]]]
+"""contract -> party whose address stands in code that ran on its storage -> where that code lies"""
 PUSH0 = 0x5F
 """the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
 _ORIGIN = b"\x32"
 
 
-def embedded(links: Iterable[Link], codes: Mapping[Hash32, bytes], sender: Address) -> dict[Address, Set[Address]]:
-    """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
-    named: dict[Address, set[Address]] = defaultdict(set)
+def embedded(links: Sequence[Link], codes: Mapping[Hash32, bytes], sender: Address) -> Named:
+    """Contract -> callers, and `sender`, whose address stands in code that ran on its storage -> where that code lies.
+
+    Code that one of them lends by delegation names its lender; that alone is not the contract's consent.
+    """
+    named: dict[Address, dict[Address, set[Address]]] = defaultdict(dict)
     asked: set[tuple[Hash32, Address, Address]] = set()
     for link in links:
         account, code_hash = link.context, link.code_hash
@@ -25,9 +30,15 @@ def embedded(links: Iterable[Link], codes: Mapping[Hash32, bytes], sender: Addre
             question = (code_hash, account, party)
             if question not in asked:
                 asked.add(question)
-                # code that a party lends by delegation names its lender; that is not the contract's consent
                 if party not in (account, link.code_address) and code.find(party) >= 0:
-                    named[account].add(party)
+                    named[account][party] = set()
+    for link in links:
+        account, code_hash = link.context, link.code_hash
+        if code_hash is None or account is None or (code := codes.get(code_hash)) is None:
+            continue
+        for party, places in named.get(account, {}).items():
+            if code.find(party) >= 0:
+                places.add(link.code_address or account)
     return dict(named)
 
 

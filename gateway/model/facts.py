@@ -124,6 +124,27 @@ class Facts:
         """What happened to the reserves of each pair, in the order of the first announcement."""
         return self._reserves
 
+    def crossings(self, cluster: Set[Address]) -> Sequence[tuple[Transfer, bool]]:
+        """(movement, True if it came in) of those that came to, or left, the accounts of `cluster` together."""
+        return [
+            (move, inward) for move in self.transfers if (inward := move.to in cluster) is not (move.from_ in cluster)
+        ]
+
+    @cached_property
+    def outflows(self) -> Mapping[tuple[Address, Asset], tuple[Transfer, ...]]:
+        """The transfers that took from each holder that lost on balance, in order."""
+        lost = {
+            holder: {asset for asset, amount in changes.items() if amount < 0} for holder, changes in self.net.items()
+        }
+        taken: dict[tuple[Address, Asset], list[Transfer]] = {}
+        for move in self.transfers:
+            assets = lost.get(move.from_)
+            if assets and move.from_ != move.to and move.amount:
+                asset = Asset(move.token, move.token_id)
+                if asset in assets:
+                    taken.setdefault((move.from_, asset), []).append(move)
+        return {holding: tuple(moves) for holding, moves in taken.items()}
+
     @property
     def stocks(self) -> Mapping[tuple[Address, Asset], int] | None:
         """(holder, asset) -> what was there before, as far as it is seen; None: the ledger finds it."""

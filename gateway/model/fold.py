@@ -33,6 +33,10 @@ Accounts = Mapping[Address, Set[tuple[Address, bytes]]]
 preimage. Allowances and other mappings in mappings are left out"""
 
 
+Lists = Mapping[Address, Mapping[bytes, Set[Address]]]
+"""contract -> where a mapping of accounts lies that held only true or false -> those of whom it said true"""
+
+
 class Kept(NamedTuple):
     """What contracts had kept about the parties of a transaction before it, as far as they looked."""
 
@@ -198,6 +202,35 @@ class _Reader:
         for at in range(len(data) - 19):
             if data[at : at + 20] in self._parties:
                 yield Address(data[at : at + 20])
+
+
+def fold_lists(
+    slots: Iterable[SlotUse], preimages: Mapping[int, bytes], known: Set[Address], but: Set[tuple[Address, int]]
+) -> Lists:
+    """Mappings of accounts that held only true or false, and those of `known` of whom they said true.
+
+    Mappings within mappings count where the outer key is no account, but the name of a role. `but`: (contract, slot)
+    of what counts as another number. Linear in slots.
+    """
+    found: dict[Address, dict[bytes, set[Address]]] = defaultdict(lambda: defaultdict(set))
+    numbers: set[tuple[Address, bytes]] = set()
+    for use in slots:
+        preimage = preimages.get(use.slot, b"")
+        if len(preimage) != 64 or any(preimage[:12]):
+            continue
+        account, place = Address(preimage[12:32]), preimage[32:]
+        outer = preimages.get(int.from_bytes(place, "big"))
+        if outer is not None and (len(outer) != 64 or not any(outer[:12])):
+            continue
+        if use.written or use.before > 1 or (use.address, use.slot) in but:
+            numbers.add((use.address, place))
+        elif use.before and account in known:
+            found[use.address][place].add(account)
+    lists = {
+        contract: {place: said for place, said in kept.items() if (contract, place) not in numbers}
+        for contract, kept in found.items()
+    }
+    return {contract: kept for contract, kept in lists.items() if kept}
 
 
 def fold_peaks(

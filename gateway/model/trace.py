@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
-from gateway.model.code import embedded, ran
+from gateway.model.code import Named, embedded, ran
 from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
 from gateway.model.fold import (
     Accounts,
     Kept,
+    Lists,
     Peak,
     fold_accounts,
     fold_kept,
     fold_links,
+    fold_lists,
     fold_nodes,
     fold_peaks,
     parties,
@@ -36,10 +40,13 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import asker, contexts, path, sole_room, visits
+from gateway.model.walk import acting, asker, contexts, orders, path, sole_room, told, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
+
+_ENTERED = attrgetter("entered")
+_QUERIES = frozenset({FrameKind.STATICCALL})
 
 __all__ = [
     "BORROWED",
@@ -130,10 +137,13 @@ class Trace:
         to: Set[Address] | None = None,
         selectors: Set[bytes] | None = None,
         about: Set[Address] | None = None,
+        but: Set[Address] | None = None,
+        answered: bool = False,
     ) -> tuple[CallFrame, ...]:
         """The frames that fit all that is given, in order.
 
-        `selectors` are the first four bytes of the input, `about` whom its first word names.
+        `selectors` are the first four bytes of the input, `about` whom its first word names; `but`: not from these;
+        `answered`: by a word at least.
         """
         return tuple(
             [
@@ -144,8 +154,15 @@ class Trace:
                 and (to is None or frame.to in to)
                 and (selectors is None or frame.input[:4] in selectors)
                 and (about is None or frame.input[16:36] in about)
+                and (but is None or frame.from_ not in but)
+                and (not answered or (frame.error is None and len(frame.output) >= 32))
             ]
         )
+
+    @cached_property
+    def creations(self) -> tuple[CallFrame, ...]:
+        """The frames that created a contract, or tried to, in order."""
+        return self.select(kinds=CREATIONS)
 
     def events(self, topics: Set[bytes]) -> tuple[Log, ...]:
         """The events with one of these first topics, in order."""
@@ -172,14 +189,22 @@ class Trace:
 
     def kept(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Kept:
         """What contracts had kept about `sender` and whoever takes part; `but`: (contract, slot) left out."""
-        return fold_kept(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
+        return fold_kept(self.slots or (), self.preimages or {}, self.parties(sender), but)
 
     def accounts(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Accounts:
         """Simple mappings that had an entry for `sender` or whoever takes part; `but`: (contract, slot) left out."""
-        return fold_accounts(self.slots or (), self.preimages or {}, parties(sender, self.links, self.logs), but)
+        return fold_accounts(self.slots or (), self.preimages or {}, self.parties(sender), but)
 
-    def embedded(self, sender: Address) -> Mapping[Address, Set[Address]]:
-        """Contract -> callers, and `sender`, whose address stands in the code that ran on its storage."""
+    def lists(self, sender: Address, but: Set[tuple[Address, int]] = frozenset()) -> Lists:
+        """Lists that said yes of `sender` or whoever takes part; `but`: (contract, slot) that count as numbers."""
+        return fold_lists(self.slots or (), self.preimages or {}, self.parties(sender), but)
+
+    def parties(self, sender: Address) -> Set[Address]:
+        """Everybody who takes part: `sender`, who calls or is called, and who sends or receives tokens."""
+        return parties(sender, self.links, self.logs)
+
+    def embedded(self, sender: Address) -> Named:
+        """Contract -> callers, and `sender`, whose address stands in code that ran on it -> where that code lies."""
         return embedded(self.links, self.codes or {}, sender)
 
     def names(self, account: Address, data: bytes) -> bool:
@@ -221,6 +246,20 @@ class Trace:
         """The accounts that act in the frames from `first` to before `end`, each once, in order."""
         return contexts(self.frames[first:end])
 
+    def askers(self, about: Set[Address]) -> Set[Address]:
+        """Who was told something else than zero when it asked, by a STATICCALL, about one of `about`."""
+        asked = self.select(kinds=_QUERIES, about=about)
+        return frozenset([frame.from_ for frame in asked if any(frame.output)])
+
+    @property
+    def fails(self) -> bool:
+        """True if a frame failed."""
+        return any(frame.error is not None for frame in self.frames)
+
+    def entered_since(self, sequence: int) -> int:
+        """Index of the first frame that was entered at or after `sequence`; the number of frames if there is none."""
+        return bisect_left(self.frames, sequence, key=_ENTERED)
+
     def path(self, index: int) -> Sequence[tuple[Address, int]]:
         """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
 
@@ -232,9 +271,24 @@ class Trace:
         """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
         return asker(self.frames, index, token)
 
+    def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
+        """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index.
+
+        The later one repeats at least `least` bytes; of each of `told` the first `most` calls are looked at.
+        """
+        return orders(self.frames, cluster, told, least, most)
+
+    def told(self, index: int, party: Address, cluster: Set[Address], most: int) -> bool:
+        """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
+        return told(self.frames, index, party, cluster, most)
+
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
         return visits(self.frames, cluster)
+
+    def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+        """Call out of `cluster` -> the accounts that act under it."""
+        return acting(self.frames, cluster)
 
     def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
         """The one contract for which `entry` is but a door: it makes all of `moves` and never calls back."""

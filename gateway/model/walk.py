@@ -5,7 +5,7 @@ The functions are the reference for engines that answer these questions themselv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from gateway.model.facts import Transfer
 from gateway.model.frame import CallFrame, FrameKind
@@ -41,6 +41,44 @@ def asker(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
     return frame.from_
 
 
+def orders(
+    frames: Iterable[CallFrame], cluster: Set[Address], told: Set[Address], least: int, most: int
+) -> list[tuple[int, int]]:
+    """(call that brought an order, later call that carries it out) as indices of frames, in the order of the latter.
+
+    A call of at least `least` bytes repeats what stood in the data of one that one of `cluster` made to its caller, one
+    of `told`, before. Of each, the first `most` longer calls are orders.
+    """
+    calls = [frame for frame in frames if frame.kind is FrameKind.CALL and not frame.reverted]
+    brought: dict[Address, list[CallFrame]] = {}
+    for frame in calls:
+        if frame.from_ in cluster and frame.to is not None and frame.to in told and len(frame.input) >= least + 4:
+            kept = brought.setdefault(frame.to, [])
+            if len(kept) < most:
+                kept.append(frame)
+    naming: dict[tuple[Address, bytes], list[CallFrame]] = {}  # a loop makes the same call again and again
+    found = []
+    for frame in calls:
+        if frame.from_ in brought and len(frame.input) >= least:
+            key = (frame.from_, frame.input)
+            if key not in naming:
+                naming[key] = [order for order in brought[frame.from_] if frame.input in order.input]
+            order = next((order for order in naming[key] if order.left < frame.entered), None)
+            if order is not None:
+                found.append((order.index, frame.index))
+    return found
+
+
+def told(frames: Sequence[CallFrame], index: int, party: Address, cluster: Set[Address], most: int) -> bool:
+    """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
+    while index >= 0:
+        frame = frames[index]
+        if frame.from_ in cluster and frame.input[:most].find(party) >= 0:
+            return True
+        index = frame.parent
+    return False
+
+
 def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
     """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself. Linear."""
     found: list[int] = []
@@ -50,6 +88,15 @@ def visits(frames: Iterable[CallFrame], cluster: Set[Address]) -> list[int]:
             continue
         above = found[frame.parent] if frame.parent >= 0 else -1
         found.append(above if above >= 0 else frame.index)
+    return found
+
+
+def acting(frames: Sequence[CallFrame], cluster: Set[Address]) -> Mapping[int, Set[Address]]:
+    """Call out of `cluster` -> the accounts that act under it. Linear."""
+    found: dict[int, set[Address]] = {}
+    for frame, top in zip(frames, visits(frames, cluster), strict=True):
+        if top >= 0 and frame.context is not None:
+            found.setdefault(top, set()).add(frame.context)
     return found
 
 

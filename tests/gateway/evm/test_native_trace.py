@@ -76,6 +76,10 @@ def check(result: SimulationResult) -> Facts:
     assert facts.balance_places == ledger.balance_places
     check_code(trace, plain)
     check_ways(trace, plain, expected.transfers)
+    assert list(facts.outflows.items()) == list(expected.outflows.items())
+    accounts = frozenset(move.to for move in expected.transfers[::2])
+    assert facts.crossings(accounts) == expected.crossings(accounts)
+    assert result.state_diff.get(Address(b"\x13" * 20)) is None
     return facts
 
 
@@ -87,6 +91,9 @@ def check_storage(trace: Trace, plain: Trace) -> None:
     assert trace.kept(OTHER, some) == plain.kept(OTHER, some)
     assert trace.accounts(sender) == plain.accounts(sender)
     assert trace.accounts(OTHER, some) == plain.accounts(OTHER, some)
+    assert trace.lists(sender) == plain.lists(sender)
+    assert trace.lists(OTHER, some) == plain.lists(OTHER, some)
+    assert trace.parties(OTHER) == plain.parties(OTHER)
     assert trace.shows_storage == plain.shows_storage
     assert trace.written == plain.written
     accounts = frozenset(account for account, _ in some)
@@ -115,7 +122,10 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
     sender, last = plain.frames[0].from_, len(plain.frames)
     for first, end in ((0, last), (last // 2, last + 5), (3, 2)):
         assert trace.contexts(first, end) == plain.contexts(first, end)
+    assert trace.fails == plain.fails
     for frame in plain.frames[:200]:
+        for sequence in (frame.entered, frame.left + 1):
+            assert trace.entered_since(sequence) == plain.entered_since(sequence)
         assert trace.path(frame.index) == plain.path(frame.index)
         for token in (frame.to or OTHER, plain.frames[frame.parent].context or OTHER):
             assert trace.asker(frame.index, token) == plain.asker(frame.index, token)
@@ -127,6 +137,15 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
         for entry in accounts[:3]:
             assert trace.sole_room(entry, cluster, moves) == plain.sole_room(entry, cluster, moves)
         assert trace.select(about=cluster) == plain.select(about=cluster)
+        assert trace.acting(cluster) == plain.acting(cluster)
+        assert trace.askers(cluster) == plain.askers(cluster)
+        rest = frozenset(accounts) - cluster
+        for least, most in ((0, 64), (36, 1)):
+            assert trace.orders(cluster, rest, least, most) == plain.orders(cluster, rest, least, most)
+        for frame in plain.frames[:32]:
+            for party in accounts[:6]:
+                told = trace.told(frame.index, party, cluster, 4096)
+                assert told == plain.told(frame.index, party, cluster, 4096)
         pairs = [(back.outer, back.inner) for back in plain.returns(cluster, 64)]
         for most in (1, 64):
             assert list(trace.overlaps(pairs, most)) == list(plain.overlaps(pairs, most))

@@ -46,6 +46,9 @@ def test_what_holds() -> None:
     with tape.call(ENTRY):
         pass
     assert not tape.subject().meets({Need.CALLS})
+    assert not tape.subject().meets({Need.FAILURE})
+    failed = Trace([tape.result().trace.frames[0]._replace(error="execution reverted")])
+    assert replace(tape.subject(), simulation=replace(tape.result(), trace=failed)).meets({Need.FAILURE})
     called = tape.subject()
     assert called.meets({Need.CODE})
     bare = Trace([called.simulation.trace.frames[0]._replace(code_hash=None)])
