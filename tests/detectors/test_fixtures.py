@@ -52,6 +52,7 @@ OPEN = {
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
     "raid-lattice.by-hand": "missed: rungs are traded by hand, in five plain steps",
+    "raid-ivy.debts-without-a-share": "missed: debts of a market that has no shares grow by nobody's loan",
     "raid-twin.by-delegated": "missed: the same by a delegated account, with few swaps",
     "raid-tower.leaned-on-by-another": "missed: one leans on a pool, another borrows at the clock's price",
     "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled pays all the same, three days later",
