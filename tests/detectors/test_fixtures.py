@@ -73,6 +73,7 @@ OPEN = {
     "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
     "raid-alibi.a-strange-grain": "missed: grains of a coin without a price make a robbery a purchase",
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
+    "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
