@@ -20,6 +20,7 @@ from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
+PURSES_EXAMINED = 64
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 MOSTLY = 0.5
@@ -68,6 +69,8 @@ class Judgement(Redemption):
             if kind not in left or holder in self.roles.cluster:
                 continue
             own = purses.get(holder)
+            if own is None and len(purses) >= PURSES_EXAMINED:
+                return False
             if own is None:
                 own = purses[holder] = self._obeys_the_origin(holder, moves[0])
             if own:
@@ -114,11 +117,16 @@ class Judgement(Redemption):
 
     def _is_drop(self, asset: Asset, amount: int) -> bool:
         """True if `amount` is next to nothing beside what an outsider who has more of it now had before."""
-        return any(
-            amount * NEXT_TO_NOTHING < self.ledger.before.get((holder, asset), 0)
-            for holder, changes in self.ledger.net.items()
-            if holder not in self.roles.cluster and changes.get(asset, 0) > 0
-        )
+        return amount * NEXT_TO_NOTHING < self._stocks_of_getters.get(asset, 0)
+
+    @cached_property
+    def _stocks_of_getters(self) -> Mapping[Asset, int]:
+        """What the outsider with the most of it had before, of assets of which he has more now."""
+        found: dict[Asset, int] = {}
+        for (holder, asset), stock in self.ledger.before.items():
+            if holder not in self.roles.cluster and self.ledger.net.get(holder, {}).get(asset, 0) > 0:
+                found[asset] = max(stock, found.get(asset, 0))
+        return found
 
     @property
     def gained_for_little(self) -> bool:
@@ -193,7 +201,9 @@ class Judgement(Redemption):
         the holder keeps was lured into a call.
         """
         origin, own = self.roles.origin, self.roles.own
-        path = self.simulation.trace.path(loss.frames[0]) if loss.acted else ()
+        if not loss.acted or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+            return False
+        path = self.simulation.trace.path(loss.frames[0])
         caller = next((path[at - 1][0] for at, (account, _) in enumerate(path) if account == loss.holder and at), None)
         if caller is None or caller in own or self.ledger.net.get(origin, {}).get(loss.asset, 0) > 0:
             return False
@@ -201,9 +211,7 @@ class Judgement(Redemption):
             holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
         } - own
         before = self.simulation.trace.frames[loss.frames[0]].entered
-        if not getters or self.consent.bonds(loss.holder, getters | {caller}, before=before):
-            return False
-        return any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ()))
+        return bool(getters) and not self.consent.bonds(loss.holder, getters | {caller}, before=before)
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import product
 
 from gateway.inspection.facts import TRANSFER
 from gateway.inspection.notes import matched
@@ -17,6 +18,7 @@ from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 _MOVES = frozenset({TRANSFER})
+PLACES_EXAMINED = 64
 BESIDE = 2
 """slots between two fields of one record"""
 MARK = 256
@@ -111,22 +113,34 @@ class Known:
 
     def noted_beside(self, contract: Address, payer: Address, receiver: Address) -> bool:
         """True if `contract` had written down both side by side, in one record: a debtor and his creditor."""
-        noted: dict[Address, list[int]] = defaultdict(list)
+        both = (self._places.get((contract, party), ())[:PLACES_EXAMINED] for party in (payer, receiver))
+        return any(abs(one - other) <= BESIDE for one, other in product(*both))
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[Address, Address], Sequence[int]]:
+        """(contract, party) -> slots where it had noted that party."""
+        found: dict[tuple[Address, Address], list[int]] = defaultdict(list)
         for use in self.simulation.trace.slots or ():
-            if use.address == contract and use.before >> 80 and (use.address, use.slot) not in self.but:
-                for party in matched(use.before, {payer, receiver}):
-                    noted[party].append(use.slot)
-        return any(abs(one - other) <= BESIDE for one in noted[payer] for other in noted[receiver])
+            if use.before >> 80 and (use.address, use.slot) not in self.but:
+                for party in matched(use.before, self._parties):
+                    found[use.address, party].append(use.slot)
+        return found
 
     def item_spenders(self, token: Address, item: int) -> Set[Address]:
         """Parties whom `token` noted under the number of one of its items: who owns it, who may move it."""
-        preimages, number = self.simulation.trace.preimages or {}, item.to_bytes(32, "big")
-        return {
-            party
-            for use in self.simulation.trace.slots or ()
-            if use.address == token and use.before >> 80 and preimages.get(use.slot, b"")[:32] == number
-            for party in matched(use.before, self._parties)
-        }
+        return self._beside_items.get((token, item), frozenset())
+
+    @cached_property
+    def _beside_items(self) -> Mapping[tuple[Address, int], Set[Address]]:
+        """(token, number) -> parties noted under that number in one of its mappings."""
+        preimages = self.simulation.trace.preimages or {}
+        found: dict[tuple[Address, int], set[Address]] = defaultdict(set)
+        for (token, party), slots in self._places.items():
+            for slot in slots:
+                key = preimages.get(slot, b"")
+                if len(key) == NODE:
+                    found[token, int.from_bytes(key[:32], "big")].add(party)
+        return found
 
     def holds_office(self, token: Address, known: Set[Address]) -> bool:
         """True if `token` looked up one of `known` in a list that says yes of him, and of nobody else who was asked.

@@ -80,21 +80,27 @@ class Redemption(Settlement):
         A house keeps one book; each of its doors knows the book, which keeps an entry for each: one door pays out what
         another has money burnt for.
         """
-        trace, entries = self.simulation.trace, self.consent.entries
+        entries = self.consent.entries
         books = [
             book
             for book, known in entries.items()
             if holder in known and book not in self.facts.tokens and self.consent.knows(holder, book)
         ]
-        found: set[tuple[Asset, Address]] = set()
-        for move in self.facts.transfers if books else ():
-            if not self._is_burn(move):
-                continue
-            if len(found) >= BURNS_EXAMINED:
-                break
-            door = trace.asker(move.frame, move.token)
-            if any(door in entries[book] and self.consent.knows(door, book) for book in books):
-                found.add((Asset(move.token), move.from_))
+        return {
+            (share, owner)
+            for share, owner, door in (self._burn_orders if books else ())
+            if any(door in entries[book] and self.consent.knows(door, book) for book in books)
+        }
+
+    @cached_property
+    def _burn_orders(self) -> Set[tuple[Asset, Address, Address]]:
+        """(token, whose units, who asked for it) of burns."""
+        found: set[tuple[Asset, Address, Address]] = set()
+        for move in self.facts.transfers:
+            if self._is_burn(move):
+                found.add((Asset(move.token), move.from_, self.simulation.trace.asker(move.frame, move.token)))
+                if len(found) >= BURNS_EXAMINED:
+                    break
         return found
 
     def is_redemption(self, loss: Loss) -> bool:

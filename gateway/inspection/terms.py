@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Protocol
 
@@ -22,6 +23,7 @@ HELPER_FRAMES = 400
 _AMOUNT = attrgetter("amount")
 NOTED = 0.9
 """part of what was drawn for others that must go to receivers written down beforehand"""
+GROWTHS_EXAMINED = 64
 SETTLED = 0.95
 """part of the outflow that must go to receivers fixed beforehand; the rest may be a keeper's fee"""
 
@@ -78,6 +80,10 @@ class Ways:
     ledger: Ledger
     permitted: Set[tuple[Address, Address]] = frozenset()
     """(token, owner) pairs whose allowance was set here by a signature that the token checked"""
+    drawn: dict[tuple[Address, Address], tuple[int, int]] = field(default_factory=dict)
+    """(spender, token) -> what it moved on, and of that what went to those whom it had noted; filled when asked for"""
+    grown: dict[Address, Mapping[bytes, Sequence[int]]] = field(default_factory=dict)
+    """spender -> holder -> by how much its records of him grew; filled when asked for"""
 
     def of(self, moves: Sequence[Transfer], holder: Address) -> list[Way]:
         """The ways of the largest of `moves`, the largest first."""
@@ -123,11 +129,15 @@ class Ways:
 
     def _credited(self, spender: Address, holder: Address, amount: int) -> bool:
         """True if nearly all of `amount` was added to a record that the spender keeps of `holder`."""
-        preimages, diff = self.trace.preimages or {}, self.ledger.simulation.state_diff.get(spender)
-        return any(
-            NOTED * amount <= after - before <= amount and preimages.get(slot, b"")[12:32] == holder
-            for slot, (before, after) in (diff.storage.items() if diff is not None else ())
-        )
+        if spender not in self.grown:
+            preimages, diff = self.trace.preimages or {}, self.ledger.simulation.state_diff.get(spender)
+            found: dict[bytes, list[int]] = defaultdict(list)
+            for slot, (before, after) in diff.storage.items() if diff is not None else ():
+                if after > before:
+                    found[preimages.get(slot, b"")[12:32]].append(after - before)
+            self.grown[spender] = found
+        growths = self.grown[spender].get(holder, ())[:GROWTHS_EXAMINED]
+        return any(NOTED * amount <= growth <= amount for growth in growths)
 
     def _goes_where_noted(self, spender: Address, move: Transfer) -> bool:
         """True if nearly all of what `spender` moved of that token went to receivers whom it had written down.
@@ -135,14 +145,17 @@ class Ways:
         Who lets a contract take his dues, and has a record there, agreed to what it does with them whoever asks; the
         rest is for whoever asked.
         """
-        noted = total = 0
-        for other in self.ledger.facts.transfers:
-            kind = other.token == move.token and other.token_id == move.token_id
-            if not kind or other.to == spender or self.trace.asker(other.frame, other.token) != spender:
-                continue
-            total += other.amount
-            if other.to in self.consent.stored.get(spender, ()):
-                noted += other.amount
+        key = (spender, move.token)
+        if key not in self.drawn:
+            noted = total = 0
+            for other in self.ledger.facts.transfers:
+                if other.token != move.token or other.to == spender:
+                    continue
+                if self.trace.asker(other.frame, other.token) == spender:
+                    total += other.amount
+                    noted += other.amount if other.to in self.consent.stored.get(spender, ()) else 0
+            self.drawn[key] = (total, noted)
+        total, noted = self.drawn[key]
         return total > 0 and noted >= NOTED * total
 
     def _is_lent_item(self, move: Transfer, caller: Address) -> bool:
