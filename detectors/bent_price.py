@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import ClassVar
 
@@ -11,7 +11,6 @@ from gateway.plugin import (
     Address,
     Asset,
     BentPrice,
-    CallFrame,
     Confidence,
     Detector,
     Family,
@@ -71,14 +70,13 @@ class BentPriceBelieved(Detector):
         """One finding per holder and asset that was given away."""
         if not subject.losses:
             return
-        frames = subject.simulation.trace.frames
         told: set[tuple[Address, Asset]] = set()
+        seen = _Actors(subject)
         for bent in subject.bent_prices:
-            visit = frames[bent.visit]
             for loss in subject.losses:
                 if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
                     continue
-                if not self._by_the_answer(subject, bent.pool, visit, loss):
+                if not seen.is_by_the_answer(bent, loss):
                     continue
                 kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
                 pool = bent.earlier or bent.pool in subject.market.pairs or bent.pool in subject.market.roots
@@ -116,22 +114,6 @@ class BentPriceBelieved(Detector):
                     evidence={"factor": f"{found.factor:.4g}", "slot": hex(found.slot), "keeper": str(found.keeper)},
                 )
 
-    def _by_the_answer(self, subject: Inspection, pool: Address, visit: CallFrame, loss: Loss) -> bool:
-        """True if the loss happened in the call that looked at the pool, or in a later one with one who acted there.
-
-        A lender or its oracle may note a price in one call, and go by it in the next.
-        """
-        trace, frames = subject.simulation.trace, subject.simulation.trace.frames
-        if any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
-            return True
-        later = [at for at in loss.frames if frames[at].entered > visit.left]
-        if not later:
-            return False
-        known = subject.roles.cluster | (subject.facts.tokens - {loss.holder}) | {pool}
-        acted = set(trace.contexts(visit.index, bisect_right(frames, visit.left, key=_ENTERED))) - known
-        calls = trace.visits(subject.roles.cluster)
-        return any(calls[at] >= 0 and not acted.isdisjoint(trace.contexts(calls[at], at + 1)) for at in later)
-
     def _is_kept_bent(self, subject: Inspection, bent: BentPrice, loss: Loss) -> bool:
         """True if a price that an earlier transaction of the sender moved, maybe as an honest trade, got him `loss`.
 
@@ -157,3 +139,40 @@ class BentPriceBelieved(Detector):
         if complete and given > 0.0:
             return -balance / given > SHORT
         return share > DRAINED
+
+
+class _Actors:
+    """Who acted in which calls out of the ordering side; each call is looked through once."""
+
+    def __init__(self, subject: Inspection) -> None:
+        self._subject, self._frames = subject, subject.simulation.trace.frames
+        self._others = subject.roles.cluster | subject.facts.tokens
+        self._visits: Sequence[int] = ()
+        self._acting: dict[int, frozenset[Address]] = {}
+
+    def is_by_the_answer(self, bent: BentPrice, loss: Loss) -> bool:
+        """True if the loss happened in the call that looked at the pool, or in a later one with one who acted there.
+
+        A lender or its oracle may note a price in one call, and go by it in the next.
+        """
+        frames, visit = self._frames, self._frames[bent.visit]
+        if any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+            return True
+        later = [at for at in loss.frames if frames[at].entered > visit.left]
+        if not later:
+            return False
+        self._visits = self._visits or self._subject.simulation.trace.visits(self._subject.roles.cluster)
+        calls = {self._visits[at] for at in later if self._visits[at] >= 0}
+        met = self._in(bent.visit)
+        return any(not met.isdisjoint(self._in(call) - {bent.pool}) for call in calls)
+
+    def _in(self, call: int) -> frozenset[Address]:
+        """Who acted in a call, tokens left out but for those that lost."""
+        known = self._acting.get(call)
+        if known is None:
+            last = bisect_right(self._frames, self._frames[call].left, key=_ENTERED)
+            acting = self._subject.simulation.trace.contexts(call, last)
+            losers = {loss.holder for loss in self._subject.losses}
+            known = frozenset(who for who in acting if who in losers or who not in self._others)
+            self._acting[call] = known - self._subject.roles.cluster
+        return self._acting[call]

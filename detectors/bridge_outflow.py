@@ -60,7 +60,12 @@ class BridgeOutflow(Detector):
             if not plain or (loss.asset == NATIVE and loss.amount < COIN_FLOOR):
                 continue
             share = loss.share or 0.0
-            if share >= NEARLY_ALL and loss.to_cluster and loss.signed and self._committee(subject, loss):
+            if (
+                share >= NEARLY_ALL
+                and self._to_bearer(subject, loss)
+                and loss.signed
+                and self._committee(subject, loss)
+            ):
                 how = "on the signatures of a committee, to the one who brought them"
             elif share >= GRAVE_SHARE and self._zero_accepted(subject, loss) and not (loss.signed or loss.agreed):
                 how = "after it had looked up the zero word and found it accepted"
@@ -73,6 +78,11 @@ class BridgeOutflow(Detector):
                 frames=loss.frames,
                 evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
             )
+
+    def _to_bearer(self, subject: Inspection, loss: Loss) -> bool:
+        """True if it went to the origin or a contract of the ordering side, not to a third account that it was told."""
+        side = subject.roles.own | (subject.roles.cluster & subject.simulation.trace.active)
+        return any(move.to in side for move in subject.ledger.outflows[loss.holder, loss.asset])
 
     def _committee(self, subject: Inspection, loss: Loss) -> bool:
         """True if the holder checked signatures of several others over one digest and does not know the origin."""

@@ -13,6 +13,7 @@ from gateway.plugin import (
     Finding,
     FrameKind,
     Inspection,
+    Loss,
     Need,
     Severity,
     describe_loss,
@@ -43,8 +44,9 @@ class CounterfeitAsset(Detector):
 
     A lender, exchange or migrator took a token whose contract the same sender created moments before, asked that very
     contract for a fact that decides the payout (a price, a rate, an underlying, a balance elsewhere), and gave
-    something real for it. Whoever writes the contract writes the answer. Pools that trade a new token by their own
-    reserves do not ask it anything, and stay out of this.
+    something real for it; or an allowance or a signed offer of somebody was met with nothing but that token. Whoever
+    writes the contract writes the answer. Pools that trade a new token by their own reserves do not ask it anything,
+    and stay out of this.
     """
 
     id = "counterfeit-asset"
@@ -67,11 +69,16 @@ class CounterfeitAsset(Detector):
             return
         told: set[Address] = set()
         for loss in subject.losses:
-            if loss.holder in told or loss.holder in made or loss.asset.token in made or not loss.acted:
+            if loss.holder in told or loss.holder in made or loss.asset.token in made:
                 continue
             received = {asset for asset, amount in subject.ledger.net[loss.holder].items() if amount > 0}
             fakes = {asset.token for asset in received} & made
             if not fakes or (loss.share or 0.0) < GRAVE_SHARE or not subject.gain_covers(loss):
+                continue
+            if not loss.acted:
+                if {asset.token for asset in received} <= made:
+                    told.add(loss.holder)
+                    yield self._paid_in_fakes(subject, loss, min(fakes))
                 continue
             answer = self._asked(subject, loss.holder, fakes)
             if answer is None:
@@ -87,6 +94,17 @@ class CounterfeitAsset(Detector):
                 frames=(frame, *loss.frames),
                 evidence={"asked": subject.simulation.trace.frames[frame].input[:4].hex(), "token": str(fake)},
             )
+
+    def _paid_in_fakes(self, subject: Inspection, loss: Loss, fake: Address) -> Finding:
+        return self.finding(
+            f"{loss.holder} lost {describe_loss(loss)} by what it had allowed or signed, and got nothing for it but "
+            f"units of {fake}, which the sender created.",
+            victim=loss.holder,
+            attacker=subject.roles.origin,
+            instrument=fake,
+            frames=loss.frames,
+            evidence={"token": str(fake)},
+        )
 
     def _asked(self, subject: Inspection, holder: Address, fakes: set[Address]) -> tuple[Address, int] | None:
         asking = frozenset({FrameKind.STATICCALL, FrameKind.CALL})

@@ -112,10 +112,8 @@ class Takeover(Detector):
             newcomer = self._newcomer(use.before, after, subject.roles.cluster)
             if newcomer is not None:
                 offices[use.address, newcomer].append(use)
-        moves = subject.facts.transfers if any(len(uses) >= OFFICES for uses in offices.values()) else ()
-        traded = {party for move in moves for party in (move.token, move.to)}
         for (contract, newcomer), uses in offices.items():
-            if len(uses) < OFFICES or contract in traded:
+            if len(uses) < OFFICES or self._was_paid(subject, contract, uses[0].frame):
                 continue
             stranger = subject.stranger(contract, uses[0].frame, uses[0].sequence, door=True)
             if stranger is not None:
@@ -151,6 +149,13 @@ class Takeover(Detector):
                 frames=(use.frame,),
                 evidence={"slot": f"{word.slot:#x}", "before": f"{use.before:#x}", "after": f"{word.value:#x}"},
             )
+
+    def _was_paid(self, subject: Inspection, contract: Address, frame: int) -> bool:
+        """True if the call that changed the contract brought it something; a gift on another occasion buys nothing."""
+        calls = subject.simulation.trace.visits(subject.roles.cluster)
+        return any(
+            contract in (move.token, move.to) and calls[move.frame] == calls[frame] for move in subject.facts.transfers
+        )
 
     def _newcomer(self, before: int, after: int, cluster: frozenset[Address]) -> Address | None:
         """The member of the ordering side that took the place of another address in a word."""

@@ -25,7 +25,7 @@ SMALL_SHARE = 0.002
 COIN_FLOOR = 2 * 10**17
 """wei of the chain's own coin below which a drained contract is a curiosity"""
 DOLE_SHARE = 0.1
-"""part of the stock up to which one payment of a fixed amount is what the contract is for: a faucet, a bounty"""
+"""part of the stock up to which one payment by a rule is what it is for: a faucet, a bounty, a finder's fee"""
 RUINED_SHARE = 0.2
 """part of a house's coin that no single bet may win"""
 EMPTIED_SHARE = 0.95
@@ -71,7 +71,7 @@ class UnauthorisedOutflow(Detector):
                     continue
                 if subject.is_shared(loss):
                     continue
-                if (loss.share or 0.0) <= DOLE_SHARE and subject.is_fixed(loss):
+                if (loss.share or 0.0) <= DOLE_SHARE and self._is_rule(subject, loss):
                     continue
                 sure = Confidence.HIGH if (loss.share or 0.0) >= 0.5 else Confidence.MEDIUM
                 yield self.finding(
@@ -83,6 +83,13 @@ class UnauthorisedOutflow(Detector):
                     evidence={"asset": str(loss.asset.token), "amount": str(loss.amount)},
                     confidence=sure,
                 )
+
+    def _is_rule(self, subject: Inspection, loss: Loss) -> bool:
+        """The holder had fixed the amount, or the part of its stock, before; nobody named it, or sold it at once."""
+        if subject.is_fixed(loss):
+            return True
+        rule = subject.is_round_part(loss) and not subject.named_amount(loss)
+        return rule and not self._shook_the_market(subject, loss)
 
     def _is_won(self, subject: Inspection, loss: Loss) -> bool:
         """A house that paid a bet at once, and can pay many more, lost what it put at stake."""

@@ -18,6 +18,9 @@ EVEN = 0.85
 """part of what a house gave that it got elsewhere: a liquidator keeps up to a tenth, prices of pools bend"""
 TIP = 0.02
 """part of what a work moved that may go to who started it"""
+WHOLE = 1000
+ROUND_PARTS = (1, 5, 10, 20, 25, 50, 100)
+"""thousandths of a stock that a rule may give to whoever does what it is for"""
 SPELT_OUT = 1 << 24
 """smaller numbers stand in any code by chance"""
 
@@ -128,6 +131,15 @@ class Settlement(Derived):
         """True if `account` is no pool, and has less of nothing."""
         pool = account in self.market.pairs or account in self.market.concentrated
         return not pool and all(amount > 0 for amount in self.ledger.net.get(account, {}).values())
+
+    def is_round_part(self, loss: Loss) -> bool:
+        """True if one payment made the loss, of a tenth of the stock or another round part of it.
+
+        So a finder is paid who sends on what was lost: what he gets is a rule of the house, if he named no amount.
+        """
+        moves = self.ledger.outflows[loss.holder, loss.asset]
+        stock = self.ledger.before.get((loss.holder, loss.asset), 0)
+        return len(moves) == 1 and any(moves[0].amount == stock * part // WHOLE for part in ROUND_PARTS)
 
     def is_fixed(self, loss: Loss) -> bool:
         """True if one payment made the loss, of an amount that the holder had set before.

@@ -13,6 +13,8 @@ from tests.detectors.acts import act, findings, first_held
         ("bent-price.flash-claim", 0),
         ("bent-price.sale-raid", 1),
         ("spot-oracle.spot-oracle-borrow", 1),
+        ("raid-toybox.sold-to-itself", 0),
+        ("raid-twin.swapped-for-itself", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -31,6 +33,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "spot-oracle.flash-liquidation",
         "spot-oracle.leverage-loop",
         "payments.whale-swap",
+        "raid-toybox.sold",
+        "raid-toybox.pawned",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -28,6 +28,7 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "pool-drain.deflation",
         "payments.whale-swap",
         "payments.remove-liquidity",
+        "raid-scale.swapped",
     ],
 )
 def test_it_says_nothing_of_an_honest_twin(twin: str) -> None:

@@ -11,7 +11,10 @@ from tests.fixtures.foreign import SCENES_WITH_FOREIGN, foreign_cases
 NAMES = sorted(path.name.removesuffix(".json.zst") for path in FOLDER.glob("*.json.zst"))
 
 OPEN = {
-    "everyday-mirages.urgent-motion-carried": "signed words of a council pay its whole purse, brought by a stranger",
+    "everyday-repairs.left-by-hand": "shares sent to a pool by hand are burnt in the next call, to a cold purse",
+    "everyday-preimages.hashed-key-spends": "a sum under the hash of a public key is spent by its signature",
+    "everyday-preimages.winnings-claimed-and-drawn": "who answered right has the bonds of the wrong ones, by hashes",
+    "everyday-thirds.sent-looked-and-fetched": "what was sent first counts in a later call",
     "everyday-errandboys.factors-found": "who commits to an answer, then shows it, takes the whole prize",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
     "everyday-layouts.listed-in-code": "a list kept as the code of another contract is not read",
@@ -33,9 +36,7 @@ OPEN = {
     "raid-sprinkler.dash-on-foot": "missed: in, shared, and out in three transactions",
     "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
     "raid-sunfarm.stake-wanders": "missed: a stake earns old rewards in four accounts of people",
-    "raid-vesting.claimed-nine-times": "missed: a grantee whom the ledger knows claims one grant nine times",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
-    "raid-well.filled-four-times": "missed: shares for one payment counted four times, drawn a minute later",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
     "raid-derrick.refund-by-keeper": "missed: a refund by the keeper wakes a contract, which enters a third one",
@@ -50,6 +51,8 @@ OPEN = {
     "raid-apiary.stake-of-three-blocks": "missed: a stake of three blocks is paid from the first day on",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
+    "raid-lattice.by-hand": "missed: rungs are traded by hand, in five plain steps",
+    "raid-ivy.debts-without-a-share": "missed: debts of a market that has no shares grow by nobody's loan",
     "raid-twin.by-delegated": "missed: the same by a delegated account, with few swaps",
     "raid-tower.leaned-on-by-another": "missed: one leans on a pool, another borrows at the clock's price",
     "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled pays all the same, three days later",
@@ -66,7 +69,10 @@ OPEN = {
     "raid-voucher.redeemed-by-another": "missed: a signed voucher names nobody, and a stranger brings it first",
     "raid-barge.coin-called-by-relayer": "missed: a signed message has the coin itself pay",
     "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
-    "raid-caravan.lost-and-found": "a finder may fetch a tenth of what was lost, for nothing",
+    "raid-jib.helm-and-mate": "missed: one bends the price, another has liquidity shifted to it",
+    "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
+    "raid-alibi.a-strange-grain": "missed: grains of a coin without a price make a robbery a purchase",
+    "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 

@@ -67,3 +67,16 @@ def test_what_comes_out_of_ones_own_purse_is_no_gain() -> None:
     assert paid_out(owner=FAUCET).consideration == 0.0
     assert paid_out(owner=SENDER, back=True).consideration == 0.0
     assert paid_out(owner=SENDER, made=False).consideration == 0.0
+
+
+@pytest.mark.parametrize(
+    ("paid", "times", "rule"), [(100, 1, True), (99, 1, False), (50, 2, False)], ids=["a tenth", "less", "two payments"]
+)
+def test_a_tenth_of_a_stock_may_be_a_rule(paid: int, times: int, rule: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FAUCET):
+        for time in range(times):
+            with tape.call(TOKEN):
+                tape.move(TOKEN, FAUCET, ENTRY, paid, had=1000 - time * paid, has=time * paid)
+    subject = tape.subject()
+    assert subject.is_round_part(subject.losses[0]) is rule
