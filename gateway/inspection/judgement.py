@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.inspection.conjured import overspent
 from gateway.inspection.consent import Bond
-from gateway.inspection.gift import unrelated
+from gateway.inspection.gift import unrelated, unseen
 from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.loss import NEXT_TO_NOTHING, Loss
 from gateway.inspection.redemption import CHEAP, Redemption
@@ -112,8 +112,22 @@ class Judgement(Redemption):
             return paid
         givers = {at for at in self._office if any(self.ledger.net.get(at, {}).get(asset, 0) < 0 for asset in strange)}
         side = self.roles.cluster - self._office | givers  # a wallet that gives its own serves nobody else
-        gifts = unrelated(strange, self.facts, self.ledger, side, self.simulation)
+        gifts = unrelated(strange, self.facts, self.ledger, side, self.simulation) | self._pushed(strange)
         return {asset: amount for asset, amount in paid.items() if asset not in gifts}
+
+    def _pushed(self, strange: Set[Asset]) -> Set[Asset]:
+        """Those of `strange` that nobody who has more of them now ever looked at: coins thrown in as an alibi."""
+        thrown = unseen(self.facts, self.ledger, self.roles.own, self.simulation)
+        if not thrown:
+            return frozenset()
+        taken = {
+            asset
+            for holder, changes in self.ledger.net.items()
+            if holder not in self.roles.cluster
+            for asset, amount in changes.items()
+            if amount > 0 and asset in strange and (holder, asset) not in thrown
+        }
+        return strange - taken
 
     def _is_drop(self, asset: Asset, amount: int) -> bool:
         """True if `amount` is next to nothing beside what an outsider who has more of it now had before."""

@@ -52,7 +52,6 @@ OPEN = {
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
     "raid-lattice.by-hand": "missed: rungs are traded by hand, in five plain steps",
-    "raid-ivy.debts-without-a-share": "missed: debts of a market that has no shares grow by nobody's loan",
     "raid-twin.by-delegated": "missed: the same by a delegated account, with few swaps",
     "raid-tower.leaned-on-by-another": "missed: one leans on a pool, another borrows at the clock's price",
     "raid-airlock.cancelled-ticket": "missed: a ticket that was cancelled pays all the same, three days later",
@@ -71,7 +70,6 @@ OPEN = {
     "raid-barge.approved-then-fetched": "missed: a signed message approves its bringer, who fetches an hour later",
     "raid-jib.helm-and-mate": "missed: one bends the price, another has liquidity shifted to it",
     "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
-    "raid-alibi.a-strange-grain": "missed: grains of a coin without a price make a robbery a purchase",
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
 }
