@@ -215,7 +215,7 @@ class Judgement(Redemption):
         the holder keeps was lured into a call.
         """
         origin, own = self.roles.origin, self.roles.own
-        if not loss.acted or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+        if not loss.acted:
             return False
         path = self.simulation.trace.path(loss.frames[0])
         caller = next((path[at - 1][0] for at, (account, _) in enumerate(path) if account == loss.holder and at), None)
@@ -224,8 +224,10 @@ class Judgement(Redemption):
         getters = {
             holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
         } - own
+        if not getters or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+            return False
         before = self.simulation.trace.frames[loss.frames[0]].entered
-        return bool(getters) and not self.consent.bonds(loss.holder, getters | {caller}, before=before)
+        return not self.consent.bonds(loss.holder, getters | {caller}, before=before)
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

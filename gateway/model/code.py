@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import lru_cache
 
 from gateway.model.frame import Link
 from gateway.model.primitive import Address, Hash32
@@ -13,6 +14,8 @@ Named = Mapping[Address, Mapping[Address, Set[Address]]]
 PUSH0 = 0x5F
 """the instruction that pushes nothing; those that push 1 to 32 bytes follow it (EIP-3855)"""
 _ORIGIN = b"\x32"
+CODES_REMEMBERED = 512
+"""pieces of code of which it is remembered what they ask; of the largest, 12 MB"""
 
 
 def embedded(links: Sequence[Link], codes: Mapping[Hash32, bytes], sender: Address) -> Named:
@@ -52,8 +55,9 @@ def ran(links: Iterable[Link], codes: Mapping[Hash32, bytes]) -> dict[Address, S
     return {account: tuple(pieces.values()) for account, pieces in found.items()}
 
 
+@lru_cache(maxsize=CODES_REMEMBERED)
 def asks_origin(code: bytes) -> bool:
-    """True if `code` has the instruction ORIGIN, which tells who sent the transaction. Linear in bytes."""
+    """True if `code` has the instruction ORIGIN, which tells who sent the transaction. Linear in bytes, once."""
     at = 0 if code.find(_ORIGIN) >= 0 else len(code)
     while at < len(code):
         instruction = code[at]
