@@ -119,7 +119,9 @@ mod tests {
 
     fn trace(frames: Vec<Frame>) -> Recorder {
         let limits = Limits { wall_clock: Duration::from_secs(1), frames: 9, accesses: 0, logs: 0, bytes: 0 };
-        Recorder { frames, ..Recorder::new(limits, Address::ZERO) }
+        let mut recorder = Recorder::new(limits, Address::ZERO);
+        recorder.frames = frames;
+        recorder
     }
 
     #[test]
