@@ -155,8 +155,11 @@ class _Actors:
 
         A lender or its oracle may note a price in one call, and go by it in the next.
         """
-        frames, visit = self._frames, self._frames[bent.visit]
-        if any(visit.entered <= frames[at].entered <= visit.left for at in loss.frames):
+        frames, visit, market = self._frames, self._frames[bent.visit], self._subject.market
+        pool = bent.pool in market.pairs or bent.pool in market.roots
+        # a rate may jump while a redemption is half done, after all that was lost
+        asked = visit.entered if pool else frames[bent.view].entered
+        if any(asked < frames[at].left and frames[at].entered <= visit.left for at in loss.frames):
             return True
         later = [at for at in loss.frames if frames[at].entered > visit.left]
         if not later:
