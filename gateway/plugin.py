@@ -12,6 +12,7 @@ from gateway.inspection.need import Need
 from gateway.inspection.pool import Pair
 from gateway.inspection.record import largest_entry
 from gateway.inspection.reentry import Reentry, StaleView
+from gateway.inspection.sojourn import Sojourn
 from gateway.inspection.subject import Inspection
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
@@ -46,6 +47,7 @@ __all__ = [
     "Severity",
     "SimulationResult",
     "SlotUse",
+    "Sojourn",
     "StaleView",
     "StorageAccess",
     "Taken",
