@@ -87,14 +87,14 @@ class GrownDeposit(Detector):
                 evidence={"paid in": str(growth.paid_in), "paid back": str(growth.paid_back)},
             )
         for stay in subject.sojourns:
-            loss = self._grave_loss(subject, stay)
-            if loss is not None:
+            lost = self._grave_loss(subject, stay)
+            if lost is not None:
                 yield self.finding(
                     f"{stay.holder} took in {stay.put} units minutes ago, from somebody it had not known, and has paid "
-                    f"{stay.taken} back, {stay.profit} more than went in for them; it lost {describe_loss(loss)}.",
+                    f"{stay.taken} back, {stay.profit} more than went in for them; it lost {describe_loss(lost)}.",
                     victim=stay.holder,
                     attacker=subject.roles.origin,
-                    frames=loss.frames,
+                    frames=lost.frames,
                     evidence={"paid in": str(stay.put), "paid back": str(stay.taken)},
                 )
 

@@ -105,8 +105,8 @@ def sojourns(
 def _sojourn(holder: Address, asset: Asset, deal: Deal, after: Dealings, ledger: Ledger, own: Set[Address]) -> Sojourn:
     now = after[(holder, *asset)]
     part, shared, whole, rewards = 1.0, False, now.put == deal.put, dict[Asset, Deal]()
-    for (keeper, *other), row in after.items():
-        kind = Asset(*other)
+    for (keeper, token, item), row in after.items():
+        kind = Asset(token, item)
         if keeper != holder or kind == asset or kind.token in own:
             continue
         if row.taken and not row.stock and (kind.token == holder or (holder, kind) not in ledger.before):
