@@ -25,6 +25,8 @@ KINDS = (
     FrameKind.SELFDESTRUCT,
 )
 """in the order of the engine's own"""
+MANY = 4
+"""who asked for more than one in so many frames will ask for the others: one by one they would cost more"""
 _BITS = {kind: 1 << number for number, kind in enumerate(KINDS)}
 
 # The engine hands over complete rows of the right classes; going through a named tuple's own constructor would double
@@ -148,6 +150,11 @@ class NativeTrace(Trace):
         found: bool = self._outcome.names(account, data)
         return found
 
+    def asks_origin(self, account: Address) -> bool:
+        """True if code that ran on the storage of `account` asks who sent the transaction."""
+        found: bool = self._outcome.asks_origin(account)
+        return found
+
     def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
         """The first `most` returns into open accounts that led through one of `cluster`."""
         return tuple(map(_return, self._outcome.returns(self._words, cluster, most)))
@@ -199,6 +206,13 @@ class NativeTrace(Trace):
             raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
         return found
 
+    def recanted(
+        self, besides: Set[bytes], but: Set[Address], longest: int, most: int
+    ) -> Sequence[tuple[int, int]]:
+        """(first, later) frames of plain questions that were answered otherwise the later time."""
+        found: list[tuple[int, int]] = self._outcome.recanted(besides, but, longest, most)
+        return found
+
     def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
         """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index."""
         found: list[tuple[int, int]] = self._outcome.orders(cluster, told, least, most)
@@ -209,17 +223,9 @@ class NativeTrace(Trace):
         found: bool = self._outcome.told(index, party, cluster, most)
         return found
 
-    def visits(self, cluster: Set[Address]) -> Sequence[int]:
-        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
-        key = frozenset(cluster)
-        known = self._visits.get(key)
-        if known is None:
-            known = self._visits[key] = self._outcome.visits(cluster)
-        return known
-
-    @cached_property
-    def _visits(self) -> dict[frozenset[Address], list[int]]:
-        return {}
+    def _find_visits(self, cluster: Set[Address]) -> Sequence[int]:
+        found: list[int] = self._outcome.visits(cluster)
+        return found
 
     def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
         """Call out of `cluster` -> the accounts that act under it."""
@@ -278,6 +284,8 @@ class _Frames(Sequence[CallFrame]):
         """The frames at `indices`."""
         if self._all is None:
             fresh = [index for index in indices if index not in self._made]
+            if MANY * (len(fresh) + len(self._made)) > self._count:
+                return tuple(map(self._whole().__getitem__, indices))
             self._made.update(zip(fresh, map(_frame, self._outcome.picked(self._words, fresh)), strict=True))
         known = self._made if self._all is None else self._all
         return tuple([known[index] for index in indices])
@@ -296,6 +304,8 @@ class _Frames(Sequence[CallFrame]):
         if made is None:
             if not 0 <= index < self._count:
                 raise IndexError(f"frame {at} of a trace of {self._count} frames")
+            if MANY * len(self._made) > self._count:
+                return self._whole()[index]
             made = self._made[index] = _frame(self._outcome.frames(self._words, index, index + 1)[0])
         return made
 

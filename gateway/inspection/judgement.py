@@ -15,7 +15,6 @@ from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.trace.conjured import overspent
 from gateway.inspection.trace.gift import unrelated, unseen
 from gateway.inspection.trace.ledger import NATIVE, Asset
-from gateway.model.code import asks_origin
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
@@ -224,10 +223,12 @@ class Judgement(Redemption):
         getters = {
             holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
         } - own
-        if not getters or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+        if not getters:
             return False
         before = self.simulation.trace.frames[loss.frames[0]].entered
-        return not self.consent.bonds(loss.holder, getters | {caller}, before=before)
+        if self.consent.bonds(loss.holder, getters | {caller}, before=before):
+            return False
+        return self.simulation.trace.asks_origin(loss.holder)
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
-from gateway.model.code import Named, embedded, ran
+from gateway.model.code import Named, asks_origin, embedded, ran
 from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
 from gateway.model.fold import (
     Accounts,
@@ -40,7 +40,7 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import acting, asker, contexts, orders, path, sole_room, told, visits
+from gateway.model.walk import acting, asker, contexts, orders, path, recanted, sole_room, told, visits
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts, Transfer
@@ -211,6 +211,10 @@ class Trace:
         """True if `data` stands in code that ran on the storage of `account`."""
         return any(code.find(data) >= 0 for code in self._ran.get(account, ()))
 
+    def asks_origin(self, account: Address) -> bool:
+        """True if code that ran on the storage of `account` asks who sent the transaction."""
+        return any(asks_origin(code) for code in self._ran.get(account, ()))
+
     @cached_property
     def _ran(self) -> Mapping[Address, Sequence[bytes]]:
         return ran(self.links, self.codes or {})
@@ -271,6 +275,16 @@ class Trace:
         """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
         return asker(self.frames, index, token)
 
+    def recanted(
+        self, besides: Set[bytes], but: Set[Address], longest: int, most: int
+    ) -> Sequence[tuple[int, int]]:
+        """(first, later) frames of plain questions that were answered otherwise the later time.
+
+        Of the first `most` STATICCALLs those that bring a selector only, none of `besides`, and are answered by up to
+        `longest` bytes; the later one is not asked by one of `but`.
+        """
+        return recanted(self.select(kinds=_QUERIES)[:most], besides, but, longest)
+
     def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
         """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index.
 
@@ -284,7 +298,18 @@ class Trace:
 
     def visits(self, cluster: Set[Address]) -> Sequence[int]:
         """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
+        key = frozenset(cluster)
+        known = self._visits.get(key)
+        if known is None:
+            known = self._visits[key] = self._find_visits(key)
+        return known
+
+    def _find_visits(self, cluster: Set[Address]) -> Sequence[int]:
         return visits(self.frames, cluster)
+
+    @cached_property
+    def _visits(self) -> dict[frozenset[Address], Sequence[int]]:
+        return {}
 
     def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
         """Call out of `cluster` -> the accounts that act under it."""

@@ -22,6 +22,8 @@ INPUT_READ = 16_384
 _SHIFTS = (0, 8, 16, 96)
 """where solc packs an address in a word, counted in bits from the right"""
 _ADDRESS = (1 << 160) - 1
+_SMALL = 80
+"""bits of numbers that are no addresses"""
 
 
 class Hearsay(NamedTuple):
@@ -86,22 +88,42 @@ def _said(
     use: SlotUse, after: int, simulation: SimulationResult, own: Set[Address], preimages: Mapping[int, bytes]
 ) -> Hearsay | None:
     """What the word `after` repeats of what the caller said, unless it is the caller's own book."""
+    if use.before and not after >> _SMALL:
+        return None  # a count, a time, a small amount
     frames = simulation.trace.frames
     frame, origin = frames[use.frame], frames[0].from_
     said = frame.input[:INPUT_READ]
+    word = _repeated(use, after, said, (frame.from_, origin), own)
+    if word is None and use.before:
+        return None
     keys = set(_keys(use.slot, preimages))
     if origin in keys or frame.from_ in keys:
         return None
-    word = Hearsay(use.address, use.slot, after, None, bool(use.before))
+    if word is None and any(said.find(key) >= 0 for key in keys):
+        return Hearsay(use.address, use.slot, after, None, replaced=False)
+    return word
+
+
+def _repeated(
+    use: SlotUse, after: int, said: bytes, callers: tuple[Address, Address], own: Set[Address]
+) -> Hearsay | None:
+    """The word `after` if it stands in what was `said`, or names an account that does; `callers`: the last, and first.
+
+    One of `own` need not be named by the caller.
+    """
     if after >> HASH and said.find(after.to_bytes(32, "big")) >= 0:
-        return word
+        return Hearsay(use.address, use.slot, after, None, bool(use.before))
+    last, origin = callers
     for shift in _SHIFTS:
-        named = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
-        if not any(named[:10]) or (use.before >> shift & _ADDRESS) == (after >> shift & _ADDRESS) or named == origin:
+        new, old = after >> shift & _ADDRESS, use.before >> shift & _ADDRESS
+        if new == old or not new >> _SMALL:
             continue
-        if named in own or (named != frame.from_ and said.find(named) >= 0):
-            return word._replace(named=named, replaced=any((use.before >> shift & _ADDRESS).to_bytes(20, "big")[:10]))
-    return word if not use.before and any(said.find(key) >= 0 for key in keys) else None
+        named = Address(new.to_bytes(20, "big"))
+        if named == origin:
+            continue
+        if named in own or (named != last and said.find(named) >= 0):
+            return Hearsay(use.address, use.slot, after, named, replaced=bool(old >> _SMALL))
+    return None
 
 
 def _had_record(word: Hearsay, simulation: SimulationResult, preimages: Mapping[int, bytes]) -> bool:
