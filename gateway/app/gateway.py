@@ -25,7 +25,7 @@ from gateway.app.stores import open_stores
 from gateway.app.upkeep import keep_up
 from gateway.errors import ConfigurationError, StopgateError
 from gateway.inspection import registry
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.past.recollection import Recollection
 from gateway.jsonrpc.methods import unknown_extras
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.notify.notifier import Notifier

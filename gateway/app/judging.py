@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from gateway.app.chain import Chain
 from gateway.inspection.engine import inspect
+from gateway.inspection.past.recollection import Past, Recollection
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import Past, Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.stake import estimate
 from gateway.inspection.subject import Inspection

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.app.chain import Chain
 from gateway.app.stores import OpenStores
 from gateway.errors import UpstreamNonsense
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.past.recollection import Recollection
 from gateway.model.primitive import Hash32
 from gateway.store.deployments import Deployments
 from gateway.store.signatures import Signatures

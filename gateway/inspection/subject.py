@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
-from gateway.inspection.acquaintance import learn
-from gateway.inspection.consent import gather
-from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
-from gateway.inspection.hearsay import Hearsay, hearsay
+from gateway.inspection.consent.given import gather
+from gateway.inspection.consent.record import Records, records
+from gateway.inspection.harm.loss import Loss, losses
+from gateway.inspection.harm.rewrite import Rewrite, rewritten
 from gateway.inspection.judgement import Judgement
-from gateway.inspection.ledger import Asset
-from gateway.inspection.loss import Loss, losses
-from gateway.inspection.memory import Memory
-from gateway.inspection.moved import note_moves
+from gateway.inspection.market.moves import note_moves
+from gateway.inspection.market.pool import SWAPPED
 from gateway.inspection.need import Need
-from gateway.inspection.pool import SWAPPED
-from gateway.inspection.record import Records, records
-from gateway.inspection.rewrite import Rewrite, rewritten
-from gateway.inspection.roles import Reading
+from gateway.inspection.parties.acquaintance import learn
+from gateway.inspection.parties.roles import Reading
+from gateway.inspection.past.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
+from gateway.inspection.past.hearsay import Hearsay, hearsay
+from gateway.inspection.past.memory import Memory
+from gateway.inspection.trace.ledger import Asset
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})

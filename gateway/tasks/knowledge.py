@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.errors import RecordUnavailable
-from gateway.inspection.copycat import CodeOf, Recogniser, signatures_of
-from gateway.inspection.deployment import deployments_of, prepared
-from gateway.inspection.trust import Lowered, Trust
+from gateway.inspection.knowledge.copycat import CodeOf, Recogniser, signatures_of
+from gateway.inspection.knowledge.deployment import deployments_of, prepared
+from gateway.inspection.knowledge.trust import Lowered, Trust
 from gateway.model.deployment import Deployment
 from gateway.model.finding import Finding, InspectionReport
 from gateway.model.primitive import Address

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fixtures.artifact import artifact
-from gateway.inspection.provenance import created_address
+from gateway.inspection.knowledge.provenance import created_address
 from gateway.model.account import Mark
 from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport, Severity
