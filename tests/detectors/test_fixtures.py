@@ -12,8 +12,6 @@ NAMES = sorted(path.name.removesuffix(".json.zst") for path in FOLDER.glob("*.js
 
 OPEN = {
     "everyday-repairs.left-by-hand": "shares sent to a pool by hand are burnt in the next call, to a cold purse",
-    "everyday-preimages.hashed-key-spends": "a sum under the hash of a public key is spent by its signature",
-    "everyday-preimages.winnings-claimed-and-drawn": "who answered right has the bonds of the wrong ones, by hashes",
     "everyday-thirds.sent-looked-and-fetched": "what was sent first counts in a later call",
     "everyday-errandboys.factors-found": "who commits to an answer, then shows it, takes the whole prize",
     "everyday-estates.throne": "a game that notes its last mover twice looks like two offices",
