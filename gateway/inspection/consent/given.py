@@ -87,7 +87,7 @@ class Consent(Known):
 
     @cached_property
     def _noted(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> those who signed here and whom it had in its storage, its terms or its code, by name or by key."""
+        """Contract -> those who signed here and whom it had in its storage, terms or code, by name or by key."""
         signers = frozenset(
             check.signer for found in self.signatures.values() for check in found if check.signer is not None
         )
