@@ -4,6 +4,7 @@ from gateway.inspection.consent.record import largest_entry
 from gateway.inspection.detector import Detector, Family
 from gateway.inspection.harm.growth import Growth
 from gateway.inspection.harm.loss import Loss, describe_loss
+from gateway.inspection.harm.sojourn import Sojourn
 from gateway.inspection.market.bent import BentPrice
 from gateway.inspection.market.pool import Pair
 from gateway.inspection.need import Need
@@ -46,6 +47,7 @@ __all__ = [
     "Severity",
     "SimulationResult",
     "SlotUse",
+    "Sojourn",
     "StaleView",
     "StorageAccess",
     "Taken",

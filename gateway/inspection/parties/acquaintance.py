@@ -67,7 +67,7 @@ def _met(
     found: set[tuple[Address, int]] = set()
     examined = 0
     for contract, diff in simulation.state_diff.items():
-        if contract in own or (contract not in lately and _is_old(contract, roles, consent, ledger)):
+        if contract in own or (contract not in lately and is_old(contract, roles, consent, ledger)):
             continue
         for slot, (before, after) in diff.storage.items():
             examined += 1
@@ -81,7 +81,7 @@ def _met(
     return frozenset(found)
 
 
-def _is_old(contract: Address, roles: Roles, consent: Consent, ledger: Ledger | None) -> bool:
+def is_old(contract: Address, roles: Roles, consent: Consent, ledger: Ledger | None) -> bool:
     """True if `contract` knew the ordering side; a token knows everybody who holds it or approved, which is nothing."""
     known = (consent.stored, consent.embedded)
     if any(not roles.cluster.isdisjoint(kind.get(contract, ())) for kind in known):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from gateway.inspection.past.deal import deals_beyond, joined_deals
 from gateway.inspection.past.hearsay import Hearsay
 from gateway.inspection.past.memory import CLAIMED_LIMIT, CREATED_LIMIT, EMPTY_MEMORY, SIGNATURES_LIMIT, Memory
 from gateway.inspection.past.moved import POOLS_LIMIT, Moved
@@ -84,6 +85,7 @@ def difference(before: Memory, after: Memory) -> Memory:
         claimed=_without(after.claimed, before.claimed),
         moved={pool: move for pool, move in after.moved.items() if before.moved.get(pool) != move},
         signatures=_without(after.signatures, before.signatures),
+        deals=deals_beyond(before.deals, after.deals),
     )
 
 
@@ -106,6 +108,7 @@ def joined(one: Memory, other: Memory) -> Memory:
         claimed=_both(one.claimed, other.claimed, CLAIMED_LIMIT),
         moved=chained(one.moved, other.moved) if other.moved else one.moved,
         signatures=_both(one.signatures, other.signatures, SIGNATURES_LIMIT),
+        deals=joined_deals(one.deals, other.deals),
     )
 
 

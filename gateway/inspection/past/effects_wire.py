@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.inspection.past.deal import Deal
 from gateway.inspection.past.effects import Effects, Taking
 from gateway.inspection.past.hearsay import Hearsay
 from gateway.inspection.past.memory import Memory
@@ -28,6 +29,7 @@ class _Message(msgspec.Struct, array_like=True):
     moved: list[tuple[bytes, bytes, bytes, list[bytes]]]
     takings: list[tuple[bytes, bytes, bytes, bytes]]
     hearsay: list[tuple[bytes, bytes, bytes, bytes, bool]]
+    deals: list[tuple[bytes, bytes, bytes | None, list[bytes], bool]] = []
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -75,6 +77,10 @@ def encode_effects(told: Told) -> bytes:
                 (word.contract, _short(word.slot), _short(word.value), word.named or b"", word.replaced)
                 for word in told.effects.hearsay
             ],
+            deals=[
+                (holder, token, None if item is None else _short(item), list(map(_short, deal[:3])), deal.new)
+                for (holder, token, item), deal in added.deals.items()
+            ],
         )
     )
 
@@ -100,6 +106,10 @@ def decode_effects(data: bytes) -> Told:
         claimed=tuple(map(Address, message.claimed)),
         signatures=tuple(message.signatures),
         moved={Address(pool): _moved(first, second, amounts) for pool, first, second, amounts in message.moved},
+        deals={
+            (Address(holder), Address(token), None if item is None else _number(item)): _deal(amounts, new)
+            for holder, token, item, amounts, new in message.deals
+        },
     )
     takings = tuple(
         Taking(Address(holder), Address(token), _number(amount), _number(stock))
@@ -119,6 +129,13 @@ def _moved(first: bytes, second: bytes, amounts: list[bytes]) -> Moved:
         raise ValueError(f"no effects of a transaction: {len(amounts)} amounts of a pool")
     one, two, three, four = map(_number, amounts)
     return Moved((Address(first), Address(second)), (one, two), (three, four))
+
+
+def _deal(amounts: list[bytes], new: bool) -> Deal:
+    if len(amounts) != 3:
+        raise ValueError(f"no effects of a transaction: {len(amounts)} amounts of a deal")
+    put, taken, stock = map(_number, amounts)
+    return Deal(put, taken, stock, new)
 
 
 def _short(number: int) -> bytes:

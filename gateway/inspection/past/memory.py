@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gateway.inspection.consent.given import ECRECOVER, gather
+from gateway.inspection.past.deal import Dealings
 from gateway.inspection.past.moved import Moved
 from gateway.model.primitive import Address
 from gateway.model.trace import CREATIONS, SimulationResult
@@ -39,6 +40,8 @@ class Memory:
     """pool -> how far its transactions moved the price there"""
     signatures: tuple[bytes, ...] = ()
     """what signature checks of others' words its transactions brought, each hashed by `signature_key`"""
+    deals: Dealings = field(default_factory=dict)
+    """what its side put into contracts and took out since"""
 
 
 EMPTY_MEMORY = Memory()

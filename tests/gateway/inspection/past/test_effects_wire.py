@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.inspection.past.deal import Deal
 from gateway.inspection.past.effects import Effects, Taking
 from gateway.inspection.past.effects_wire import MOST, Told, decode_effects, encode_effects
 from gateway.inspection.past.memory import Memory
@@ -16,6 +17,7 @@ MEMORY = Memory(
     codes=((account(1), b"k" * 16),),
     claimed=(account(5),),
     signatures=(b"s" * 16,),
+    deals={(account(7), account(4), None): Deal(BIG, 0, 1, True), (account(7), account(4), 3): Deal(1, 1, 0, False)},
 )
 
 
