@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError, SimulationError, StateMissing
 from gateway.evaluate.past import PacedReader, PastBlock, PastTransaction, read_block, read_header
 from gateway.evaluate.run import Judge, Judged
 from gateway.evm.simulator import ADMISSION, Simulator, World
-from gateway.inspection.recollection import LIFETIME
+from gateway.inspection.past.recollection import LIFETIME
 from gateway.inspection.registry import Ruleset
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import StateFetcher
