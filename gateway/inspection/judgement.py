@@ -199,9 +199,25 @@ class Judgement(Redemption):
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss))
-        return not (agreed or loss.signed or kept or self.is_redeemed(loss) or self.is_redemption(loss))
+        _, known = self._unexplained.get(id(loss), (loss, None))
+        if known is None:
+            known = not self._explained(loss)
+            self._unexplained[id(loss)] = loss, known  # it is kept, so that no other may get its id
+        return known
+
+    @cached_property
+    def _unexplained(self) -> dict[int, tuple[Loss, bool | None]]:
+        return {}
+
+    def _explained(self, loss: Loss) -> bool:
+        """What is quickly told comes first: the terms of a loss are read out of the whole way to it."""
+        if self.is_redemption(loss) or self.is_redeemed(loss):
+            return True
+        if loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss):
+            return True
+        if loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss)):
+            return True
+        return loss.signed
 
     def _by_a_bait(self, loss: Loss) -> bool:
         """True if the holder asks who sent the transaction, and obeyed a contract of others that he had called.

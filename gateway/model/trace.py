@@ -275,9 +275,7 @@ class Trace:
         """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
         return asker(self.frames, index, token)
 
-    def recanted(
-        self, besides: Set[bytes], but: Set[Address], longest: int, most: int
-    ) -> Sequence[tuple[int, int]]:
+    def recanted(self, besides: Set[bytes], but: Set[Address], longest: int, most: int) -> Sequence[tuple[int, int]]:
         """(first, later) frames of plain questions that were answered otherwise the later time.
 
         Of the first `most` STATICCALLs those that bring a selector only, none of `besides`, and are answered by up to

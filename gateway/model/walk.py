@@ -46,9 +46,7 @@ def asker(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
     return frame.from_
 
 
-def recanted(
-    asked: Iterable[CallFrame], besides: Set[bytes], but: Set[Address], longest: int
-) -> list[tuple[int, int]]:
+def recanted(asked: Iterable[CallFrame], besides: Set[bytes], but: Set[Address], longest: int) -> list[tuple[int, int]]:
     """(first, later) frames of `asked`, by index, where the same plain question was answered otherwise later.
 
     A plain question is a selector only, none of `besides`, answered by at least a word and at most `longest` bytes; the

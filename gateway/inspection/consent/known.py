@@ -121,10 +121,10 @@ class Known:
         preimages = self.simulation.trace.preimages or {}
         found: dict[Address, set[Address]] = defaultdict(set)
         claims = {place.to_bytes(32, "big"): key for place, key in preimages.items() if len(key) >= CLAIM}
-        nodes = [(place, words) for place, words in preimages.items() if len(words) == NODE] if claims else []
         # from the claim outwards: nearly always nothing was hashed beside it, and no slot need be looked at
-        outer = {place.to_bytes(32, "big"): key for place, words in nodes if (key := claims.get(words[:32])) is not None}
-        inner = {place: key for place, words in nodes if (key := outer.get(words[32:])) is not None} if outer else {}
+        nodes = [(place, words) for place, words in preimages.items() if len(words) == NODE] if claims else []
+        outer = {place.to_bytes(32, "big"): claims[words[:32]] for place, words in nodes if words[:32] in claims}
+        inner = {place: outer[words[32:]] for place, words in nodes if words[32:] in outer} if outer else {}
         for use in (self.simulation.trace.slots or ()) if inner else ():
             if not use.before or (use.address, use.slot) in self.but:
                 continue

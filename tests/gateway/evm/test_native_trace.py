@@ -118,6 +118,13 @@ def check_code(trace: Trace, plain: Trace) -> None:
             assert trace.names(actor, asked) == plain.names(actor, asked)
 
 
+def check_questions(trace: Trace, plain: Trace, cluster: frozenset[Address]) -> None:
+    """What plain questions were answered otherwise a second time."""
+    for besides, longest, most in ((frozenset[bytes](), 256, 4096), (frozenset({BALANCE_OF}), 32, 5)):
+        recanted = trace.recanted(besides, cluster, longest, most)
+        assert recanted == plain.recanted(besides, cluster, longest, most)
+
+
 def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
     """What is read out of the call tree, and what became of slots while their contract was entered twice."""
     sender, last = plain.frames[0].from_, len(plain.frames)
@@ -140,9 +147,7 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
         assert trace.select(about=cluster) == plain.select(about=cluster)
         assert trace.acting(cluster) == plain.acting(cluster)
         assert trace.askers(cluster) == plain.askers(cluster)
-        for besides, longest, most in ((frozenset[bytes](), 256, 4096), (frozenset({BALANCE_OF}), 32, 5)):
-            recanted = trace.recanted(besides, cluster, longest, most)
-            assert recanted == plain.recanted(besides, cluster, longest, most)
+        check_questions(trace, plain, cluster)
         rest = frozenset(accounts) - cluster
         for least, most in ((0, 64), (36, 1)):
             assert trace.orders(cluster, rest, least, most) == plain.orders(cluster, rest, least, most)
