@@ -272,10 +272,10 @@ class _Frames(Sequence[CallFrame]):
 
     def _whole(self) -> tuple[CallFrame, ...]:
         if self._all is None:
-            known = self._made
-            made = map(_frame, self._outcome.frames(self._words, 0, self._count))
-            # who holds a frame already must not meet another one in its place
-            self._all = tuple([known.get(at, frame) for at, frame in enumerate(made)] if known else made)
+            made = list(map(_frame, self._outcome.frames(self._words, 0, self._count)))
+            for at, frame in self._made.items():  # who holds a frame already must not meet another one in its place
+                made[at] = frame
+            self._all = tuple(made)
         return self._all
 
     def pick(self, indices: Sequence[int]) -> tuple[CallFrame, ...]:

@@ -69,13 +69,18 @@ def hearsay(
     """
     trace, found = simulation.trace, list[Hearsay]()
     preimages = trace.preimages or {} if simulation.state_diff else {}
+    records: dict[Address, Mapping[bytes, int | None]] = {}
     for use in trace.written[:SLOTS_EXAMINED]:
         if use.frame < 0 or use.address in own or use.address in moving:
             continue
         diff = simulation.state_diff.get(use.address)
         after = diff.storage.get(use.slot, (0, 0))[1] if diff is not None else 0
         word = _said(use, after, simulation, own, preimages) if after else None
-        if word is None or _had_record(word, simulation, preimages):
+        if word is None:
+            continue
+        if word.contract not in records:
+            records[word.contract] = _records(word.contract, simulation, preimages)
+        if _had_record(word, records[word.contract]):
             continue
         if stranger(use.address, use.frame, use.sequence) is not None:
             found.append(word)
@@ -126,13 +131,21 @@ def _repeated(
     return None
 
 
-def _had_record(word: Hearsay, simulation: SimulationResult, preimages: Mapping[int, bytes]) -> bool:
+def _had_record(word: Hearsay, records: Mapping[bytes, int | None]) -> bool:
     """True if the contract had an entry for whom, or what, it was told: a candidate with votes, a member of a list."""
     told = word.named.rjust(32, b"\0") if word.named is not None else word.value.to_bytes(32, "big")
-    return any(
-        use.before and use.slot != word.slot and told in _path(use.slot, preimages)
-        for use in simulation.trace.slots_of({word.contract})
-    )
+    return told in records and records[told] != word.slot
+
+
+def _records(
+    contract: Address, simulation: SimulationResult, preimages: Mapping[int, bytes]
+) -> Mapping[bytes, int | None]:
+    """Word -> the slot that `contract` had an entry in under that word; None if it had several."""
+    found: dict[bytes, int | None] = {}
+    for use in simulation.trace.slots_of({contract}):
+        for key in _path(use.slot, preimages) if use.before else ():
+            found[key] = use.slot if found.get(key, use.slot) == use.slot else None
+    return found
 
 
 def _keys(slot: int, preimages: Mapping[int, bytes]) -> Iterator[Address]:
