@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo up test test-slow test-conformance lint fmt types check bench bench-engine bench-state bench-dashboard contracts fixtures screenshots catalogue settings rules clean
+.PHONY: setup packages demo up test test-slow test-conformance lint fmt types check bench bench-engine bench-state bench-dashboard contracts fixtures screenshots catalogue settings rules clean
 
 setup: .venv/.synced .venv/.engine node_modules/.synced
 	@echo "engine: $$(ls .venv/lib/python3*/site-packages/stopgate_engine >/dev/null 2>&1 && echo "revm (native), py-evm as second opinion" || echo "py-evm")"
@@ -40,17 +40,21 @@ node_modules/.synced: package.json package-lock.json
 	else echo "npm not found: the demo uses the py-evm development chain, tests against anvil are skipped"; fi
 	@touch $@
 
+# Other projects' compiled contracts: for tests and `make fixtures` only, which leave out what is not there.
+packages: setup
+	@$(BIN)/python -m fixtures.packages || true
+
 demo: setup
 	@$(BIN)/stopgate demo $(ARGS)
 
 up: setup
 	@$(BIN)/stopgate up $(ARGS)
 
-test: setup
+test: setup packages
 	@$(BIN)/pytest $(ARGS)
 
 # The long loops: kill -9 sixty times on each database, and the like.
-test-slow: setup
+test-slow: setup packages
 	@$(BIN)/pytest -m slow $(ARGS)
 
 # Every state test, every real block and every recorded attack on the native engine; minutes.
@@ -83,7 +87,7 @@ bench: setup
 contracts: setup
 	@$(BIN)/python -m fixtures.artifact
 
-fixtures: contracts
+fixtures: contracts packages
 	@$(BIN)/python -m fixtures.record && $(BIN)/python -m fixtures.playbill
 
 # Needs Chromium (Debian package: chromium). Pictures of every page at two sizes, light and dark.

@@ -34,9 +34,9 @@ from gateway.proxy.endpoint import Endpoint, Receive, Scope, Send
 from gateway.proxy.reply import Terms
 from gateway.settings import Settings
 from gateway.store.audit_writer import AuditWriter
-from gateway.store.expiring import ExpiryWarnings
+from gateway.store.cases.expiring import ExpiryWarnings
+from gateway.store.knowledge.rulebook import PublishedRules
 from gateway.store.notices import Notices
-from gateway.store.rulebook import PublishedRules
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer

@@ -20,7 +20,7 @@ from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
 from gateway.pipeline import Further, Inspected, Judged, Judgement, Pipeline
 from gateway.settings import PolicySettings
-from gateway.store.memory_log import LocalMemoryLog
+from gateway.store.shared.memory_log import LocalMemoryLog
 from gateway.tasks.knowledge import Knowledge
 from gateway.tasks.remembering import Remembering
 

@@ -9,9 +9,9 @@ from gateway.app.stores import OpenStores
 from gateway.errors import UpstreamNonsense
 from gateway.inspection.past.recollection import Recollection
 from gateway.model.primitive import Hash32
-from gateway.store.deployments import Deployments
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
+from gateway.store.knowledge.deployments import Deployments
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.tasks.knowledge import Knowledge
 from gateway.tasks.reputation import ReputationKeeper
 from gateway.upstream.client import Upstream

@@ -24,10 +24,10 @@ from gateway.model.transaction import Transaction
 from gateway.model.trust import Reputation
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.deployments import Deployments
+from gateway.store.knowledge.deployments import Deployments
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.store.quarantine import Record
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.memory_log import START, MemoryLog
+from gateway.store.shared.memory_log import START, MemoryLog
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from gateway.model.finding import OutcomeStatus
 from gateway.model.primitive import ZERO_ADDRESS
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.memory_log import LocalMemoryLog
+from gateway.store.shared.memory_log import LocalMemoryLog
 from gateway.tasks.remembering import Remembering
 from tests.cases import POOL, ROUTER, simulation, transaction, verdict
 
