@@ -90,22 +90,25 @@ class ForcedSale(Detector):
         called = subject.transaction.to
         if called is None or called not in subject.roles.cluster or called in subject.roles.own:
             return
-        for pool, pair in subject.market.pairs.items():
+        lost = (asset for at, asset in subject.ledger.outflows if at == called)
+        share = max((subject.ledger.share_lost(called, asset) or 0.0 for asset in lost), default=0.0)
+        for pool, pair in subject.market.pairs.items() if share >= SAVINGS else ():
             for asset, stock in zip(pair.tokens, pair.before, strict=True):
-                sold = subject.ledger.net.get(pool, {}).get(asset, 0)
-                share = subject.ledger.share_lost(called, asset) or 0.0
-                if sold < FLOODED * stock or share < SAVINGS or -2 * subject.ledger.net[called][asset] < sold:
+                if subject.ledger.net.get(pool, {}).get(asset, 0) < FLOODED * stock:
                     continue
-                moves = subject.ledger.outflows[called, asset]
-                if subject.stranger(called, moves[0].frame, moves[0].sequence, door=True) is not None:
+                sold = [move for move in subject.facts.transfers if move.to == pool and move.token == asset.token]
+                asked = (subject.simulation.trace.asker(move.frame, move.token) for move in sold)
+                if called not in {*asked, *(move.from_ for move in sold)}:
+                    continue
+                if subject.stranger(called, sold[0].frame, sold[0].sequence, door=True) is not None:
                     yield self.finding(
-                        f"{called} sold {share:.1%} of its stock of {asset.token} because {subject.roles.origin}, whom "
-                        f"it does not know, asked; {pool}, which bought it, had next to nothing to give for it.",
+                        f"{called} sold {asset.token} out of {share:.1%} of its savings as {subject.roles.origin}, "
+                        f"whom it does not know, asked; {pool}, which bought it, had next to nothing to give for it.",
                         victim=called,
                         attacker=subject.roles.origin,
                         instrument=pool,
-                        frames=tuple(move.frame for move in moves),
-                        evidence={"asset": str(asset.token), "sold": str(sold), "pool had": str(stock)},
+                        frames=tuple(move.frame for move in sold),
+                        evidence={"asset": str(asset.token), "pool had": str(stock)},
                     )
 
     def _short(self, subject: Inspection, holder: Address) -> float | None:
