@@ -44,9 +44,10 @@ class InflatedShare(Detector):
     an empty one can send it tokens directly: the price jumps, the next deposit is rounded down to no share at all,
     or a few units of share cover a large loan. Five shapes are unmistakable: a deposit that was taken and booked for
     zero shares, or for far fewer than are due in a vault that has only a few units; a gift to such a vault by whoever
-    had its few units made, then or a few transactions earlier; and a gift that comes back to its giver in the same transaction while the market loses
-    another asset. A fifth needs memory: a vault that makes shares by the price of a pool which an earlier transaction,
-    the sender's or somebody else's, left bent, and more of them than what came in was worth before.
+    had its few units made, then or a few transactions earlier; and a gift that comes back to its giver in the same
+    transaction while the market loses another asset. A fifth needs memory: a vault that makes shares by the price of a
+    pool which an earlier transaction, the sender's or somebody else's, left bent, and more of them than what came in
+    was worth before.
     """
 
     id = "inflated-share"

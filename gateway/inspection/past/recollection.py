@@ -138,11 +138,17 @@ class Recollection:
                 self._settle(sender, at)
                 if to is not None and fresh is not None:
                     self._settle(to, at)
+        for heir, deals in effects.heirs.items():
+            self._at(heir, at, LIFETIME).add(transaction, Memory(deals=deals))
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
         self._leaning.push(transaction, sender, effects.added.moved, at)
         for word in effects.hearsay:
             self._listening.hear(sender, word, at)
+        self._trim(now)
+
+    def _trim(self, now: float) -> None:
+        """Forget what is too much."""
         while len(self._known) - len(self._lasting) > KEYS:
             self._forget_one(now)
         while len(self._victims) > VICTIMS:

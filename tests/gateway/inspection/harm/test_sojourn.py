@@ -13,8 +13,8 @@ from gateway.inspection.past.deal import Deal, Dealings
 from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
 from gateway.inspection.trace.ledger import Asset
-from gateway.model.primitive import ZERO_ADDRESS
-from tests.makers import ENTRY, Tape, account
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from tests.makers import ENTRY, SENDER, Tape, account
 
 GOLD, REWARD, FARM = account(40), account(41), account(42)
 
@@ -90,6 +90,22 @@ def test_a_great_reward_for_a_stake_of_minutes_is_told(reward: int, told: int) -
 def test_shares_may_be_redeemed_in_kind() -> None:
     subject = leave(pay(500, shares=50).after.deals, 470, reward=100, had=1_500, shares=50)
     assert list(InstantReward().inspect(subject)) == []
+
+
+def hand_on(deals: Dealings, to: Address, *, had: int = 0) -> Inspection:
+    """The farm books the stake over to another account."""
+    tape = Tape()
+    with tape.call(FARM):
+        tape.write(FARM, tape.entry(SENDER, 3), 500, 0)
+        tape.write(FARM, tape.entry(to, 3), had, had + 500)
+    return tape.subject(replace(EMPTY_MEMORY, deals=deals))
+
+
+def test_who_gets_a_stake_gets_its_past_too() -> None:
+    deals = pay(500).after.deals
+    assert hand_on(deals, account(60)).effects.heirs == {account(60): deals}
+    assert hand_on(deals, account(60), had=7).effects.heirs == {}
+    assert hand_on({}, account(60)).effects.heirs == {}
 
 
 @pytest.mark.parametrize(("put", "back", "told"), [(800, 850, 1), (800, 815, 0), (300, 350, 0)])
