@@ -72,7 +72,8 @@ class InflatedShare(Detector):
         for trip in subject.round_trips:
             grave = (trip.loss.share or 0.0) >= GRAVE_SHARE and subject.gain_covers(trip.loss)
             # what is sent in the chain's own coin has no other way in than directly
-            if trip.asset == NATIVE or trip.donated < MOSTLY * trip.paid_in or not grave or trip.loss.signed:
+            gift = trip.donated > 0 and trip.donated >= MOSTLY * trip.paid_in and trip.asset != NATIVE
+            if not gift or not grave or trip.loss.signed:
                 continue
             yield self.finding(
                 f"{trip.holder} was given {trip.donated} units of {trip.asset.token}, gave them back, "

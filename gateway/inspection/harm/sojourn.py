@@ -21,6 +21,8 @@ RETURNED = 0.9
 """who took back at least this part of what he had put in did not leave it there as payment"""
 REDEEMED = 0.995
 """the same of what shares were made for, after fees and rounding"""
+EMPTIED = 0.5
+"""part of a stock that is paid beyond what was made meanwhile; a reward that is made as it is earned leaves the rest"""
 HEIRS = 4
 """accounts to whom one transaction hands over"""
 
@@ -181,7 +183,9 @@ def _with_shares(flows: Flows, holders: Set[Address], ledger: Ledger) -> Iterato
     acting = {holder for holder, _ in flows if holder in holders}
     for (holder, asset), (put, taken) in flows.items():
         if holder in acting:
-            yield holder, asset, put, taken
+            made = max(0, ledger.minted.get(asset, 0))
+            if put or not made or taken - made >= EMPTIED * ledger.before.get((holder, asset), 0):
+                yield holder, asset, put, taken
         elif holder == ZERO_ADDRESS and asset in ledger.minted:
             keeper = asset.token if asset.token in holders else next(iter(acting)) if len(acting) == 1 else None
             if keeper is not None and (keeper, asset) not in flows:

@@ -113,3 +113,17 @@ def test_a_large_deposit_that_comes_back_larger_is_told(put: int, back: int, tol
     """What is small may be a bet, and a little may be interest."""
     subject = leave(pay(put).after.deals, back, had=1_000 + put)
     assert len(list(GrownDeposit().inspect(subject))) == told
+
+
+@pytest.mark.parametrize(("made", "told"), [(0, 1), (150, 0)])
+def test_a_reward_that_is_made_as_it_is_earned_takes_from_nobody(made: int, told: int) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FARM):
+        with tape.call(GOLD):
+            tape.move(GOLD, FARM, ENTRY, 500, had=1_500)
+        with tape.call(REWARD):
+            if made:
+                tape.transfer(REWARD, ZERO_ADDRESS, FARM, made)
+            tape.move(REWARD, FARM, ENTRY, 200, had=1_000 + made)
+    subject = tape.subject(replace(EMPTY_MEMORY, deals=pay(500).after.deals))
+    assert len(list(InstantReward().inspect(subject))) == told
