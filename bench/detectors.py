@@ -34,8 +34,8 @@ from gateway.evaluate.corpus import CORPUS
 from gateway.evaluate.run import LIMITS, find_blocks
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Simulator, World
 from gateway.inspection.engine import inspect
+from gateway.inspection.past.recollection import Recollection
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset, load
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext

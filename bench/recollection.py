@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import at
-from gateway.inspection.effects import Effects, Taking
-from gateway.inspection.memory import Memory
-from gateway.inspection.recollection import KEYS, Recollection
+from gateway.inspection.past.effects import Effects, Taking
+from gateway.inspection.past.memory import Memory
+from gateway.inspection.past.recollection import KEYS, Recollection
 from gateway.model.primitive import Address, Hash32
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.memory_log import START, RedisMemoryLog
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.memory_log import START, RedisMemoryLog
 from tests.gateway.evm import scenes
 
 LOOKS = 500

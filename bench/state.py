@@ -22,7 +22,7 @@ from gateway.live.simulation import LiveSimulation
 from gateway.live.state import LiveState
 from gateway.model.pending import Admission
 from gateway.model.transaction import Transaction
-from gateway.store.pending import MemoryPendingLog
+from gateway.store.shared.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from gateway.upstream.subscription import new_heads
 from gateway.watch.head import HeadFollower

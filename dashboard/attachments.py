@@ -11,7 +11,7 @@ from dashboard.evidence import FileRefused, checked_file, may_take_away
 from dashboard.room import Room
 from gateway.model.account import Account
 from gateway.model.quarantine import QuarantineEntry
-from gateway.store.evidence import MOST_FILES
+from gateway.store.casework.evidence import MOST_FILES
 
 _HEADERS = {"content-security-policy": "default-src 'none'; sandbox", "x-content-type-options": "nosniff"}
 """of every file that is sent: no browser may show it here"""

@@ -8,8 +8,8 @@ from dashboard.render.effects import Effects, effects_of
 from dashboard.tokens import wanted_tokens, with_tokens
 from gateway.model.case import CaseDetail
 from gateway.model.quarantine import QuarantineEntry
+from gateway.store.casework.tokens import Tokens
 from gateway.store.quarantine import Record
-from gateway.store.tokens import Tokens
 
 _KEPT = 16
 _FRAMES_KEPT = 30_000

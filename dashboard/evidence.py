@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gateway.errors import StopgateError
 from gateway.model.account import Account, Permission
 from gateway.model.casework import Attachment
-from gateway.store.evidence import MOST_BYTES
+from gateway.store.casework.evidence import MOST_BYTES
 
 _TEXT = {"txt": "text/plain", "log": "text/plain", "md": "text/markdown", "csv": "text/csv", "json": "application/json"}
 _BINARY = {

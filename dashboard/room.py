@@ -18,30 +18,30 @@ from dashboard.remembered import Remembered
 from dashboard.settings import DashboardSettings
 from gateway.model.published import Counted
 from gateway.model.quarantine import CaseState
-from gateway.store.appeals import Appeals
 from gateway.store.audit import AuditLog
+from gateway.store.cases.figures import CaseFigures, DetectorFigures, Figures
+from gateway.store.cases.published import count_days
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.appeals import Appeals
+from gateway.store.casework.desk import Desk
+from gateway.store.casework.evidence import Evidence
+from gateway.store.casework.runs import Runs
+from gateway.store.casework.tokens import Tokens
 from gateway.store.database import Database, make_data_dir, sqlite_url
-from gateway.store.desk import Desk
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.evidence import Evidence
-from gateway.store.figures import CaseFigures, DetectorFigures, Figures
-from gateway.store.heartbeat import Heartbeats
-from gateway.store.keys import Keys
+from gateway.store.knowledge.rulebook import PublishedRules
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.store.migrate import migrate
 from gateway.store.notices import Notices
-from gateway.store.people import People
-from gateway.store.published import count_days
+from gateway.store.people.account import People
+from gateway.store.people.keys import Keys
+from gateway.store.people.sign_in import SignIn
 from gateway.store.quarantine import LiveQueue, Record
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
 from gateway.store.reseal import reseal
-from gateway.store.rulebook import PublishedRules
-from gateway.store.runs import Runs
 from gateway.store.seal import load_seal
-from gateway.store.sign_in import SignIn
-from gateway.store.signatures import Signatures
-from gateway.store.tokens import Tokens
-from gateway.store.trust import TrustBook
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.heartbeat import Heartbeats
+from gateway.store.shared.redis import RedisQueue
 
 log = logging.getLogger(__name__)
 NEAR = timedelta(minutes=30)

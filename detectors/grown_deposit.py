@@ -16,6 +16,7 @@ from gateway.plugin import (
     Loss,
     Need,
     Severity,
+    Sojourn,
     describe_loss,
     largest_entry,
 )
@@ -31,6 +32,10 @@ COIN_FLOOR = 10**16
 """wei of the chain's own coin below which the loss is a curiosity"""
 OWED = 0.01
 """part of the loss that an entry must have shown before if it is to explain anything"""
+LARGE = 0.5
+"""part of what the holder had from which on a deposit of minutes is no bet: nobody plays for half the bank"""
+HASTY_SHARE = 0.02
+"""part of what the holder had that a deposit of minutes may not earn"""
 
 
 class GrownDeposit(Detector):
@@ -41,7 +46,9 @@ class GrownDeposit(Detector):
     Rounding that favours the one who leaves, an index that jumps at the moment of entry, an emergency exit that forgets
     to clear the stake, a bonus for every new account, and one payment that is counted by each of several inner calls
     all look like this. The share
-    of the stock may be small, for the round can be run again and again.
+    of the stock may be small, for the round can be run again and again. Memory keeps for half an hour what a sender
+    put into contracts that had not known him, so that a large deposit which comes back larger a few transactions
+    later, though nobody else put anything in, is seen too.
     """
 
     id = "grown-deposit"
@@ -79,6 +86,26 @@ class GrownDeposit(Detector):
                 frames=loss.frames,
                 evidence={"paid in": str(growth.paid_in), "paid back": str(growth.paid_back)},
             )
+        for stay in subject.sojourns:
+            lost = self._grave_loss(subject, stay)
+            if lost is not None:
+                yield self.finding(
+                    f"{stay.holder} took in {stay.put} units minutes ago, from somebody it had not known, and has paid "
+                    f"{stay.taken} back, {stay.profit} more than went in for them; it lost {describe_loss(lost)}.",
+                    victim=stay.holder,
+                    attacker=subject.roles.origin,
+                    frames=lost.frames,
+                    evidence={"paid in": str(stay.put), "paid back": str(stay.taken)},
+                )
+
+    def _grave_loss(self, subject: Inspection, stay: Sojourn) -> Loss | None:
+        """The loss by which a large deposit of minutes came back larger, though nobody else put anything in."""
+        if not stay.stock or not stay.whole or stay.put < LARGE * stay.stock:
+            return None
+        if stay.profit < max(HASTY_SHARE * stay.stock, COIN_FLOOR if stay.asset == NATIVE else 0):
+            return None
+        lost = (loss for loss in subject.losses if (loss.holder, loss.asset) == (stay.holder, stay.asset))
+        return next((loss for loss in lost if loss.acted and not loss.signed), None)
 
     def _owed_little(self, subject: Inspection, loss: Loss) -> bool:
         """True if the holder keeps accounts, one of them for the ordering side, and hardly anything stood there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import SimulationError
-from gateway.inspection.effects import NO_EFFECTS, Effects
+from gateway.inspection.past.effects import NO_EFFECTS, Effects
 from gateway.model.case import CaseDetail, LossEstimate
 from gateway.model.facts import Facts
 from gateway.model.finding import Finding, InspectionReport, OutcomeStatus

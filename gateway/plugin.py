@@ -1,18 +1,19 @@
 """All that the author of a detector may import; everything else in the gateway can change without notice."""
 
-from gateway.inspection.bent import BentPrice
+from gateway.inspection.consent.record import largest_entry
 from gateway.inspection.detector import Detector, Family
-from gateway.inspection.effects import Taken, Taking
-from gateway.inspection.growth import Growth
-from gateway.inspection.hearsay import Hearsay
-from gateway.inspection.ledger import BURN_ADDRESSES, NATIVE, Asset
-from gateway.inspection.loss import Loss, describe_loss
-from gateway.inspection.memory import code_key, signature_key
+from gateway.inspection.harm.growth import Growth
+from gateway.inspection.harm.loss import Loss, describe_loss
+from gateway.inspection.harm.sojourn import Sojourn
+from gateway.inspection.market.bent import BentPrice
+from gateway.inspection.market.pool import Pair
 from gateway.inspection.need import Need
-from gateway.inspection.pool import Pair
-from gateway.inspection.record import largest_entry
-from gateway.inspection.reentry import Reentry, StaleView
+from gateway.inspection.past.effects import Taken, Taking
+from gateway.inspection.past.hearsay import Hearsay
+from gateway.inspection.past.memory import code_key, signature_key
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import BURN_ADDRESSES, NATIVE, Asset
+from gateway.inspection.trace.reentry import Reentry, StaleView
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
@@ -46,6 +47,7 @@ __all__ = [
     "Severity",
     "SimulationResult",
     "SlotUse",
+    "Sojourn",
     "StaleView",
     "StorageAccess",
     "Taken",

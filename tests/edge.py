@@ -45,9 +45,9 @@ from gateway.proxy.service import Parts, RpcService, ServiceLimits
 from gateway.proxy.status import StatusDesk
 from gateway.proxy.turns import Turns
 from gateway.store.audit_writer import AuditWriter
-from gateway.store.embedded import EmbeddedValkey
 from gateway.store.quarantine import LiveQueue, Record
-from gateway.store.redis import RedisQueue
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.redis import RedisQueue
 from gateway.telemetry import Metrics
 from gateway.upstream.aiohttp import HttpUpstream
 from gateway.upstream.client import UpstreamLimits

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from gateway.decoding.keccak import keccak256
-from gateway.inspection.facts import TRANSFER
-from gateway.inspection.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.facts import TRANSFER
 from gateway.model.block import BlockContext, Fork
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import (

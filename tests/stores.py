@@ -20,11 +20,11 @@ import pytest
 import redis
 from sqlmodel import SQLModel
 
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.embedded import EmbeddedValkey
 from gateway.store.migrate import migrate
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.redis import RedisQueue
 from tests.cases import Clock
 
 _ONE_ROW = ("audit_head", "notice_cursor")

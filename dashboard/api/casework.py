@@ -26,8 +26,8 @@ from dashboard.attachments import keep_file, sent_file, take_file_away
 from dashboard.cases import find_case
 from dashboard.dependencies import RowId, TheRoom
 from dashboard.render.difference import balance_rows, finding_difference
-from gateway.store.evidence import MOST_BYTES
-from gateway.store.runs import OPEN_AT_ONCE
+from gateway.store.casework.evidence import MOST_BYTES
+from gateway.store.casework.runs import OPEN_AT_ONCE
 
 routes = APIRouter(prefix="/api/v1/cases/{case_id}", responses={**REFUSALS, **ABOUT_ONE}, tags=["work on a case"])
 _BUSY: dict[int | str, dict[str, Any]] = {429: {"model": Problem, "description": "too many runs wait already"}}

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from dashboard.auth.sessions import client_address
 from dashboard.room import Room
-from gateway.store.keys import StepKind
+from gateway.store.people.keys import StepKind
 
 _SECONDS = 300
 

@@ -30,7 +30,7 @@ from dashboard.auth.sessions import client_address
 from dashboard.room import Room
 from gateway.errors import ConfigurationError
 from gateway.model.account import Account, Passkey, Session
-from gateway.store.keys import StepKind
+from gateway.store.people.keys import StepKind
 
 NOBODY = "-"
 """What failures are counted under when the passkey names no account: no account can have this name."""

@@ -9,7 +9,7 @@ from functools import cache
 from dashboard.room import Room
 from gateway.errors import StopgateError
 from gateway.model.account import Account
-from gateway.store.password import hash_password, password_matches
+from gateway.store.people.password import hash_password, password_matches
 
 WINDOW = timedelta(minutes=15)
 MOST_FOR_PAIR = 5

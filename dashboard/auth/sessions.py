@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from dashboard.room import Room
 from gateway.model.account import Account, Session
-from gateway.store.sign_in import digest
+from gateway.store.people.sign_in import digest
 
 
 def cookie_name(room: Room) -> str:

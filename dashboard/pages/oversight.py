@@ -12,7 +12,7 @@ from gateway.model.quarantine import QuarantineEntry
 from gateway.model.rulebook import PublishedRule, RulesInForce
 from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
-from gateway.store.figures import DetectorFigures, Figures
+from gateway.store.cases.figures import DetectorFigures, Figures
 
 
 @dataclass(frozen=True, slots=True)

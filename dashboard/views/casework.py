@@ -20,8 +20,8 @@ from dashboard.templating import page
 from gateway.model.casework import BlockChanges
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import WAITING
-from gateway.store.evidence import MOST_BYTES
-from gateway.store.runs import OPEN_AT_ONCE
+from gateway.store.casework.evidence import MOST_BYTES
+from gateway.store.casework.runs import OPEN_AT_ONCE
 
 routes = APIRouter(prefix="/cases/{case_id}")
 _FORM_ROOM = 64 * 1024

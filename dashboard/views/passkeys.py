@@ -14,7 +14,7 @@ from dashboard.dependencies import Me, Posted, RowId, TheRoom, field, own_path, 
 from dashboard.room import Room
 from gateway.errors import ConfigurationError
 from gateway.model.account import Session
-from gateway.store.keys import TooManySteps
+from gateway.store.people.keys import TooManySteps
 
 routes = APIRouter()
 _Json = Annotated[dict[str, Any], Body()]

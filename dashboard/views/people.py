@@ -19,7 +19,7 @@ from dashboard.templating import page
 from gateway.errors import ConfigurationError
 from gateway.model.account import PERMISSIONS, Account, Permission, Role
 from gateway.model.primitive import Address
-from gateway.store.password import hash_password
+from gateway.store.people.password import hash_password
 
 routes = APIRouter()
 _LONGEST_TOKEN_DAYS = 365

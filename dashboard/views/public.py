@@ -18,7 +18,7 @@ from dashboard.room import Room
 from dashboard.templating import page
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import PublicStatus, QuarantineEntry
-from gateway.store.appeals import MOST_FOR_A_CASE
+from gateway.store.casework.appeals import MOST_FOR_A_CASE
 
 routes = APIRouter()
 _Text = Annotated[str, Form(max_length=8000)]

@@ -18,7 +18,7 @@ from dashboard.pages.people import LinkPage, LoginPage
 from dashboard.pages.public import MessagePage
 from dashboard.room import Room
 from dashboard.templating import page
-from gateway.store.keys import StepKind, TooManySteps
+from gateway.store.people.keys import StepKind, TooManySteps
 
 routes = APIRouter()
 

@@ -1,4 +1,4 @@
-//! What happened, counted once: the same rows as the gateway's `inspection/facts.py`, which stays the reference.
+//! What happened, counted once: the same rows as the gateway's `inspection/trace/facts.py`, which stays the reference.
 
 use std::cell::OnceCell;
 

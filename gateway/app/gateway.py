@@ -25,7 +25,7 @@ from gateway.app.stores import open_stores
 from gateway.app.upkeep import keep_up
 from gateway.errors import ConfigurationError, StopgateError
 from gateway.inspection import registry
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.past.recollection import Recollection
 from gateway.jsonrpc.methods import unknown_extras
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.notify.notifier import Notifier
@@ -34,9 +34,9 @@ from gateway.proxy.endpoint import Endpoint, Receive, Scope, Send
 from gateway.proxy.reply import Terms
 from gateway.settings import Settings
 from gateway.store.audit_writer import AuditWriter
-from gateway.store.expiring import ExpiryWarnings
+from gateway.store.cases.expiring import ExpiryWarnings
+from gateway.store.knowledge.rulebook import PublishedRules
 from gateway.store.notices import Notices
-from gateway.store.rulebook import PublishedRules
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.tasks.describer import Describer

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from gateway.app.chain import Chain
 from gateway.inspection.engine import inspect
+from gateway.inspection.past.recollection import Past, Recollection
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import Past, Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.stake import estimate
 from gateway.inspection.subject import Inspection
@@ -20,7 +20,7 @@ from gateway.model.transaction import Transaction
 from gateway.model.verdict import Verdict
 from gateway.pipeline import Further, Inspected, Judged, Judgement, Pipeline
 from gateway.settings import PolicySettings
-from gateway.store.memory_log import LocalMemoryLog
+from gateway.store.shared.memory_log import LocalMemoryLog
 from gateway.tasks.knowledge import Knowledge
 from gateway.tasks.remembering import Remembering
 

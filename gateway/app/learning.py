@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from gateway.app.chain import Chain
 from gateway.app.stores import OpenStores
 from gateway.errors import UpstreamNonsense
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.past.recollection import Recollection
 from gateway.model.primitive import Hash32
-from gateway.store.deployments import Deployments
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
+from gateway.store.knowledge.deployments import Deployments
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.tasks.knowledge import Knowledge
 from gateway.tasks.reputation import ReputationKeeper
 from gateway.upstream.client import Upstream

@@ -18,7 +18,7 @@ from gateway.live.recheck import Outcome
 from gateway.model.health import GatewayHealth, HealthItem
 from gateway.proxy.allowance import Allowances
 from gateway.proxy.turns import Turns
-from gateway.store.heartbeat import Heartbeats
+from gateway.store.shared.heartbeat import Heartbeats
 from gateway.tasks.deferred import DeferredLane
 from gateway.telemetry import Reading
 from gateway.upstream.client import Upstream

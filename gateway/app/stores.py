@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.settings import Settings, StoreSettings
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.runs import Runs
+from gateway.store.casework.tokens import Tokens
 from gateway.store.database import Database, make_data_dir, sqlite_url
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.heartbeat import Heartbeats
-from gateway.store.memory_log import RedisMemoryLog
 from gateway.store.migrate import migrate
-from gateway.store.pending import RedisPendingLog
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
-from gateway.store.runs import Runs
 from gateway.store.seal import load_seal
-from gateway.store.spending_log import SpendingLog
-from gateway.store.tokens import Tokens
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.heartbeat import Heartbeats
+from gateway.store.shared.memory_log import RedisMemoryLog
+from gateway.store.shared.pending import RedisPendingLog
+from gateway.store.shared.redis import RedisQueue
+from gateway.store.shared.spending_log import SpendingLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from gateway.settings import load_settings
 from gateway.store.audit import AuditLog
 from gateway.store.database import Database, make_data_dir
 from gateway.store.migrate import migrate as run_migrations
-from gateway.store.password import hash_password
-from gateway.store.people import People
+from gateway.store.people.account import People
+from gateway.store.people.password import hash_password
 
 user = typer.Typer(help="Accounts of the dashboard.", no_args_is_help=True)
 audit = typer.Typer(help="The hash-chained audit log.", no_args_is_help=True)

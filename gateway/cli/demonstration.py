@@ -34,8 +34,8 @@ from gateway.errors import ConfigurationError
 from gateway.model.account import Role
 from gateway.settings import StoreSettings
 from gateway.store.database import Database
-from gateway.store.people import People
-from gateway.store.sign_in import SignIn
+from gateway.store.people.account import People
+from gateway.store.people.sign_in import SignIn
 
 _READY_SECONDS = 180.0
 """The first start compiles every module; on a busy machine that alone takes a minute."""

@@ -21,7 +21,7 @@ from gateway.inspection import registry
 from gateway.model.primitive import Hash32
 from gateway.pipeline import Judgement
 from gateway.settings import Settings, load_settings
-from gateway.store.pending import MemoryPendingLog
+from gateway.store.shared.pending import MemoryPendingLog
 from gateway.upstream.client import Upstream
 
 _HASH_CHARACTERS = 66

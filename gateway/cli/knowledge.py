@@ -21,9 +21,9 @@ from gateway.model.signature import KeptSignature
 from gateway.model.trust import Reputation, TrustEntry
 from gateway.settings import load_settings
 from gateway.store.database import Database, make_data_dir
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.store.migrate import migrate
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
 
 signatures = typer.Typer(help="Signatures of confirmed attacks, by which copies are held.", no_args_is_help=True)
 trust = typer.Typer(help="The allow list, and what history says of an address.", no_args_is_help=True)

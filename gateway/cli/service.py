@@ -19,8 +19,8 @@ from gateway.errors import ConfigurationError
 from gateway.model.account import PERMISSIONS, Account, ApiToken, Permission, Role
 from gateway.store.database import Database
 from gateway.store.migrate import migrate
-from gateway.store.people import People
-from gateway.store.sign_in import SignIn
+from gateway.store.people.account import People
+from gateway.store.people.sign_in import SignIn
 
 service = typer.Typer(help="Accounts of programs: no password, only API tokens.", no_args_is_help=True)
 T = TypeVar("T")

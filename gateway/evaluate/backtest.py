@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError, SimulationError, StateMissing
 from gateway.evaluate.past import PacedReader, PastBlock, PastTransaction, read_block, read_header
 from gateway.evaluate.run import Judge, Judged
 from gateway.evm.simulator import ADMISSION, Simulator, World
-from gateway.inspection.recollection import LIFETIME
+from gateway.inspection.past.recollection import LIFETIME
 from gateway.inspection.registry import Ruleset
 from gateway.live.codes import CodeStore
 from gateway.live.fetch import StateFetcher
@@ -200,8 +200,10 @@ def block_range(head: int, first: int | None, last: int | None, latest: int | No
     """The first and the last block of a run.
 
     Raises:
-        ConfigurationError: nothing, both or an impossible range is named.
+        ConfigurationError: nothing, both or an impossible range is named, or the chain has nothing but its genesis.
     """
+    if head < 1:
+        raise ConfigurationError("the chain has no block after its genesis yet: there is nothing to run the rules over")
     if latest is not None and (first is not None or last is not None):
         raise ConfigurationError("name a range by --from and --to, or the number of latest blocks by --last, not both")
     if latest is not None:

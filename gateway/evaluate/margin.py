@@ -18,11 +18,11 @@ from types import ModuleType
 from typing import Any
 
 from gateway.inspection.detector import Detector
-from gateway.inspection.loss import Loss
+from gateway.inspection.harm.loss import Loss
+from gateway.inspection.harm.terms import NO_TERMS
 from gateway.inspection.policy import DEFAULT_POLICY, decide
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
-from gateway.inspection.terms import NO_TERMS
 from gateway.model.finding import Finding, InspectionReport
 from gateway.model.primitive import Address
 from gateway.model.verdict import Action

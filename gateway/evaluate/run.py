@@ -12,8 +12,8 @@ from gateway.evaluate.benign import BenignSet, RecordedBlock, RecordedTransactio
 from gateway.evaluate.case import Case
 from gateway.evm.simulator import ADMISSION, REPLAY, Checks, Limits, Simulator, World
 from gateway.inspection.engine import inspect, unsimulated
+from gateway.inspection.past.recollection import Recollection
 from gateway.inspection.policy import DEFAULT_POLICY, decide
-from gateway.inspection.recollection import Recollection
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.subject import Inspection
 from gateway.model.block import BlockContext

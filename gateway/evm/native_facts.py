@@ -19,7 +19,7 @@ _asset = partial(tuple.__new__, Asset)
 
 
 class NativeFacts(Facts):
-    """Facts that the engine derived, as `gateway.inspection.facts` would have."""
+    """Facts that the engine derived, as `gateway.inspection.trace.facts` would have."""
 
     def __init__(self, outcome: Any, words: Any) -> None:
         self._outcome, self._words = outcome, words

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from gateway.inspection.bent import BENT, BentPrice, bent_prices
-from gateway.inspection.conjured import Conjured, conjured
-from gateway.inspection.consent import Consent, gather
-from gateway.inspection.deposit import RoundTrip, round_trips
-from gateway.inspection.effects import TakenFrom
-from gateway.inspection.facts import derive
-from gateway.inspection.growth import Growth, growths, wagers
-from gateway.inspection.hearsay import NOTHING_RELIED, Relied
-from gateway.inspection.ledger import Asset, Ledger, keep
-from gateway.inspection.loss import Loss, issues, losses
-from gateway.inspection.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.pool import Market, survey, wrappers
-from gateway.inspection.reentry import HalfPaid, Reentry, StaleView, half_paid, reentries, returns, stale_views
-from gateway.inspection.roles import Reading, Roles, assign
-from gateway.inspection.swap import Trades, trades
+from gateway.inspection.consent.given import Consent, gather
+from gateway.inspection.harm.deposit import RoundTrip, round_trips
+from gateway.inspection.harm.growth import Growth, growths, wagers
+from gateway.inspection.harm.loss import Loss, issues, losses
+from gateway.inspection.market.bent import BENT, BentPrice, bent_prices
+from gateway.inspection.market.pool import Market, survey, wrappers
+from gateway.inspection.parties.roles import Reading, Roles, assign
+from gateway.inspection.past.effects import TakenFrom
+from gateway.inspection.past.hearsay import NOTHING_RELIED, Relied
+from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.trace.conjured import Conjured, conjured
+from gateway.inspection.trace.facts import derive
+from gateway.inspection.trace.ledger import Asset, Ledger, keep
+from gateway.inspection.trace.reentry import HalfPaid, Reentry, StaleView, half_paid, reentries, returns, stale_views
+from gateway.inspection.trace.swap import Trades, trades
 from gateway.model.comeback import Return
 from gateway.model.facts import Facts
 from gateway.model.lazy import cached_property

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gateway.inspection.conjured import overspent
-from gateway.inspection.consent import Bond
-from gateway.inspection.gift import unrelated, unseen
-from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.loss import NEXT_TO_NOTHING, Loss
+from gateway.inspection.consent.given import Bond
+from gateway.inspection.harm.loss import NEXT_TO_NOTHING, Loss
+from gateway.inspection.harm.terms import HELPER_FRAMES
 from gateway.inspection.redemption import CHEAP, Redemption
-from gateway.inspection.terms import HELPER_FRAMES
+from gateway.inspection.trace.conjured import overspent
+from gateway.inspection.trace.gift import unrelated, unseen
+from gateway.inspection.trace.ledger import NATIVE, Asset
 from gateway.model.code import asks_origin
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property

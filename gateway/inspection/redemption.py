@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gateway.inspection.ledger import Asset
-from gateway.inspection.loss import Loss
+from gateway.inspection.harm.loss import Loss
 from gateway.inspection.settlement import Settlement
-from gateway.inspection.visit import visit
+from gateway.inspection.trace.ledger import Asset
+from gateway.inspection.trace.visit import visit
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.inspection.derived import Derived
-from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.loss import Loss
-from gateway.inspection.reentry import Reentry
+from gateway.inspection.harm.loss import Loss
+from gateway.inspection.trace.ledger import NATIVE, Asset
+from gateway.inspection.trace.reentry import Reentry
 from gateway.model.code import PUSH0
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address

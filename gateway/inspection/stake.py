@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.inspection.ledger import NATIVE, Asset
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import NATIVE, Asset
 from gateway.model.case import LossBasis, LossEstimate
 from gateway.model.finding import Finding
 from gateway.model.price import COIN_UNIT, PriceBook

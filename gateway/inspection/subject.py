@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
-from gateway.inspection.acquaintance import learn
-from gateway.inspection.consent import gather
-from gateway.inspection.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
-from gateway.inspection.hearsay import Hearsay, hearsay
+from gateway.inspection.consent.given import gather
+from gateway.inspection.consent.record import Records, records
+from gateway.inspection.harm.loss import Loss, losses
+from gateway.inspection.harm.rewrite import Rewrite, rewritten
+from gateway.inspection.harm.sojourn import Sojourn, note_deals, sojourns
 from gateway.inspection.judgement import Judgement
-from gateway.inspection.ledger import Asset
-from gateway.inspection.loss import Loss, losses
-from gateway.inspection.memory import Memory
-from gateway.inspection.moved import note_moves
+from gateway.inspection.market.moves import note_moves
+from gateway.inspection.market.pool import SWAPPED
 from gateway.inspection.need import Need
-from gateway.inspection.pool import SWAPPED
-from gateway.inspection.record import Records, records
-from gateway.inspection.rewrite import Rewrite, rewritten
-from gateway.inspection.roles import Reading
+from gateway.inspection.parties.acquaintance import learn
+from gateway.inspection.parties.roles import Reading
+from gateway.inspection.past.deal import Dealings
+from gateway.inspection.past.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
+from gateway.inspection.past.hearsay import Hearsay, hearsay
+from gateway.inspection.past.memory import Memory
+from gateway.inspection.trace.ledger import Asset
 from gateway.model.lazy import cached_property
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
@@ -129,6 +131,9 @@ class Inspection(Judgement):
         moves = note_moves(self.market, self.ledger, self.simulation) if traded else {}
         if moves:
             known = replace(known, moved=chained(known.moved, moves))
+        deals = self._deals
+        if deals:
+            known = replace(known, deals=deals)
         bolder = next((other for other in self._others if other.reading is Reading.BOLD), None)
         if bolder is None:
             return known
@@ -136,6 +141,20 @@ class Inspection(Judgement):
         # what was given in either reading speaks for the sender
         dealt = {asset: min(known.dealt.get(asset, 0), amount) for asset, amount in more.dealt.items()}
         return replace(known, acquainted=known.acquainted | more.acquainted, dealt={**known.dealt, **dealt})
+
+    @property
+    def _deals(self) -> Dealings:
+        if not self.simulation.succeeded:
+            return self.memory.deals
+        pools = self.market.pairs.keys() | self.market.concentrated
+        called = self.transaction.to
+        return note_deals(self.memory.deals, self.facts, self.ledger, self.roles, self.consent, called, pools)
+
+    @cached_property
+    def sojourns(self) -> tuple[Sojourn, ...]:
+        """What the sender put into contracts lately that pay him now."""
+        called = self.transaction.to
+        return tuple(sojourns(self.memory.deals, self.facts, self.ledger, self.roles, self.consent, called))
 
     @cached_property
     def takings(self) -> tuple[Taking, ...]:

@@ -19,7 +19,7 @@ from sqlmodel import col
 from gateway.model.audit import AuditKind, AuditRecord
 from gateway.model.case import ChainBreak, ChainHead, SubmissionNote
 from gateway.store.database import Database
-from gateway.store.tables import AuditHeadRow, AuditRow, DetailRow, SubmissionRow
+from gateway.store.tables.case import AuditHeadRow, AuditRow, DetailRow, SubmissionRow
 
 GENESIS = bytes(32)
 """What the first record names as its previous hash."""

@@ -59,13 +59,13 @@ def differences(url: str) -> list[object]:
     from alembic.autogenerate import compare_metadata
     from sqlmodel import SQLModel
 
-    from gateway.store import (  # noqa: F401 - importing them fills the metadata
-        tables,
-        tables_casework,
-        tables_keys,
-        tables_knowledge,
-        tables_notice,
-        tables_people,
+    from gateway.store.tables import (  # noqa: F401 - importing them fills the metadata
+        case,
+        casework,
+        keys,
+        knowledge,
+        notice,
+        people,
     )
 
     with _locked(synchronous_url(url)) as connection:

@@ -28,10 +28,10 @@ from gateway.model.notice import (
 )
 from gateway.model.primitive import Address
 from gateway.model.shift import ShiftHours
-from gateway.store.case_row import entry_of
+from gateway.store.cases.row import entry_of
 from gateway.store.seal import Seal, SealedElsewhere
-from gateway.store.tables import AuditRow, CaseRow, TermRow
-from gateway.store.tables_notice import ChannelRow, DeliveryRow
+from gateway.store.tables.case import AuditRow, CaseRow, TermRow
+from gateway.store.tables.notice import ChannelRow, DeliveryRow
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_TARGET = 2000

@@ -35,8 +35,8 @@ from gateway.store.notice_row import (
     test_notice,
     touches,
 )
-from gateway.store.tables import AuditHeadRow
-from gateway.store.tables_notice import ChannelRow, DeliveryRow, NoticeCursorRow
+from gateway.store.tables.case import AuditHeadRow
+from gateway.store.tables.notice import ChannelRow, DeliveryRow, NoticeCursorRow
 
 _BATCH = 500
 _MOST_TOGETHER = 100

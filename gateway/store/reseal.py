@@ -6,8 +6,8 @@ from sqlalchemy import Column, Table, select, update
 from sqlmodel import SQLModel
 
 from gateway.store.database import Database
-from gateway.store.tables_notice import ChannelRow
-from gateway.store.tables_people import UserRow
+from gateway.store.tables.notice import ChannelRow
+from gateway.store.tables.people import UserRow
 
 _USERS, _CHANNELS = (SQLModel.metadata.tables[str(row.__tablename__)] for row in (UserRow, ChannelRow))
 _COLUMNS: tuple[tuple[Table, Column[str]], ...] = (

@@ -17,8 +17,8 @@ from gateway.model.case import CaseQuery, TokenInfo
 from gateway.model.facts import Facts, TokenStandard
 from gateway.model.primitive import Address
 from gateway.model.quarantine import WAITING
+from gateway.store.casework.tokens import Tokens
 from gateway.store.quarantine import Record
-from gateway.store.tokens import Tokens
 from gateway.upstream.client import Call, Upstream
 
 log = structlog.get_logger()

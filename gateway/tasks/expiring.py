@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.errors import RecordUnavailable
-from gateway.store.expiring import ExpiryWarnings
+from gateway.store.cases.expiring import ExpiryWarnings
 
 log = structlog.get_logger()
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.errors import RecordUnavailable
-from gateway.inspection.copycat import CodeOf, Recogniser, signatures_of
-from gateway.inspection.deployment import deployments_of, prepared
-from gateway.inspection.trust import Lowered, Trust
+from gateway.inspection.knowledge.copycat import CodeOf, Recogniser, signatures_of
+from gateway.inspection.knowledge.deployment import deployments_of, prepared
+from gateway.inspection.knowledge.trust import Lowered, Trust
 from gateway.model.deployment import Deployment
 from gateway.model.finding import Finding, InspectionReport
 from gateway.model.primitive import Address
@@ -24,10 +24,10 @@ from gateway.model.transaction import Transaction
 from gateway.model.trust import Reputation
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.deployments import Deployments
+from gateway.store.knowledge.deployments import Deployments
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.store.quarantine import Record
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
 
 log = structlog.get_logger()
 

@@ -15,14 +15,14 @@ from dataclasses import replace
 import structlog
 
 from gateway.errors import QueueUnavailable
-from gateway.inspection.effects_wire import Told, decode_effects, encode_effects
-from gateway.inspection.recollection import Past, Recollection, lasts
+from gateway.inspection.past.effects_wire import Told, decode_effects, encode_effects
+from gateway.inspection.past.recollection import Past, Recollection, lasts
 from gateway.model.finding import DetectorOutcome, OutcomeStatus
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.memory_log import START, MemoryLog
+from gateway.store.shared.memory_log import START, MemoryLog
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.trust import REGULAR_CALLS, WELL_KNOWN_CALLS, Reputation
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.trust import Clean, TrustBook
+from gateway.store.knowledge.trust import Clean, TrustBook
 
 log = structlog.get_logger()
 

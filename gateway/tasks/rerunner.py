@@ -11,8 +11,8 @@ from gateway.errors import InvalidTransaction, RecordUnavailable, SimulationErro
 from gateway.model.casework import BlockChanges, CaseRun
 from gateway.model.quarantine import QuarantineEntry
 from gateway.pipeline import Judgement
+from gateway.store.casework.runs import Runs
 from gateway.store.quarantine import Record
-from gateway.store.runs import Runs
 
 log = structlog.get_logger()
 

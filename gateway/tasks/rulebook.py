@@ -13,7 +13,7 @@ from gateway.errors import RecordUnavailable
 from gateway.inspection.registry import Ruleset
 from gateway.inspection.rules.rule import Rule
 from gateway.model.rulebook import PublishedRule, RulesInForce
-from gateway.store.rulebook import PublishedRules
+from gateway.store.knowledge.rulebook import PublishedRules
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ import redis
 from dashboard.app import create_app
 from dashboard.room import Room
 from dashboard.settings import DashboardSettings
-from gateway.store.embedded import EmbeddedValkey
+from gateway.store.shared.embedded import EmbeddedValkey
 from tests.dashboard.scene import PASSWORD, settings_at
 from tests.dashboard.seed import seed_people
 from tests.stores import as_deployed, sqlite_template, valkey  # noqa: F401 - fixtures

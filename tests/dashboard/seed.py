@@ -18,8 +18,8 @@ from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.rulebook import PublishedRule, RulesInForce
 from gateway.model.shift import ShiftHours
 from gateway.model.signature import Signature, SignatureKind, SignatureState
-from gateway.store.password import hash_password
-from gateway.store.trust import Clean
+from gateway.store.knowledge.trust import Clean
+from gateway.store.people.password import hash_password
 from tests.dashboard.scene import HELPER, LENDER, PASSWORD, POOL, ROUTER, USDC, case, finding, hold, utc_now
 
 _HASH: list[str] = []

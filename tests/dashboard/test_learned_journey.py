@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from dashboard.room import Room
 from dashboard.settings import DashboardSettings
-from gateway.store.deployments import Deployments
+from gateway.store.knowledge.deployments import Deployments
 from gateway.tasks.knowledge import Knowledge
 from tests.cases import detail, entry
 from tests.dashboard.browser import chromium_path, launched, served, sign_in

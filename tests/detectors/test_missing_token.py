@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.missing_token import MissingToken
-from gateway.inspection.memory import EMPTY_MEMORY
+from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.model.finding import Finding, Severity
 from gateway.model.primitive import Address
 from tests.detectors.acts import act, findings, first_held

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.planted_name import PlantedName
-from gateway.inspection.hearsay import Hearsay, Relied
+from gateway.inspection.past.hearsay import Hearsay, Relied
 from gateway.model.finding import Finding, Severity
 from tests.detectors.acts import act, findings
 from tests.makers import ENTRY, Tape, account, word

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.sliced_drain import SlicedDrain
-from gateway.inspection.effects import Taken, TakenFrom, Taking
+from gateway.inspection.past.effects import Taken, TakenFrom, Taking
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Finding, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address

@@ -18,7 +18,7 @@ from dashboard.room import Room
 from gateway.decoding.keccak import keccak256
 from gateway.demo.playbill import Act, Line, Setup, load
 from gateway.model.quarantine import CaseState
-from gateway.store.embedded import EmbeddedValkey
+from gateway.store.shared.embedded import EmbeddedValkey
 from tests.anvil import Anvil, needs_anvil, running_anvil
 from tests.dashboard.browser import chromium_path, launched, served, sign_in
 from tests.dashboard.scene import PASSWORD, settings_at

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.model.account import Mark
 from gateway.model.transaction import Transaction
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.desk import Desk
 from gateway.store.database import Database
-from gateway.store.desk import Desk
-from gateway.store.record import SqlRecord
-from gateway.store.signatures import Signatures
+from gateway.store.knowledge.signatures import Signatures
 from tests.anvil import Anvil, needs_anvil, running_anvil
 from tests.e2e.test_replicas import Replica, replicas, status_of, until_mined, valkey_url
 from tests.gateway.live.chain import deploy, signed

@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from gateway.model.transaction import Transaction
-from gateway.store.embedded import EmbeddedValkey
+from gateway.store.shared.embedded import EmbeddedValkey
 from tests.anvil import Anvil, free_port, needs_anvil, running_anvil
 from tests.faulty import Fault, FaultProxy
 from tests.gateway.live.chain import VAULT, deploy, signed

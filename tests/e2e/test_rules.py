@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.model.rulebook import RulesInForce
 from gateway.store.database import Database, sqlite_url
-from gateway.store.rulebook import PublishedRules
+from gateway.store.knowledge.rulebook import PublishedRules
 from tests.anvil import needs_anvil, running_anvil
 from tests.edge import Wallet, hash_of
 from tests.gatewayprocess import GatewayProcess, running_gateway

@@ -14,7 +14,8 @@ from gateway.inspection.rules.compiler import compile_expression
 from gateway.inspection.rules.expression import Compiled, ExpressionError, Names, constants, literal
 from gateway.inspection.rules.manuscript import Manuscript, Path, RuleError, read_manuscripts
 from gateway.inspection.rules.moment import Moment
-from gateway.inspection.rules.rule import Rule, RuleMode, RuleStatus, Scope
+from gateway.inspection.rules.rule import Rule, RuleMode, RuleStatus
+from gateway.inspection.rules.scope import Scope
 from gateway.inspection.rules.summary import read_summary
 from gateway.inspection.rules.trial import Trial, read_trial
 from gateway.inspection.rules.vocabulary import COLLECTIONS, FUNCTIONS, Type
@@ -289,4 +290,6 @@ def _once(name: str, part: Compiled) -> Callable[[Moment, Any], Any]:
 
 def failures(rules: Sequence[Rule]) -> list[str]:
     """What the rules' own tests show to be wrong, one line each; empty if all is well."""
-    return [f"{rule.source}: {rule.id}: {why}" for rule in rules for trial in rule.trials if (why := trial.run(rule))]
+    return [
+        f"{rule.source}: {rule.id}: {why}" for rule in rules for trial in rule.trials if (why := rule.failure(trial))
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.inspection.rules.rule import Rule, RuleMode
+from gateway.inspection.rules.scope import touched_accounts
 from gateway.inspection.subject import Inspection
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
@@ -48,17 +49,6 @@ class RuleBook:
         for rule in sorted((*asked.values(), *self._everywhere), key=lambda rule: rule.id):
             if rule.covers(subject, touched):
                 yield rule
-
-
-def touched_accounts(subject: Inspection) -> set[Address]:
-    """Accounts that were called, that acted, spoke, moved value or end otherwise than they began."""
-    simulation = subject.simulation
-    touched = set(simulation.state_diff)
-    for link in simulation.trace.links:
-        touched.update(account for account in (link.from_, link.to, link.context) if account is not None)
-    for move in subject.facts.transfers:
-        touched.update((move.token, move.from_, move.to))
-    return touched
 
 
 def bind(rules: Iterable[Rule], texts: Iterable[str]) -> RuleBook:

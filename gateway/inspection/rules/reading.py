@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gateway.decoding.keccak import keccak256
-from gateway.inspection.ledger import Asset
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import Asset
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import CallFrame, Log
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.inspection.rules.expression import Compiled
-from gateway.inspection.rules.moment import Moment
+from gateway.inspection.rules.moment import Moment, OutOfSteps
+from gateway.inspection.rules.scope import Scope, touched_accounts
+from gateway.inspection.rules.trial import Trial
 from gateway.inspection.rules.vocabulary import Type
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import Address
-
-if TYPE_CHECKING:
-    from gateway.inspection.rules.trial import Trial
 
 
 class RuleStatus(StrEnum):
@@ -35,18 +34,6 @@ class RuleMode(StrEnum):
     SHADOW = "shadow"
     """they are recorded and hold nothing"""
     OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where a rule looks at all."""
-
-    contracts: frozenset[Address]
-    """one of these must act, be called, speak or change; empty: every transaction"""
-    selectors: frozenset[bytes] = frozenset()
-    """if not empty, one of these must be called on one of the contracts, or by the transaction itself"""
-    chains: frozenset[int] = frozenset()
-    """empty: every chain"""
 
 
 @dataclass(frozen=True)
@@ -128,6 +115,19 @@ class Rule:
                 references=self.references,
             ),
         )
+
+    def failure(self, trial: Trial) -> str | None:
+        """What is wrong with one of its tests, as a sentence; None if the rule does as expected."""
+        try:
+            covered = self.covers(trial.subject, touched_accounts(trial.subject))
+            fired = covered and bool(self.inspect(trial.subject))
+        except (OutOfSteps, ZeroDivisionError) as error:
+            return f"test {trial.name!r} ({trial.where}) failed: {error}"
+        if fired is trial.fires:
+            return None
+        if trial.fires and not covered:
+            return f"test {trial.name!r} ({trial.where}) expects fires, but lies outside the scope"
+        return f"test {trial.name!r} ({trial.where}) expects {'fires' if trial.fires else 'silent'}, but it does not"
 
     def _victim(self, subject: Inspection) -> Address | None:
         """The one that the rule names, else the contract of its scope that is first called."""

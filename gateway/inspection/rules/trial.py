@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.decoding.keccak import keccak256
-from gateway.inspection.effects import Taken
-from gateway.inspection.ledger import BALANCE_OF
-from gateway.inspection.rules.book import touched_accounts
+from gateway.inspection.past.effects import Taken
 from gateway.inspection.rules.expression import literal
 from gateway.inspection.rules.manuscript import Manuscript, Path
-from gateway.inspection.rules.moment import OutOfSteps
 from gateway.inspection.rules.row import Row
+from gateway.inspection.rules.scope import Scope
 from gateway.inspection.rules.vocabulary import ALL, Type
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import BALANCE_OF
 from gateway.model.block import BlockContext, Fork
 from gateway.model.facts import Approval, Facts, TokenStandard, Transfer
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import AccountDiff, CallFrame, FrameKind, Log, SimulationResult, SimulationStatus, Trace
 from gateway.model.transaction import RawTransaction, Transaction, TransactionType
-
-if TYPE_CHECKING:
-    from gateway.inspection.rules.rule import Rule, Scope
 
 SENDER = Address(b"\xa1" * 20)
 """who signs the transactions of tests, if they do not say"""
@@ -38,19 +34,6 @@ class Trial:
     subject: Inspection
     where: str
     """file and line"""
-
-    def run(self, rule: Rule) -> str | None:
-        """What is wrong, as a sentence; None if the rule does as expected."""
-        try:
-            covered = rule.covers(self.subject, touched_accounts(self.subject))
-            fired = covered and bool(rule.inspect(self.subject))
-        except (OutOfSteps, ZeroDivisionError) as error:
-            return f"test {self.name!r} ({self.where}) failed: {error}"
-        if fired is self.fires:
-            return None
-        if self.fires and not covered:
-            return f"test {self.name!r} ({self.where}) expects fires, but lies outside the scope"
-        return f"test {self.name!r} ({self.where}) expects {'fires' if self.fires else 'silent'}, but it does not"
 
 
 def read_trial(manuscript: Manuscript, path: Path, found: Any, scope: Scope) -> Trial:

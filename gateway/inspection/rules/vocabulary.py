@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from gateway.inspection.ledger import Asset
 from gateway.inspection.rules.reading import (
     WORD,
     argument,
@@ -30,6 +29,7 @@ from gateway.inspection.rules.reading import (
     word_at,
 )
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import Asset
 from gateway.model.primitive import ZERO_ADDRESS
 
 ALL = 2**256 - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.model.account import Permission
-from gateway.store.trust import Clean
+from gateway.store.knowledge.trust import Clean
 from tests.cases import ROUTER, SENDER
 from tests.dashboard.api.test_routes import token_client
 from tests.dashboard.conftest import Desk

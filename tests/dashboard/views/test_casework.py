@@ -9,7 +9,7 @@ import pytest
 from gateway.model.facts import Facts, TokenStandard, Transfer
 from gateway.model.finding import Severity
 from gateway.model.quarantine import QuarantineEntry
-from gateway.store.evidence import MOST_BYTES, MOST_FILES
+from gateway.store.casework.evidence import MOST_BYTES, MOST_FILES
 from tests.dashboard.conftest import ORIGIN, Desk, Visitor
 from tests.dashboard.scene import ATTACKER, HELPER, LENDER, USDC, case, finding, hold, utc_now
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.model.account import Permission
-from gateway.store.sign_in import SignIn
+from gateway.store.people.sign_in import SignIn
 from tests.dashboard.conftest import Desk, Visitor
 from tests.dashboard.scene import case, hold, utc_now
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.model.account import Mark
 from gateway.model.primitive import Hash32
 from gateway.model.signature import Signature, SignatureKind, SignatureState
-from gateway.store.trust import Clean
+from gateway.store.knowledge.trust import Clean
 from tests.cases import ROUTER, SENDER, detail, entry
 from tests.dashboard.conftest import Desk
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, QuarantineEntry
-from gateway.store.appeals import MOST_FOR_A_CASE
+from gateway.store.casework.appeals import MOST_FOR_A_CASE
 from tests.dashboard.conftest import Desk, Visitor
 from tests.dashboard.scene import case, hold, utc_now
 from tests.dashboard.signing import address_of, personal_sign

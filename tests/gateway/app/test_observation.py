@@ -11,7 +11,7 @@ from gateway.live.recheck import Recheck
 from gateway.pipeline import Judgement
 from gateway.proxy.allowance import Allowances
 from gateway.proxy.turns import Turns
-from gateway.store.record import SqlRecord
+from gateway.store.cases.record import SqlRecord
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane
 from gateway.telemetry import READINGS, Metrics

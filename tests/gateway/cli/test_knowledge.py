@@ -15,11 +15,11 @@ from gateway.cli import cli
 from gateway.model.account import Mark
 from gateway.model.primitive import Hash32
 from gateway.model.signature import Signature, SignatureKind, SignatureState
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.desk import Desk
 from gateway.store.database import Database
-from gateway.store.desk import Desk
-from gateway.store.record import SqlRecord
-from gateway.store.signatures import Signatures
-from gateway.store.trust import Clean, TrustBook
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import Clean, TrustBook
 from tests.cases import ROUTER, SENDER, detail, entry
 from tests.stores import sqlite_file_url, sqlite_template
 

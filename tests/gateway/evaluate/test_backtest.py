@@ -114,6 +114,11 @@ def test_an_impossible_range_is_refused(wanted: tuple[int | None, int | None, in
         block_range(100, *wanted)
 
 
+def test_a_chain_without_blocks_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="no block after its genesis"):
+        block_range(0, None, None, 10)
+
+
 async def test_a_public_node_is_asked_no_faster_than_it_allows() -> None:
     class Node:
         async def call(self, method: str, params: object = (), *, within: float | None = None) -> object:

@@ -30,7 +30,7 @@ from gateway.evaluate.command import make_simulator
 from gateway.evaluate.renaming import create_address
 from gateway.evaluate.wallet import OWNER, SIGNATURE
 from gateway.evm.simulator import REPLAY
-from gateway.inspection.facts import derive
+from gateway.inspection.trace.facts import derive
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from gateway.model.state import AccountState, StateBatch
 from gateway.model.trace import SimulationResult

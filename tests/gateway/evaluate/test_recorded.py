@@ -11,8 +11,8 @@ import pytest
 from gateway.decoding.keccak import keccak256
 from gateway.evaluate.case import read_case
 from gateway.evaluate.recorded import judge_recording
-from gateway.inspection.facts import TRANSFER
 from gateway.inspection.registry import load
+from gateway.inspection.trace.facts import TRANSFER
 from gateway.model.primitive import Address
 
 THIEF, TOOL, VAULT, TOKEN = (Address(bytes([number]) * 20) for number in (0xA1, 0xA2, 0xB1, 0xC1))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gateway.evaluate.benign import BENIGN, BenignSet, BlockRow
 from gateway.evaluate.corpus import CORPUS, CaseRow, corpus_rows, read_case
 from gateway.evm.simulator import ADMISSION, REPLAY, Limits
-from gateway.inspection import facts as reference
-from gateway.inspection.ledger import BALANCE_OF, Ledger, stocks
+from gateway.inspection.trace import facts as reference
+from gateway.inspection.trace.ledger import BALANCE_OF, Ledger, stocks
 from gateway.model.facts import Facts, TokenStandard, Transfer
 from gateway.model.frame import CREATIONS, FrameKind
 from gateway.model.primitive import Address

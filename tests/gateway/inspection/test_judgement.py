@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.inspection.memory import EMPTY_MEMORY
+from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from tests.makers import ENTRY, SENDER, Tape, account, word

@@ -11,11 +11,11 @@ from gateway.evaluate.case import find_cases, read_case
 from gateway.evaluate.corpus import CORPUS
 from gateway.evm.simulator import REPLAY, Limits
 from gateway.inspection.engine import inspect
-from gateway.inspection.facts import APPROVAL, SYNC
-from gateway.inspection.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.need import Need
+from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.registry import load, ruleset
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.facts import APPROVAL, SYNC
 from gateway.model.finding import OutcomeStatus
 from gateway.model.primitive import Address
 from gateway.model.trace import Trace

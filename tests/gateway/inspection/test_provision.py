@@ -41,7 +41,7 @@ def test_what_has_no_sources_has_no_digest() -> None:
 def test_every_module_that_judges_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {f"{module}/{name}" for module in JUDGING for name, _ in provision._sources(module)}
     assert {
-        "gateway.inspection/loss.py",
+        "gateway.inspection/harm/loss.py",
         "gateway.inspection/policy.py",
         "gateway.inspection/rules/compiler.py",
         "gateway.model/finding.py",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.inspection.engine import inspect
+from gateway.inspection.parties.roles import Reading
 from gateway.inspection.registry import load
-from gateway.inspection.roles import Reading
 from gateway.inspection.subject import Inspection
 from gateway.model.finding import OutcomeStatus
 from tests.makers import ENTRY, SENDER, Tape, account

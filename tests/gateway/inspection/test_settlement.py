@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from gateway.inspection.ledger import NATIVE, Asset
-from gateway.inspection.pool import Market
-from gateway.inspection.reentry import Reentry
+from gateway.inspection.market.pool import Market
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import NATIVE, Asset
+from gateway.inspection.trace.reentry import Reentry
 from gateway.model.primitive import ZERO_ADDRESS
 from tests.makers import ENTRY, Tape, account
 

@@ -23,7 +23,7 @@ from gateway.model.chain import ChainProfile
 from gateway.model.pending import Admission
 from gateway.model.primitive import Address
 from gateway.model.transaction import RawTransaction, Transaction
-from gateway.store.pending import MemoryPendingLog
+from gateway.store.shared.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from gateway.watch.head import HeadFollower
 from tests.anvil import KEYS, Anvil

@@ -27,7 +27,7 @@ from gateway.model.chain import FeeRule
 from gateway.model.pending import Admission
 from gateway.model.trace import SimulationStatus
 from gateway.model.transaction import Transaction
-from gateway.store.pending import MemoryPendingLog
+from gateway.store.shared.pending import MemoryPendingLog
 from gateway.upstream.aiohttp import HttpUpstream
 from tests.anvil import Anvil, needs_anvil, running_anvil
 from tests.gateway.live.chain import (

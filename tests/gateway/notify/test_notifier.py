@@ -15,9 +15,9 @@ from fastapi import FastAPI, Request, Response
 from gateway.model.notice import ChannelKind, ChannelRule
 from gateway.notify.notifier import Notifier
 from gateway.notify.webhook import NotGenuine, verify
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
 from gateway.store.notices import Notices
-from gateway.store.record import SqlRecord
 from tests.cases import Clock, detail, entry
 from tests.dashboard.provider import free_port, serving
 

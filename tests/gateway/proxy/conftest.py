@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.embedded import EmbeddedValkey
 from gateway.store.migrate import migrate
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.redis import RedisQueue
 from tests.anvil import BINARY, Anvil, running_anvil
 from tests.edge import Edge, Wallet, running_edge, valkey_queue
 

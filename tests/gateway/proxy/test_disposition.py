@@ -16,8 +16,8 @@ from gateway.model.policy import Mode, Policy
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import CaseState, PublicStatus
 from gateway.model.verdict import Action
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.redis import RedisQueue
 from gateway.upstream.client import UpstreamLimits
 from tests.anvil import Anvil
 from tests.edge import BAD, PUBLIC, SLOW, Edge, Wallet, hash_of, running_edge

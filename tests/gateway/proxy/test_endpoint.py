@@ -16,8 +16,8 @@ from gateway.model.transaction import Client
 from gateway.proxy.allowance import AllowanceLimits, Allowances, Rate
 from gateway.proxy.clients import ClientDesk, key_digest
 from gateway.proxy.endpoint import EndpointLimits
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.redis import RedisQueue
 from tests.anvil import Anvil
 from tests.edge import BAD, Edge, Wallet, hash_of, running_edge
 

@@ -8,8 +8,8 @@ from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState
 from gateway.model.transaction import Client
 from gateway.proxy.nonces import NonceDesk, TooManyWaiting, WaitingLimits
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.memory import MemoryQueue
 from tests.cases import detail, entry, transaction
 
 CLIENT = Client("192.0.2.1")

@@ -17,8 +17,8 @@ import uvicorn
 
 from gateway.proxy.clients import ClientDesk, key_digest
 from gateway.proxy.websocket import AGAIN, GOING_AWAY, SocketLimits, Sockets
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.redis import RedisQueue
 from gateway.upstream.socket import connect
 from tests.anvil import Anvil, free_port
 from tests.edge import BAD, Edge, Wallet, hash_of, running_edge

@@ -11,8 +11,8 @@ from gateway.model.audit import AuditKind
 from gateway.model.case import ChainBreak, ChainHead, Decision
 from gateway.model.quarantine import CaseState
 from gateway.store.audit import GENESIS, AuditLog, canonical_json, record_hash
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.record import SqlRecord
 from tests.cases import NOON, detail, entry, note
 
 

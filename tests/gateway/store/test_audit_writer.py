@@ -11,8 +11,8 @@ from gateway.errors import RecordUnavailable
 from gateway.model.case import SubmissionNote
 from gateway.store.audit import AuditLog
 from gateway.store.audit_writer import AuditWriter
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.record import SqlRecord
 from tests.cases import NOON, note
 
 

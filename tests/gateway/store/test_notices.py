@@ -13,10 +13,10 @@ from gateway.model.notice import ChannelKind, ChannelRule, Delivery, NoticeKind
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 from gateway.store.audit import AuditLog
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.desk import Desk
 from gateway.store.database import Database
-from gateway.store.desk import Desk
 from gateway.store.notices import Notices
-from gateway.store.record import SqlRecord
 from tests.cases import POOL, Clock, detail, entry, finding, note, verdict
 
 HOOK = "https://hooks.example/SECRET"

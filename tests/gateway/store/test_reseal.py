@@ -9,9 +9,9 @@ from sqlalchemy import text
 from gateway.model.account import Role
 from gateway.model.notice import ChannelKind, ChannelRule, NoticeKind
 from gateway.store.database import Database
-from gateway.store.keys import Keys, StepKind
 from gateway.store.notices import Notices
-from gateway.store.people import People
+from gateway.store.people.account import People
+from gateway.store.people.keys import Keys, StepKind
 from gateway.store.reseal import reseal
 from gateway.store.seal import Seal, SealedElsewhere
 from tests.cases import Clock

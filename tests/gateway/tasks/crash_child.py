@@ -18,10 +18,10 @@ from gateway.errors import QueueUnavailable, UpstreamSilent
 from gateway.model.case import Conflict, Decision
 from gateway.model.primitive import Address, Hash32
 from gateway.model.quarantine import CaseState, QuarantineEntry
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.redis import RedisQueue
 from gateway.tasks.rebuild import QueueKeeper
 from gateway.tasks.releaser import Reinspection, ReleaseLimits, Releaser
 from tests.cases import CLEAN, detail, entry

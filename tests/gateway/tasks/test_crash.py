@@ -18,10 +18,10 @@ from aiohttp import web
 from gateway.model.case import CaseQuery, ChainHead
 from gateway.model.quarantine import CaseState
 from gateway.store.audit import AuditLog
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.redis import RedisQueue
 from gateway.tasks.rebuild import rebuild
 
 ROOT = Path(__file__).parents[3]

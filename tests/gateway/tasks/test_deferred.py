@@ -11,8 +11,8 @@ from gateway.model.case import Decision
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState, QuarantineEntry
 from gateway.model.verdict import Action
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.memory import MemoryQueue
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.deferred import DeferredLane, DeferredLimits
 from gateway.tasks.lane import LaneLimits

@@ -7,9 +7,9 @@ import pytest
 from gateway.errors import UpstreamRefused
 from gateway.model.case import CaseQuery, TokenInfo
 from gateway.model.primitive import Address
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.tokens import Tokens
 from gateway.store.database import Database
-from gateway.store.record import SqlRecord
-from gateway.store.tokens import Tokens
 from gateway.tasks.describer import DECIMALS, NAME, SYMBOL, Describer
 from gateway.upstream.client import Call
 from tests.cases import TOKEN, Clock, detail, entry

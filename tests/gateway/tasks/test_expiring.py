@@ -3,9 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.store.audit import AuditLog
+from gateway.store.cases.expiring import ExpiryWarnings
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.expiring import ExpiryWarnings
-from gateway.store.record import SqlRecord
 from gateway.tasks.expiring import Expiring
 from tests.cases import NOON, Clock, detail, entry
 

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.model.case import Decision
 from gateway.model.quarantine import CaseState
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.memory import MemoryQueue
 from gateway.tasks.expiry import BELIEVED_AFTER, Expiry
 from tests.cases import NOON, Clock, detail, entry
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fixtures.artifact import artifact
-from gateway.inspection.provenance import created_address
+from gateway.inspection.knowledge.provenance import created_address
 from gateway.model.account import Mark
 from gateway.model.facts import Facts
 from gateway.model.finding import InspectionReport, Severity
@@ -18,12 +18,12 @@ from gateway.model.transaction import Transaction
 from gateway.model.trust import Reputation
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.desk import Desk
 from gateway.store.database import Database
-from gateway.store.deployments import Deployments
-from gateway.store.desk import Desk
-from gateway.store.record import SqlRecord
-from gateway.store.signatures import Signatures
-from gateway.store.trust import TrustBook
+from gateway.store.knowledge.deployments import Deployments
+from gateway.store.knowledge.signatures import Signatures
+from gateway.store.knowledge.trust import TrustBook
 from gateway.tasks.knowledge import Knowledge
 from tests.cases import NOON, Clock, detail, entry, transaction, verdict
 from tests.makers import CODE, Tape, account

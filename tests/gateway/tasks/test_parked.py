@@ -9,8 +9,8 @@ from gateway.errors import Unexecutable
 from gateway.model.primitive import Address
 from gateway.model.quarantine import CaseState
 from gateway.model.verdict import Action
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.memory import MemoryQueue
 from gateway.tasks.conclude import Conclusion
 from gateway.tasks.parked import ParkedLane, ParkedLimits
 from tests.cases import detail, entry

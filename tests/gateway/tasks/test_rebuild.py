@@ -9,10 +9,10 @@ import redis
 
 from gateway.model.case import Decision
 from gateway.model.quarantine import CaseState
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
-from gateway.store.redis import RedisQueue
+from gateway.store.cases.record import SqlRecord
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.memory import MemoryQueue
+from gateway.store.shared.redis import RedisQueue
 from gateway.tasks.rebuild import QueueKeeper, RebuildReport, rebuild
 from tests.cases import detail, entry
 

@@ -22,9 +22,9 @@ from gateway.model.finding import InspectionReport, Severity
 from gateway.model.primitive import Hash32
 from gateway.model.quarantine import FINAL, CaseState, QuarantineEntry
 from gateway.proxy.nonces import NonceDesk
+from gateway.store.cases.record import SqlRecord
 from gateway.store.database import Database
-from gateway.store.memory import MemoryQueue
-from gateway.store.record import SqlRecord
+from gateway.store.shared.memory import MemoryQueue
 from gateway.tasks.releaser import NotNow, Reinspection, ReleaseLimits, Releaser, unseen_findings
 from tests.cases import CLEAN, Clock, detail, entry, finding, verdict
 

@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.errors import QueueUnavailable
-from gateway.inspection.effects import Effects, Taking
-from gateway.inspection.hearsay import Hearsay
-from gateway.inspection.memory import Memory
-from gateway.inspection.recollection import Recollection
+from gateway.inspection.past.effects import Effects, Taking
+from gateway.inspection.past.hearsay import Hearsay
+from gateway.inspection.past.memory import Memory
+from gateway.inspection.past.recollection import Recollection
 from gateway.model.facts import Facts
 from gateway.model.finding import OutcomeStatus
 from gateway.model.primitive import ZERO_ADDRESS
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
-from gateway.store.memory_log import LocalMemoryLog
+from gateway.store.shared.memory_log import LocalMemoryLog
 from gateway.tasks.remembering import Remembering
 from tests.cases import POOL, ROUTER, simulation, transaction, verdict
 

@@ -10,7 +10,7 @@ from gateway.model.trace import SimulationResult
 from gateway.model.verdict import Action
 from gateway.pipeline import Judgement
 from gateway.store.database import Database
-from gateway.store.trust import Clean, TrustBook
+from gateway.store.knowledge.trust import Clean, TrustBook
 from gateway.tasks.reputation import ReputationKeeper
 from tests.cases import CLEAN, Clock, finding, transaction, verdict
 from tests.makers import ENTRY, Tape, account

@@ -6,9 +6,9 @@ from gateway.errors import SimulationError, Unexecutable, UpstreamUnreachable
 from gateway.model.casework import BlockChanges
 from gateway.model.quarantine import QuarantineEntry
 from gateway.pipeline import Judgement
+from gateway.store.cases.record import SqlRecord
+from gateway.store.casework.runs import Runs
 from gateway.store.database import Database
-from gateway.store.record import SqlRecord
-from gateway.store.runs import Runs
 from gateway.tasks.rerunner import Rerunner
 from tests.cases import Clock, detail, entry, finding, verdict
 

@@ -14,7 +14,7 @@ from gateway.inspection.registry import load
 from gateway.inspection.rules.template import TEMPLATE
 from gateway.model.rulebook import RulesInForce
 from gateway.store.database import Database
-from gateway.store.rulebook import PublishedRules
+from gateway.store.knowledge.rulebook import PublishedRules
 from gateway.tasks.rulebook import RulePublisher
 from tests.cases import NOON, Clock
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from gateway.jsonrpc.errors import RpcError
 from gateway.model.transaction import Client
 from gateway.proxy.allowance import AllowanceLimits, Allowances, Rate
-from gateway.store.embedded import EmbeddedValkey
-from gateway.store.spending_log import SpendingLog
+from gateway.store.shared.embedded import EmbeddedValkey
+from gateway.store.shared.spending_log import SpendingLog
 from gateway.tasks.spending import SharedSpending
 from tests.stores import as_deployed
 

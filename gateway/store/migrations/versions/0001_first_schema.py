@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.column import Uint, UtcTime
+from gateway.store.tables.column import Uint, UtcTime
 
 revision = "0001"
 down_revision = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.column import UtcTime
+from gateway.store.tables.column import UtcTime
 
 revision = "0006"
 down_revision = "0005"

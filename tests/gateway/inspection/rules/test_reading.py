@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.inspection.effects import Effects, Taking
-from gateway.inspection.recollection import LIFETIME, Recollection
+from gateway.inspection.past.effects import Effects, Taking
+from gateway.inspection.past.recollection import LIFETIME, Recollection
 from gateway.inspection.rules.author import read_rules
 from gateway.model.primitive import Address, Hash32
 

@@ -1,0 +1,1 @@
+"""Pools and prices: before, after, bent, and asked while bent."""

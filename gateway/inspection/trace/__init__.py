@@ -1,0 +1,1 @@
+"""What is read straight off the trace of one transaction: facts, movements, stocks, swaps, re-entries."""

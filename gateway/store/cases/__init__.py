@@ -1,0 +1,1 @@
+"""The durable record of cases: what is written, read, sent and counted."""

@@ -1,0 +1,1 @@
+"""What people add to cases: appeals, notes, files, runs on demand."""

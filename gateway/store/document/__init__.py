@@ -1,0 +1,1 @@
+"""Cases as versioned, compressed JSON, and back."""

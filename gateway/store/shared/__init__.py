@@ -1,0 +1,1 @@
+"""What all replicas share in Redis: the live queue, the order of forwarding, memory, spending, signs of life."""
