@@ -110,7 +110,7 @@ class Meter:
         world.apply(result.state_diff)
         wall, cpu = time.perf_counter(), time.process_time()
         past = memory.before(transaction, result)
-        subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied)
+        subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied, leaned=past.leaned)
         report = inspect(self.ruleset, subject)
         decide(report, DEFAULT_POLICY, sender=transaction.sender)
         sample = Sample(

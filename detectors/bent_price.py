@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import ClassVar
 
 from gateway.plugin import (
+    BENT,
     Address,
     Asset,
     BentPrice,
@@ -30,6 +31,8 @@ OTHER_SHARE = 0.01
 """the same where no pool that is read here was asked, but somebody else whose answer jumped"""
 KEPT_SHARE = 0.02
 """part of the stock from which on a loss counts where the price was moved by an earlier transaction"""
+BEYOND = 1.1
+"""times what was given that may be got for it, where nobody is seen to ask for the price that was bent"""
 TAKEN_BACK = 1.01
 """times what was struck off the receiver's entry that a payment may be, with interest, to be his own money"""
 DRAINED = 0.15
@@ -49,7 +52,8 @@ class BentPriceBelieved(Detector):
     that a holder, or whom it asks, went by, and that earlier calls had rewritten: the price of a market where one
     sold to oneself. With money of his own one may bend the price in one transaction and borrow in the next: memory
     keeps for half an hour what a sender did to pools, and a price that still stands where he left it counts as
-    bent.
+    bent. It is bent for everybody, so that it does not help if one moves it and another uses it; but of the other
+    it is asked that he takes more than he lately gave, at the price before.
     """
 
     id = "bent-price"
@@ -79,12 +83,14 @@ class BentPriceBelieved(Detector):
                 if not seen.is_by_the_answer(bent, loss):
                     continue
                 kept = not bent.earlier or self._is_kept_bent(subject, bent, loss)
+                if bent.others and not (kept and self._took_beyond(subject, loss)):
+                    continue
                 pool = bent.earlier or bent.pool in subject.market.pairs or bent.pool in subject.market.roots
                 if not kept or not self._is_grave(subject, loss, GRAVE_SHARE if pool else OTHER_SHARE):
                     continue
                 told.add((loss.holder, loss.asset))
                 yield self.finding(
-                    f"{bent.reader} asked {bent.pool} for its price after the ordering side had moved it by a factor "
+                    f"{bent.reader} asked {bent.pool} for its price after {self._who(bent)} had moved it by a factor "
                     f"of {bent.factor:.3g}; {loss.holder} lost {describe_loss(loss)} by the answer.",
                     victim=loss.holder,
                     attacker=subject.roles.origin,
@@ -93,6 +99,33 @@ class BentPriceBelieved(Detector):
                     evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
                 )
         yield from self._by_own_record(subject, told)
+        yield from self._by_own_bend(subject, told)
+
+    def _by_own_bend(self, subject: Inspection, told: set[tuple[Address, Asset]]) -> Iterator[Finding]:
+        """Holders that give far more than they got lately, at the price that the sender bent and nobody asks now.
+
+        They may go by what somebody else wrote down in between.
+        """
+        for pool, move in subject.memory.moved.items():
+            tokens = frozenset(move.tokens)
+            if move.factor < BENT or pool in subject.market.pairs or pool in subject.market.roots:
+                continue
+            for loss in subject.losses:
+                new = (loss.holder, loss.asset) not in told and loss.holder != pool and loss.acted and not loss.signed
+                if not new or loss.asset.token not in tokens or (loss.share or 0.0) < KEPT_SHARE or loss.compensated:
+                    continue
+                pledged = {asset.token for asset, deal in subject.dealings(loss.holder).items() if deal.put}
+                if pledged == tokens - {loss.asset.token} and self._took_beyond(subject, loss, BEYOND):
+                    told.add((loss.holder, loss.asset))
+                    yield self.finding(
+                        f"The sender moved the price in {pool} by a factor of {move.factor:.3g}; {loss.holder}, who "
+                        f"got the one coin of that pool, lost {describe_loss(loss)}, worth more at the price before.",
+                        victim=loss.holder,
+                        attacker=subject.roles.origin,
+                        instrument=pool,
+                        frames=loss.frames,
+                        evidence={"factor": f"{move.factor:.4g}", "pool": str(pool)},
+                    )
 
     def _by_own_record(self, subject: Inspection, told: set[tuple[Address, Asset]]) -> Iterator[Finding]:
         """Holders that got something for what they gave, at a price of their own record that had been rewritten."""
@@ -114,8 +147,24 @@ class BentPriceBelieved(Detector):
                     evidence={"factor": f"{found.factor:.4g}", "slot": hex(found.slot), "keeper": str(found.keeper)},
                 )
 
+    def _who(self, bent: BentPrice) -> str:
+        return "somebody else" if bent.others else "the ordering side"
+
+    def _took_beyond(self, subject: Inspection, loss: Loss, least: float = 1.0) -> bool:
+        """True if the sender took more from the holder than all he lately gave it for was worth before the bend.
+
+        What somebody may borrow at an honest price is worth less than his pledge, and a large honest trade is followed
+        by honest people; of a pledge that was given long ago nothing is known here.
+        """
+        deals = subject.dealings(loss.holder)
+        put = {asset: deal.put - deal.taken for asset, deal in deals.items() if deal.put > deal.taken}
+        got = {asset: deal.taken - deal.put for asset, deal in deals.items() if deal.taken > deal.put}
+        gave, complete = subject.market.value(put)
+        took, _ = subject.market.value(got)
+        return complete and gave > 0.0 and took > least * gave
+
     def _is_kept_bent(self, subject: Inspection, bent: BentPrice, loss: Loss) -> bool:
-        """True if a price that an earlier transaction of the sender moved, maybe as an honest trade, got him `loss`.
+        """True if a price that an earlier transaction moved, maybe as an honest trade, got the sender `loss`.
 
         A token that looks at its own pool whenever it moves tells no price, and who takes back what stands under his
         name in the holder's book gets what is his at any price.

@@ -59,6 +59,7 @@ class ForeignBurn(Detector):
                 2 * burnt <= sum(move.amount for move in moves)
                 or subject.paid_by_house(loss)
                 or subject.is_fair_visit(loss)
+                or subject.is_seized_for_debt(loss)
                 or self._is_toll(subject, loss)
             ):
                 continue

@@ -31,6 +31,10 @@ DEAR = 10**6
 """times the units of share that a gift must have in units to make each of them dear"""
 SHORT = 0.9
 """part of the shares due below which rounding has robbed the depositor"""
+KEPT_SHARE = 0.02
+"""part of all shares from which on new ones count that were made at a bent price"""
+BEYOND = 1.1
+"""times the shares that were due by the prices before"""
 
 
 class InflatedShare(Detector):
@@ -38,10 +42,11 @@ class InflatedShare(Detector):
 
     Shares of a vault or market are priced as what it holds over the shares that exist. Who owns nearly all shares of
     an empty one can send it tokens directly: the price jumps, the next deposit is rounded down to no share at all,
-    or a few units of share cover a large loan. Four shapes are unmistakable: a deposit that was taken and booked for
+    or a few units of share cover a large loan. Five shapes are unmistakable: a deposit that was taken and booked for
     zero shares, or for far fewer than are due in a vault that has only a few units; a gift to such a vault by whoever
     had its few units made; and a gift that comes back to its giver in the same transaction while the market loses
-    another asset.
+    another asset. A fifth needs memory: a vault that makes shares by the price of a pool which an earlier transaction,
+    the sender's or somebody else's, left bent, and more of them than what came in was worth before.
     """
 
     id = "inflated-share"
@@ -61,6 +66,7 @@ class InflatedShare(Detector):
         """One finding per deposit for nothing, and per gift that came back."""
         yield from self._deposits_for_nothing(subject)
         yield from self._few_shares(subject)
+        yield from self._too_many_shares(subject)
         for trip in subject.round_trips:
             grave = (trip.loss.share or 0.0) >= GRAVE_SHARE and subject.gain_covers(trip.loss)
             # what is sent in the chain's own coin has no other way in than directly
@@ -98,6 +104,25 @@ class InflatedShare(Detector):
                 if not gift and asked == share.token and fair >= 1.0 and made < SHORT * fair:
                     yield self._finding_of_few(subject, share, move, f"took for {made} where {fair:.3g} were due")
                     return
+
+    def _too_many_shares(self, subject: Inspection) -> Iterator[Finding]:
+        """Shares made while a price stands that an earlier transaction has bent."""
+        for issue in subject.issues:
+            for bent in subject.bent_prices if (issue.share or 0.0) >= KEPT_SHARE else ():
+                house = subject.simulation.trace.frames[bent.visit].to if bent.earlier else None
+                times = subject.overissued(issue, house) if house is not None else None
+                if house is not None and times is not None and times >= BEYOND:
+                    yield self.finding(
+                        f"{bent.reader} asked {bent.pool} for its price, which an earlier transaction had moved by a "
+                        f"factor of {bent.factor:.3g}; {times:.3g} times as many shares of {issue.asset.token} were "
+                        "made as what came in was worth before.",
+                        victim=house,
+                        attacker=subject.roles.origin,
+                        instrument=bent.pool,
+                        frames=(bent.visit, bent.view, *issue.frames),
+                        evidence={"factor": f"{bent.factor:.4g}", "reader": str(bent.reader), "pool": str(bent.pool)},
+                    )
+                    break
 
     def _finding_of_few(self, subject: Inspection, share: Asset, move: Transfer, what: str) -> Finding:
         supply = subject.ledger.supply[share] + subject.ledger.minted[share]

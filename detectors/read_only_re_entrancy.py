@@ -43,6 +43,8 @@ class ReadOnlyReEntrancy(Detector):
         for view in subject.stale_views:
             if view.account in told or subject.is_own_balance(view.account, view.slot):
                 continue
+            if subject.collects_debts(view.account):
+                continue
             told.add(view.account)
             yield self.finding(
                 f"{view.reader} asked {view.account} in the middle of a change: slot {view.slot:#x} read "
@@ -81,6 +83,8 @@ class ReadOnlyReEntrancy(Detector):
                 continue
             for view in subject.stale_views:
                 if view.account == loss.holder or not self._asked(subject, view.view, loss.holder):
+                    continue
+                if subject.collects_debts(view.account):
                     continue
                 began, ended = frames[view.view].left, frames[view.outer].left
                 taken = any(

@@ -32,6 +32,7 @@ class UnbackedMint(Detector):
     none of them knew the caller, and the new units end with the ordering side or are sold at once. A mint that
     multiplies an established supply a hundredfold is grave whoever ordered it, for it robs every holder; twentyfold
     is enough where a stranger ordered it. A smaller one is grave if its sale took a good part of what a pool held.
+    Items count by their number: fifty or more at once for a stranger who gave nothing, and what they add to the count.
     """
 
     id = "unbacked-mint"

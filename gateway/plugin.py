@@ -11,6 +11,7 @@ from gateway.inspection.need import Need
 from gateway.inspection.past.effects import Taken, Taking
 from gateway.inspection.past.hearsay import Hearsay
 from gateway.inspection.past.memory import code_key, signature_key
+from gateway.inspection.past.moved import BENT
 from gateway.inspection.subject import Inspection
 from gateway.inspection.trace.ledger import BURN_ADDRESSES, NATIVE, Asset
 from gateway.inspection.trace.reentry import Reentry, StaleView
@@ -21,6 +22,7 @@ from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, Slo
 from gateway.model.transaction import Transaction
 
 __all__ = [
+    "BENT",
     "BURN_ADDRESSES",
     "NATIVE",
     "ZERO_ADDRESS",

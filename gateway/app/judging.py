@@ -103,7 +103,7 @@ class _Judging:
     def _inspected(
         self, transaction: Transaction, simulation: SimulationResult, past: Past, deadline: float
     ) -> Inspected:
-        subject = Inspection(transaction, simulation, past.memory, past.taken, relied=past.relied)
+        subject = Inspection(transaction, simulation, past.memory, past.taken, relied=past.relied, leaned=past.leaned)
         report = inspect(self._ruleset, subject, deadline=deadline)
         missing = self._memory.outcome()
         if missing:

@@ -123,7 +123,7 @@ class Judge:
         self._now = float(block.timestamp)
         started = time.perf_counter()
         past = self._recollection.before(transaction, result)
-        subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied)
+        subject = Inspection(transaction, result, past.memory, past.taken, relied=past.relied, leaned=past.leaned)
         verdict = decide(inspect(self._ruleset, subject), self._policy, sender=transaction.sender)
         spent = time.perf_counter() - started
         self._recollection.keep(transaction.hash, transaction.sender, transaction.to, subject.effects)

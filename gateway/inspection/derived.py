@@ -9,12 +9,13 @@ from gateway.inspection.consent.given import Consent, gather
 from gateway.inspection.harm.deposit import RoundTrip, round_trips
 from gateway.inspection.harm.growth import Growth, growths, wagers
 from gateway.inspection.harm.loss import Loss, issues, losses
-from gateway.inspection.market.bent import BENT, BentPrice, bent_prices
+from gateway.inspection.market.bent import BentPrice, bent_prices
 from gateway.inspection.market.pool import Market, survey, wrappers
 from gateway.inspection.parties.roles import Reading, Roles, assign
 from gateway.inspection.past.effects import TakenFrom
 from gateway.inspection.past.hearsay import NOTHING_RELIED, Relied
 from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.past.moved import BENT, Moved
 from gateway.inspection.trace.conjured import Conjured, conjured
 from gateway.inspection.trace.facts import derive
 from gateway.inspection.trace.ledger import Asset, Ledger, keep
@@ -44,6 +45,8 @@ class Derived:
     """how to answer where it is open who acts for the origin"""
     relied: Relied = NOTHING_RELIED
     """what contracts that act here keep because strangers said so lately"""
+    leaned: Mapping[Address, Moved] = field(default_factory=dict)
+    """pools looked at here whose price others bent lately, and where it stands still"""
     doubting: bool = False
     """True: what strangers said is no consent, and who listened to them is nobody's tool"""
 
@@ -89,8 +92,7 @@ class Derived:
     @cached_property
     def market(self) -> Market:
         """Pools and prices before the transaction."""
-        moved = self.memory.moved and {pool: move for pool, move in self.memory.moved.items() if move.factor >= BENT}
-        return survey(self.facts, self.ledger, self.simulation, self.wrapped, moved)
+        return survey(self.facts, self.ledger, self.simulation, self.wrapped, {**self.leaned, **self._moved})
 
     @cached_property
     def trades(self) -> Trades:
@@ -166,4 +168,9 @@ class Derived:
     @cached_property
     def bent_prices(self) -> tuple[BentPrice, ...]:
         """Looks of outsiders at pools whose price the ordering side had bent."""
-        return bent_prices(self.facts, self.market, self.roles, self.simulation, self.memory.moved)
+        return bent_prices(self.facts, self.market, self.roles, self.simulation, self._moved, self.leaned)
+
+    @property
+    def _moved(self) -> Mapping[Address, Moved]:
+        """Pools that the sender's own transactions bent."""
+        return self.memory.moved and {pool: move for pool, move in self.memory.moved.items() if move.factor >= BENT}

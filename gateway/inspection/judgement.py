@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from operator import attrgetter
 
 from gateway.inspection.consent.given import Bond
 from gateway.inspection.harm.loss import NEXT_TO_NOTHING, Loss
-from gateway.inspection.harm.terms import HELPER_FRAMES
 from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.trace.conjured import overspent
 from gateway.inspection.trace.gift import unrelated, unseen
@@ -31,7 +28,6 @@ COVERED = 0.3
 """a gain of at least this part of a loss ties the two together; the rest went to fees and slippage"""
 
 
-_ENTERED = attrgetter("entered")
 _RULE = frozenset({Bond.OWNER, Bond.CODE})
 
 
@@ -296,52 +292,3 @@ class Judgement(Redemption):
                     return True
                 index = frame.parent
         return False
-
-    def was_proven(self, loss: Loss) -> bool:
-        """True if an office that a contract on the way to a loss knew was shown a proof, or struck off an order.
-
-        A bridge mints at the word of its messenger, who has seen that the message was sent.
-        """
-        consent, cluster = self.consent, self.roles.cluster
-        chain = {account for at in loss.frames for account, _ in self.simulation.trace.path(at)}
-        offices = (cluster | chain) & (consent.proven | consent.ordered) - self.roles.own
-        return any(consent.knows(account, office) for account in chain - cluster for office in offices)
-
-    def has_standing_order(self, holder: Address) -> bool:
-        """True if a contract that is no party of token movements kept a record of `holder`: it may act for him."""
-        tokens = self.facts.tokens
-        return any(
-            holder in known and contract not in tokens
-            for record in (self.consent.entries, self.consent.stored)
-            for contract, known in record.items()
-        )
-
-    def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:
-        """Who made `contract` act in `frame` (index) if nothing shows that it knew them; None if it did.
-
-        A registry that the contract had named before, and asks on the way, may answer for the caller. `door`: ask
-        this also of the contract that the transaction calls, which is otherwise taken for the origin's own.
-        """
-        called = contract == self.transaction.to and contract not in self.memory.created
-        if contract in self.roles.cluster and not (door and called):
-            return None
-        return self.unknown_caller(contract, frame, before)
-
-    def unknown_caller(self, contract: Address, frame: int, before: int) -> Address | None:
-        """The same, whether `contract` is taken for the origin's tool or not."""
-        frames = self.simulation.trace.frames
-        chain = self.simulation.trace.path(frame)
-        position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
-        caller = chain[position - 1][0] if position else self.roles.origin
-        parties = frozenset((caller, self.roles.origin))
-        if self.consent.bonds(contract, parties, before=before):
-            return None
-        first = chain[position][1]
-        tokens = self.facts.tokens
-        last = bisect_left(frames, before, key=_ENTERED)  # it may ask within the same call, behind frame `frame`
-        for helper in self.simulation.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
-            if helper in self.roles.cluster or not self.consent.knows(contract, helper):
-                continue
-            if self.consent.bonds(helper, parties, before=before, entries=helper not in tokens):
-                return None
-        return caller

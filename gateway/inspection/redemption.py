@@ -18,6 +18,9 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
+EXACT = 0.01
+"""how far the debt that was struck off may differ from what was paid for it"""
+PAYMENTS_EXAMINED = 16
 BURNS_EXAMINED = 64
 """kinds of burns that are looked at for each call out of the ordering side"""
 
@@ -52,8 +55,51 @@ class Redemption(Settlement):
     def _gave_up(self, owner: Address, share: Asset) -> bool:
         """True if it shows that `owner`, an outsider, agreed to have less of his shares."""
         return any(
-            loss.holder == owner and loss.asset == share and (loss.agreed or loss.signed) for loss in self.losses
+            loss.holder == owner
+            and loss.asset == share
+            and (loss.agreed or loss.signed or self.is_seized_for_debt(loss))
+            for loss in self.losses
         )
+
+    def is_seized_for_debt(self, loss: Loss) -> bool:
+        """True if a house took it from somebody whose debt there the ordering side paid off in the same call.
+
+        Units of the debt were burnt, about as many as were paid, by order of a contract that both the debt's token and
+        whoever got the payment had known; what was lost, the debt's units themselves included, obeys it too.
+        """
+        trace = self.simulation.trace
+        for frame in loss.frames if not loss.acted else ():
+            house = trace.asker(frame, loss.asset.token)
+            if (self._visit_of(frame), loss.holder, house) in self._paid_debts:
+                return True
+        return False
+
+    def collects_debts(self, house: Address) -> bool:
+        """True if debts at `house` were paid, and nobody lost but the debtors and who kept what was theirs."""
+        return any(house == other for _, _, other in self._paid_debts) and all(
+            loss.compensated or self.is_seized_for_debt(loss) or self.is_redeemed(loss) for loss in self.losses
+        )
+
+    @cached_property
+    def _paid_debts(self) -> Set[tuple[int, Address, Address]]:
+        """(call out of the ordering side, debtor, house) of debts that were paid in that call."""
+        frames, cluster = self.simulation.trace.frames, self.roles.cluster
+        found: set[tuple[int, Address, Address]] = set()
+        paid: dict[int, list[Transfer]] = defaultdict(list)
+        for move, inward in self.facts.crossings(cluster) if self._shrunk else ():
+            if not inward and frames[move.frame].parent >= 0:
+                paid[self._visit_of(move.frame)].append(move)
+        for move in self.facts.transfers if paid else ():
+            if not self._is_burn(move) or move.from_ in cluster:
+                continue
+            visit, house = self._visit_of(move.frame), self.simulation.trace.asker(move.frame, move.token)
+            if house in cluster or not self.consent.knows(move.token, house):
+                continue
+            for payment in paid[visit][:PAYMENTS_EXAMINED]:
+                even = abs(payment.amount - move.amount) <= EXACT * payment.amount
+                if even and payment.to != move.from_ and self.consent.knows(payment.to, house):
+                    found.add((visit, move.from_, house))
+        return found
 
     @cached_property
     def _burns(self) -> Mapping[int, Set[tuple[Asset, Address]]]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.inspection.derived import Derived
 from gateway.inspection.harm.loss import Loss
+from gateway.inspection.standing import Standing
 from gateway.inspection.trace.ledger import NATIVE, Asset
 from gateway.inspection.trace.reentry import Reentry
 from gateway.model.code import PUSH0
@@ -26,7 +26,7 @@ SPELT_OUT = 1 << 24
 
 
 @dataclass(frozen=True)
-class Settlement(Derived):
+class Settlement(Standing):
     """Answers that clear a loss or a return."""
 
     def paid_by_house(self, loss: Loss) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.inspection.consent.given import gather
 from gateway.inspection.consent.record import Records, records
+from gateway.inspection.harm.dilution import overissued
 from gateway.inspection.harm.loss import Loss, losses
 from gateway.inspection.harm.rewrite import Rewrite, rewritten
 from gateway.inspection.harm.sojourn import Sojourn, note_deals, sojourns
@@ -16,12 +17,13 @@ from gateway.inspection.market.pool import SWAPPED
 from gateway.inspection.need import Need
 from gateway.inspection.parties.acquaintance import learn
 from gateway.inspection.parties.roles import Reading
-from gateway.inspection.past.deal import Dealings
+from gateway.inspection.past.deal import Deal, Dealings
 from gateway.inspection.past.effects import NO_EFFECTS, TAKINGS_LIMIT, Effects, Taking, chained, difference, joined
 from gateway.inspection.past.hearsay import Hearsay, hearsay
 from gateway.inspection.past.memory import Memory
 from gateway.inspection.trace.ledger import Asset
 from gateway.model.lazy import cached_property
+from gateway.model.primitive import Address
 
 _LOSS = frozenset({Need.OUTSIDER_LOSS})
 _SAME = ("facts", "ledger", "wrapped", "market", "trades")
@@ -142,13 +144,17 @@ class Inspection(Judgement):
         dealt = {asset: min(known.dealt.get(asset, 0), amount) for asset, amount in more.dealt.items()}
         return replace(known, acquainted=known.acquainted | more.acquainted, dealt={**known.dealt, **dealt})
 
-    @property
+    @cached_property
     def _deals(self) -> Dealings:
         if not self.simulation.succeeded:
             return self.memory.deals
         pools = self.market.pairs.keys() | self.market.concentrated
         called = self.transaction.to
         return note_deals(self.memory.deals, self.facts, self.ledger, self.roles, self.consent, called, pools)
+
+    def dealings(self, holder: Address) -> Mapping[Asset, Deal]:
+        """What went between the sender's side and `holder` since that was first paid lately, this transaction too."""
+        return {Asset(token, item): deal for (at, token, item), deal in self._deals.items() if at == holder}
 
     @cached_property
     def sojourns(self) -> tuple[Sojourn, ...]:
@@ -184,6 +190,10 @@ class Inspection(Judgement):
         own = {self.roles.origin, *self.memory.created, *self.simulation.created}
         moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
         return hearsay(self.simulation, own, moving, self.unknown_caller)
+
+    def overissued(self, issue: Loss, house: Address) -> float | None:
+        """Units of `issue` made, as a multiple of what came in to `house` was worth before; None if unknown."""
+        return overissued(issue, house, self.market, self.ledger, self.simulation)
 
     def rewritten(self, loss: Loss) -> Rewrite | None:
         """The number most changed by earlier calls of this transaction, of those that the calls behind a loss read."""

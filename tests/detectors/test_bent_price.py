@@ -15,6 +15,8 @@ from tests.detectors.acts import act, findings, first_held
         ("spot-oracle.spot-oracle-borrow", 1),
         ("raid-toybox.sold-to-itself", 0),
         ("raid-twin.swapped-for-itself", 0),
+        ("raid-tower.leaned-on-by-another", 2),
+        ("raid-almanac.noted-in-between", 3),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -32,6 +34,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
         "bent-price.great-sale-and-claim",
         "spot-oracle.flash-liquidation",
         "spot-oracle.leverage-loop",
+        "raid-tower.pledged-and-borrowed",
+        "raid-almanac.note-and-borrow",
         "payments.whale-swap",
         "raid-toybox.sold",
         "raid-toybox.pawned",

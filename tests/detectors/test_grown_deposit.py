@@ -15,6 +15,9 @@ TILL, COIN = account(60), account(61)
     [
         ("growth.round-staker", 1),
         ("growth.refund-collector", 1),
+        ("raid-sprinkler.dash-on-foot", 2),
+        ("raid-platter.left-with-debt", 3),
+        ("raid-lattice.by-hand", 3),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:

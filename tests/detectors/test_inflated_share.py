@@ -13,6 +13,7 @@ from tests.detectors.acts import act, findings, first_held
         ("share-price.empty-market-donation", 2),
         ("share-price.first-depositor", 2),
         ("raid-eddy.dear-share-by-delegated", 0),
+        ("raid-spring.two-hands", 1),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:

@@ -11,6 +11,7 @@ from tests.detectors.acts import act, findings, first_held
     ("exploit", "held_at"),
     [
         ("rewards.instant-farmer", 2),
+        ("raid-apiary.stake-of-three-blocks", 2),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:

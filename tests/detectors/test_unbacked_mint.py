@@ -71,3 +71,21 @@ def test_a_token_may_hand_out_what_nobody_named(units: int, named: bool, held: b
         tape.write(TOKEN, tape.entry(ENTRY), 0, units)
         tape.transfer(TOKEN, ZERO_ADDRESS, ENTRY, units)
     assert bool(list(UnbackedMint().inspect(tape.subject()))) is held
+
+
+@pytest.mark.parametrize(
+    ("number", "counted", "known", "held"),
+    [(60, 400, False, True), (60, 400, True, False), (20, 400, False, False), (60, 9000, False, False)],
+    ids=["many", "by an office", "a few", "of very many"],
+)
+def test_many_items_for_a_stranger_are_a_mint_too(number: int, counted: int, known: bool, held: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(POOL):
+        if known:
+            tape.read(POOL, 0, int.from_bytes(ENTRY, "big"))
+        with tape.call(TOKEN):
+            tape.read(TOKEN, 0, int.from_bytes(POOL, "big"))
+            tape.write(TOKEN, 1, counted, counted + number)
+            for item in range(number):
+                tape.log(TOKEN, (*Tape.transfer_topics(ZERO_ADDRESS, ENTRY), word(item)), b"")
+    assert bool(list(UnbackedMint().inspect(tape.subject()))) is held

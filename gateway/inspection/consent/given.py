@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
 
+from gateway.inspection.consent.keys import known_by_key
 from gateway.inspection.consent.known import Known
 from gateway.inspection.consent.notes import holds_party, matched
 from gateway.inspection.consent.signed import Check, checks
@@ -86,7 +87,7 @@ class Consent(Known):
 
     @cached_property
     def _noted(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> those who signed here and whom it had in its storage, its terms or its code."""
+        """Contract -> those who signed here and whom it had in its storage, terms or code, by name or by key."""
         signers = frozenset(
             check.signer for found in self.signatures.values() for check in found if check.signer is not None
         )
@@ -98,6 +99,8 @@ class Consent(Known):
                 noted[contract] |= known
         for token, owner, _ in kept.allowances:
             noted[token].add(owner)
+        for contract, known in known_by_key(self.simulation, signers, self.but).items():
+            noted[contract] |= known
         for contract, pieces in self.codes.items():
             noted[contract].update(signer for signer in signers if any(code.find(signer) >= 0 for code in pieces))
         return noted

@@ -11,7 +11,7 @@ from gateway.inspection.consent.notes import matched
 from gateway.inspection.consent.proof import CLAIM, NODE, proven
 from gateway.inspection.trace.facts import TRANSFER
 from gateway.model.code import ran
-from gateway.model.fold import STRUCT_SPAN, Accounts, Kept, Lists
+from gateway.model.fold import HASH, STRUCT_SPAN, Accounts, Kept, Lists
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -21,6 +21,8 @@ _MOVES = frozenset({TRANSFER})
 PLACES_EXAMINED = 64
 BESIDE = 2
 """slots between two fields of one record"""
+LINKS_EXAMINED = 64
+"""hashes within hashes that are followed from one word"""
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 
@@ -78,6 +80,25 @@ class Known:
     def terms(self) -> Mapping[Address, Set[Address]]:
         """Contract -> addresses that are named by what it keeps only as a hash, and was shown whole here."""
         return self._kept.terms
+
+    @cached_property
+    def chained_terms(self) -> Mapping[Address, Set[Address]]:
+        """Contract -> parties named by what lies behind further hashes in its terms: a chain of answers, a tree."""
+        preimages = self.simulation.trace.preimages or {}
+        found: dict[Address, set[Address]] = defaultdict(set)
+        for use in self.simulation.trace.slots or ():
+            if not use.before >> HASH or use.before not in preimages or (use.address, use.slot) in self.but:
+                continue
+            seen, waiting = {use.before}, [use.before]
+            while waiting and len(seen) <= LINKS_EXAMINED:
+                terms = preimages[waiting.pop()]
+                found[use.address].update(party for party in self._parties if terms.find(party) >= 0)
+                for at in range(len(terms) - 31):
+                    link = int.from_bytes(terms[at : at + 32], "big")
+                    if link in preimages and link not in seen:
+                        seen.add(link)
+                        waiting.append(link)
+        return found
 
     @cached_property
     def _accounts(self) -> Accounts:

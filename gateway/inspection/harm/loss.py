@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -20,6 +20,8 @@ from gateway.model.trace import SimulationResult
 LOSSES_EXAMINED = 64
 NEXT_TO_NOTHING = 10**9
 """times what came in that was there before, from which on it is no payment: somebody mistook the unit"""
+MANY_ITEMS = 50
+"""items made at once, from which on it is no mint for oneself"""
 FAIR = 0.995
 """a pair whose liquidity token is worth at least this part of before kept its promise"""
 
@@ -145,7 +147,8 @@ def issues(
 ) -> tuple[Loss, ...]:
     """Tokens that came into being for the ordering side, each as a loss of all who hold that token.
 
-    `share` is the part that the new units add to the supply before; it may be far above 1.
+    `share` is the part that the new units add to the supply before; it may be far above 1. Items count by their number,
+    if there are many.
     """
     tokens = facts.tokens
     ways = Ways(simulation.trace, simulation.trace.frames, consent, roles, tokens, ledger)
@@ -164,7 +167,27 @@ def issues(
         share = amount / supply if supply else None
         backed = ways.backed(moves)
         found.append(_loss(ways, moves, asset.token, asset, amount, share, backed))
+    for token, amount in _collections(ledger).items():
+        if token in roles.cluster:
+            continue
+        moves = tuple(mints.get(token, ()))
+        counted = _counted(token, amount, simulation)
+        if moves and counted:
+            found.append(_loss(ways, moves, token, Asset(token), amount, amount / counted, ways.backed(moves)))
     return tuple(found[:LOSSES_EXAMINED])
+
+
+def _collections(ledger: Ledger) -> dict[Address, int]:
+    """Token -> how many of its items came into being, where it is more than people mint for themselves."""
+    made = Counter(asset.token for asset, amount in ledger.minted.items() if amount > 0 and asset.item is not None)
+    return {token: number for token, number in made.items() if number >= MANY_ITEMS}
+
+
+def _counted(token: Address, amount: int, simulation: SimulationResult) -> int:
+    """How many items there were, by a number of the token's that grew by just so many; 0 if there is none."""
+    diff = simulation.state_diff.get(token)
+    grown = (before for before, after in diff.storage.values() if after - before == amount) if diff is not None else ()
+    return max(grown, default=0)
 
 
 def _loss(

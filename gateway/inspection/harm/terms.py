@@ -122,10 +122,21 @@ class Ways:
             return True
         if self.consent.bonds(caller, frozenset((self.roles.origin,)), before=move.sequence, move=move):
             return True
-        if self.consent.noted_beside(caller, holder, move.to):
+        return self._fulfils(caller, move, holder)
+
+    def is_drawn(self, move: Transfer, holder: Address) -> bool:
+        """True if an outsider whom the holder let spend did with it what it had written down, whoever made it."""
+        spender = self.trace.asker(move.frame, move.token)
+        if spender in self.roles.cluster or (move.token, holder, spender) not in self.consent.allowances:
+            return False
+        return self._fulfils(spender, move, holder)
+
+    def _fulfils(self, spender: Address, move: Transfer, holder: Address) -> bool:
+        """True if `spender` had an order of the holder, and what it moved went where its own records say."""
+        if self.consent.noted_beside(spender, holder, move.to):
             return True
-        ordered = caller not in self.tokens and holder in self.consent.entries.get(caller, ())
-        return ordered and (self._goes_where_noted(caller, move) or self._credited(caller, holder, move.amount))
+        ordered = spender not in self.tokens and holder in self.consent.entries.get(spender, ())
+        return ordered and (self._goes_where_noted(spender, move) or self._credited(spender, holder, move.amount))
 
     def _credited(self, spender: Address, holder: Address, amount: int) -> bool:
         """True if nearly all of `amount` was added to a record that the spender keeps of `holder`."""
@@ -297,7 +308,9 @@ class _Read:
         most = SETTLED * possible
         for way, silent in zip(self.taken, self._silent, strict=True):
             move, caller, _ = way
-            allowed = silent is not None and self.ways.may_spend(move, self.holder, caller)
+            allowed = silent is not None and (
+                self.ways.may_spend(move, self.holder, caller) or self.ways.is_drawn(move, self.holder)
+            )
             if not (allowed or self.ways.are_bound(way, silent)):
                 possible -= move.amount
                 if possible < most:

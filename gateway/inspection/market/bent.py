@@ -5,20 +5,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from gateway.inspection.market.jump import jumps
 from gateway.inspection.market.pool import GET_RESERVES, MASK_160, SLOT_ZERO, SWAPPED, Market, Pair
 from gateway.inspection.parties.roles import Roles
-from gateway.inspection.past.moved import SAME, Moved, apart
+from gateway.inspection.past.moved import BENT, SAME, Moved, apart
 from gateway.inspection.trace.ledger import BALANCE_OF
 from gateway.model.facts import Facts, Transfer
 from gateway.model.primitive import Address
 from gateway.model.trace import CallFrame, Log, SimulationResult
 
-BENT = 1.5
-"""times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
 VIEWS_EXAMINED = 512
 _BALANCES = frozenset({BALANCE_OF})
 _PRICES = frozenset({GET_RESERVES, SLOT_ZERO})
@@ -38,7 +36,9 @@ class BentPrice:
     factor: float
     """how far the price had moved when `visit` began, as a factor above 1"""
     earlier: bool = False
-    """True if an earlier transaction of the sender moved it, and it still stands where that left it"""
+    """True if an earlier transaction moved it, and it still stands where that left it"""
+    others: bool = False
+    """True if that transaction was somebody else's"""
 
 
 def bent_prices(
@@ -47,14 +47,20 @@ def bent_prices(
     roles: Roles,
     simulation: SimulationResult,
     moved: Mapping[Address, Moved] = {},
+    leaned: Mapping[Address, Moved] = {},
 ) -> tuple[BentPrice, ...]:
     """Looks at bent pools, each pool once for each call out of the ordering side; linear in frames and transfers.
 
     What counts is the state when the ordering side made the call, so that a router which looks at a pool in the
-    middle of its own swap sees nothing bent. `moved`: what the sender's earlier transactions did to pools.
+    middle of its own swap sees nothing bent. `moved`: what the sender's earlier transactions did to pools; `leaned`:
+    what those of others did to pools that are looked at here.
     """
     asked = (BentPrice(*jump) for jump in jumps(facts, roles, simulation))
-    return (*_bent_pools(facts, market, roles, simulation, moved), *asked)
+    found = (*_bent_pools(facts, market, roles, simulation, moved), *asked)
+    by_others = {pool: move for pool, move in leaned.items() if pool not in moved}
+    traded = market.pairs.keys() | market.roots.keys()
+    more = _bent_before(simulation, roles, by_others, traded) if by_others else ()
+    return (*found, *(replace(bent, others=True) for bent in more))
 
 
 def _bent_pools(

@@ -87,7 +87,7 @@ def is_old(contract: Address, roles: Roles, consent: Consent, ledger: Ledger | N
     if any(not roles.cluster.isdisjoint(kind.get(contract, ())) for kind in known):
         return True
     if roles.cluster.isdisjoint(consent.entries.get(contract, ())):
-        return False
+        return not roles.cluster.isdisjoint(consent.chained_terms.get(contract, ()))
     if ledger is None or not (places := ledger.balance_places.get(contract)):
         return True
     return consent.keeps_account(contract, roles.cluster, places)

@@ -8,6 +8,8 @@ from gateway.model.primitive import Address
 
 POOLS_LIMIT = 16
 """pools remembered for one sender"""
+BENT = 1.5
+"""times (either way) that a price must have moved; an honest trade of that size costs its owner a fifth"""
 SAME = 1.1
 """times (either way) that a price may differ from where the sender left it to count as left there"""
 

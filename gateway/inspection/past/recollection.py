@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.inspection.past.effects import Effects, Taken, TakenFrom, Taking, joined, of_an_ally
 from gateway.inspection.past.hearsay import NOTHING_RELIED, Relied
+from gateway.inspection.past.leaning import Leaning
 from gateway.inspection.past.listening import Listening
 from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.past.moved import Moved
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
@@ -44,6 +46,7 @@ class Past:
     memory: Memory = EMPTY_MEMORY
     taken: TakenFrom = field(default_factory=dict)
     relied: Relied = NOTHING_RELIED
+    leaned: Mapping[Address, Moved] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class Recollection:
         self._victims: OrderedDict[tuple[Address, Address], OrderedDict[Hash32, _Slice]] = OrderedDict()
         self._holders: dict[Address, set[Address]] = {}
         self._listening = Listening(LASTING)
+        self._leaning = Leaning(LIFETIME)
 
     def before(self, transaction: Transaction, simulation: SimulationResult | None = None) -> Past:
         """What other transactions left that matters to this one."""
@@ -96,7 +100,10 @@ class Recollection:
         relied = NOTHING_RELIED
         if simulation and len(self._listening):
             relied = self._listening.relied(transaction.sender, simulation, now, self._speaker)
-        return Past(self._memory(transaction, now), taken, relied)
+        leaned: Mapping[Address, Moved] = {}
+        if simulation and len(self._leaning):
+            leaned = self._leaning.stands(transaction.hash, transaction.sender, simulation, now)
+        return Past(self._memory(transaction, now), taken, relied, leaned)
 
     def creator(self, contract: Address) -> Address | None:
         """Who created `contract` lately, if that is remembered."""
@@ -132,6 +139,7 @@ class Recollection:
                     self._settle(to, at)
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
+        self._leaning.push(transaction, sender, effects.added.moved, at)
         for word in effects.hearsay:
             self._listening.hear(sender, word, at)
         while len(self._known) - len(self._lasting) > KEYS:

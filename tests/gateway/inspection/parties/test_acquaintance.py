@@ -6,6 +6,7 @@ from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
 from gateway.inspection.registry import load
 from gateway.inspection.trace.ledger import Asset
 from gateway.model.finding import Finding
+from gateway.model.primitive import Address
 from tests.makers import ENTRY, SENDER, Tape, account
 
 TOKEN, VAULT = account(10), account(11)
@@ -61,6 +62,20 @@ def test_an_old_acquaintance_stays_one() -> None:
     memory = enter(0, known=True)
     assert memory.acquainted == frozenset()
     assert leave(memory, 900, 1000) == []
+
+
+def test_who_is_named_by_a_chain_of_hashes_is_an_old_acquaintance() -> None:
+    def met(named: Address) -> bool:
+        tape = Tape()
+        with tape.call(ENTRY), tape.call(VAULT):
+            link = tape.hashed(bytes(32) + named)
+            top = tape.hashed(link + account(98))
+            tape.write(VAULT, 3, int.from_bytes(top, "big"), 0)
+            tape.write(VAULT, tape.entry(ENTRY, 5), 0, 10**30)
+        return bool(tape.subject().after.acquainted)
+
+    assert not met(ENTRY)
+    assert met(account(99))
 
 
 def test_a_failed_step_leaves_nothing() -> None:
