@@ -65,7 +65,11 @@ OPEN = {
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
-OPEN_FOREIGN: dict[str, str] = {}
+OPEN_FOREIGN: dict[str, str] = {
+    "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
+    "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
+    "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
+}
 """the same among the acts that are played with other projects' contracts"""
 
 
