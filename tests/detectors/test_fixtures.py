@@ -68,7 +68,15 @@ OPEN = {
 OPEN_FOREIGN: dict[str, str] = {
     "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
     "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
+    "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
     "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
+    "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
+    "real-raid-detour.through-pools-of-a-friend": "missed: a vault's crop is sold into the pool of a friend",
+    "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
+    "real-raid-blank.begun-by-its-maker": "a fund behind a bare proxy is begun by its maker, and pays",
+    "real-raid-quarter.bent-for-a-day": "missed: a thin pool is kept bent for a day, and its average lent on",
+    "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
+    "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
 }
 """the same among the acts that are played with other projects' contracts"""
 
