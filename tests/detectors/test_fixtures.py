@@ -64,6 +64,10 @@ OPEN = {
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
+    "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
+    "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
+    "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
+    "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-blank.begun-by-its-maker": "a fund behind a bare proxy is begun by its maker, and pays",
