@@ -64,24 +64,10 @@ OPEN = {
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
-    "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
-    "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
-    "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
-    "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
-    "real-raid-blank.begun-by-its-maker": "a fund behind a bare proxy is begun by its maker, and pays",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-mouthpiece.holders-speak": "missed: a forwarder's word holds words in the name of others",
-    "real-raid-mouthpiece.pool-burns-itself": "missed: the same in the name of a pool, in four steps",
-    "real-raid-quarter.bent-for-a-day": "missed: a thin pool is kept bent for a day, and its average lent on",
-    "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
-    "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-vacant.empty-market-in-a-flash": "missed: two grains of an empty market are made dear on a flash loan",
-    "real-raid-vacant.empty-market-by-hand": "missed: the same by a person, in six plain steps",
-    "real-raid-vacant.dear-first-share": "missed: the first makes one grain dear, and is left half of the next deposit",
-    "real-raid-bridgeless.missing-pool-made": "missed: one makes a missing pool, and has fees turned there by hand",
     "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
 }
