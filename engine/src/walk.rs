@@ -92,13 +92,7 @@ impl Recorder {
     ///
     /// Of the first `most` STATICCALLs those that bring a selector only, none of `besides`, and are answered by up to
     /// `longest` bytes; the later one is not asked by one of `but`.
-    pub fn recanted(
-        &self,
-        besides: &[Vec<u8>],
-        but: &AddressSet,
-        longest: usize,
-        most: usize,
-    ) -> Vec<(usize, usize)> {
+    pub fn recanted(&self, besides: &[Vec<u8>], but: &AddressSet, longest: usize, most: usize) -> Vec<(usize, usize)> {
         let asked = self.frames.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::StaticCall).take(most);
         let plain = |frame: &Frame| {
             frame.input.len() == SELECTOR
