@@ -190,7 +190,8 @@ class Inspection(Judgement):
             return ()
         own = {self.roles.origin, *self.memory.created, *self.simulation.created}
         moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
-        return hearsay(self.simulation, own, moving, self.unknown_caller)
+        words = hearsay(self.simulation, own, moving, self.unknown_caller)
+        return tuple(word for word in words if not self.was_promised(word.contract, word.slot, word.named))
 
     def overissued(self, issue: Loss, house: Address) -> float | None:
         """Units of `issue` made, as a multiple of what came in to `house` was worth before; None if unknown."""

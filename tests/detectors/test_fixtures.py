@@ -66,11 +66,8 @@ OPEN = {
 OPEN_FOREIGN: dict[str, str] = {
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
-    "real-raid-blank.begun-by-its-maker": "a fund behind a bare proxy is begun by its maker, and pays",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-mouthpiece.holders-speak": "missed: a forwarder's word holds words in the name of others",
-    "real-raid-mouthpiece.pool-burns-itself": "missed: the same in the name of a pool, in four steps",
     "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
 }
