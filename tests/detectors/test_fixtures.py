@@ -68,7 +68,6 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
 }
 """the same among the acts that are played with other projects' contracts"""
