@@ -81,7 +81,6 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-detour.through-pools-of-a-friend": "missed: a vault's crop is sold into the pool of a friend",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
-    "real-raid-blank.begun-by-its-maker": "a fund behind a bare proxy is begun by its maker, and pays",
     "real-raid-quarter.bent-for-a-day": "missed: a thin pool is kept bent for a day, and its average lent on",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
