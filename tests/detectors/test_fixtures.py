@@ -60,7 +60,7 @@ OPEN = {
     "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
-    "raid-plenary.root-and-exit": "one leaves by a root that signers with stakes signed a transaction before",
+    "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
     "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
     "raid-hatter.spell-for-itself": "missed: votes for a breath give the hat to code that mints for itself",
