@@ -63,15 +63,11 @@ OPEN = {
     "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
     "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
-    "raid-hatter.spell-for-itself": "missed: votes for a breath give the hat to code that mints for itself",
     "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
     "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
-    "raid-glut.accounts-for-nothing": "missed: four hundred accounts come to be with a wei each",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
-    "raid-glut.heaps-of-logs": "missed: a hundred logs of eight thousand zeros",
-    "raid-glut.contracts-of-zeros": "missed: three contracts of twenty-four thousand zeros",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
