@@ -130,7 +130,11 @@ class HollowSignature(Detector):
         """
         account = subject.simulation.trace.frames[check.parent].context
         mine = frozenset((subject.roles.origin,))
-        if subject.consent.was_shown(account) or subject.consent.bonds(account, mine, before=check.entered):
+        if (
+            account is None
+            or subject.consent.was_shown(account)
+            or subject.consent.bonds(account, mine, before=check.entered)
+        ):
             return None
         for loss in subject.losses:
             if loss.holder != account or loss.compensated or not (loss.acted and loss.to_cluster):
