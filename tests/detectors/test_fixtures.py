@@ -20,7 +20,6 @@ OPEN = {
     "raid-bids.paid-back-twice": "missed: an offer is revoked and its credit is taken, by two friends in turn",
     "raid-chamber.changeling": "missed: what was agreed calls code that its maker changed since",
     "raid-council.coins-handed-on": "missed: five accounts vote with the same coins",
-    "raid-ledger.pledge-moved-away": "missed: a needed pledge moves to a second account, in four plain transactions",
     "raid-longlock.locked-for-an-age": "missed: a weight without bound takes nearly all of the next fees",
     "raid-meadow.chaff-by-two": "missed: one opens a market of a worthless coin, another borrows there later",
     "raid-operated.founder-key-names-wallet": "missed: the founder's own key names the operator that takes everything",
@@ -28,7 +27,6 @@ OPEN = {
     "raid-porch.key-handed-over": "missed: the guardian's own key names the account that takes everything",
     "raid-season.list-corrected": "missed: the list of another's season is rewritten; two heirs claim by proof later",
     "raid-storm.votes-of-a-flash": "missed: votes of a flash loan pass a bill of the day before; another house pays",
-    "raid-sunfarm.stake-wanders": "missed: a stake earns old rewards in four accounts of people",
     "raid-warden.made-warden-by-office": "missed: made warden one step before, by an office that passes calls on",
     "raid-tags.old-tag": "missed: an item is bought by an old tag and sold to a bid for far more",
     "raid-sponsor.unasked-sponsor": "missed: operations name a sponsor who signed nothing",
@@ -66,15 +64,9 @@ OPEN = {
 
 OPEN_FOREIGN: dict[str, str] = {
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
-    "real-raid-detour.through-pools-of-a-friend": "missed: a vault's crop is sold into the pool of a friend",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
-    "real-raid-quarter.bent-for-a-day": "missed: a thin pool is kept bent for a day, and its average lent on",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-vacant.empty-market-in-a-flash": "missed: two grains of an empty market are made dear on a flash loan",
-    "real-raid-vacant.empty-market-by-hand": "missed: the same by a person, in six plain steps",
-    "real-raid-vacant.dear-first-share": "missed: the first makes one grain dear, and is left half of the next deposit",
-    "real-raid-bridgeless.missing-pool-made": "missed: one makes a missing pool, and has fees turned there by hand",
     "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
 }
