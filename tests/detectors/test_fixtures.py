@@ -37,7 +37,6 @@ OPEN = {
     "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
-    "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
     "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
