@@ -30,6 +30,8 @@ _ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({_ECRECOVER})
 _ANSWERS = frozenset({bytes.fromhex("1626ba7e")})
 """isValidSignature(bytes32,bytes)"""
+GRAVE_SHARE = 0.02
+"""part of what an account has that leaves it on its own word"""
 
 
 class HollowSignature(Detector):
@@ -67,7 +69,7 @@ class HollowSignature(Detector):
                 theft = self._taken(subject, frame, Address(frame.input[16:36]), frame.to)
                 how = f"the permit that {frame.to} was asked for granted nothing"
             elif frame.to == _ECRECOVER and not any(frame.output) and frame.parent >= 0:
-                theft = self._let_in(subject, frame)
+                theft = self._let_in(subject, frame) or self._paid_out(subject, frame)
                 how = "the signature that was shown is nobody's"
             else:
                 continue
@@ -117,6 +119,26 @@ class HollowSignature(Detector):
                 continue
             for move in subject.ledger.outflows[loss.holder, loss.asset]:
                 if check.left < move.sequence < asker.left and move.to in subject.roles.cluster:
+                    return move
+        return None
+
+    def _paid_out(self, subject: Inspection, check: CallFrame) -> Transfer | None:
+        """What an account paid the ordering side after it had itself looked at no signature but one of nobody.
+
+        Whoever has the account act may be its own office, which relies on the account's word.
+        """
+        trace = subject.simulation.trace
+        holder = trace.frames[check.parent].context
+        recovered = (frame for frame in trace.select(to=_CHECKS) if any(frame.output))
+        if trace.select(selectors=_ANSWERS) or any(trace.frames[frame.parent].context == holder for frame in recovered):
+            return None
+        for loss in subject.losses:
+            if loss.holder != holder or loss.compensated or not loss.to_cluster or not loss.acted:
+                continue
+            if (loss.share or 0.0) < GRAVE_SHARE:  # what its office takes for gas
+                continue
+            for move in subject.ledger.outflows[loss.holder, loss.asset]:
+                if move.sequence > check.left and move.to in subject.roles.cluster:
                     return move
         return None
 

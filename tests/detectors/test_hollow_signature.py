@@ -6,7 +6,7 @@ from detectors.hollow_signature import HollowSignature
 from gateway.model.finding import Finding, Severity
 from gateway.model.primitive import Address
 from tests.detectors.acts import act, findings, first_held
-from tests.makers import ENTRY, Tape, account, word
+from tests.makers import ENTRY, SENDER, Tape, account, word
 
 ECRECOVER = Address(bytes(19) + b"\x01")
 TOKEN, HOLDER = account(50), account(51)
@@ -59,3 +59,25 @@ def test_an_allowance_that_somebody_signed_is_let_pass() -> None:
 
 def test_an_allowance_for_somebody_else_is_not_the_strikers() -> None:
     assert permitted(b"", spender=account(77)) == []
+
+
+ACCOUNT, COIN = account(40), account(41)
+
+
+def pay(amount: int, recovered: bytes) -> list[Finding]:
+    """An office has an account look at a signature, and then pay."""
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(ACCOUNT):
+            tape.read(ACCOUNT, 0, int.from_bytes(ENTRY, "big"))
+            asked = word(1) + word(27) + word(5) + word(6)
+            with tape.call(ECRECOVER, data=asked, output=recovered, code=None):
+                pass
+        with tape.call(ACCOUNT), tape.call(COIN):
+            tape.move(COIN, ACCOUNT, SENDER, amount, had=1_000)
+    return list(HollowSignature().inspect(tape.subject()))
+
+
+@pytest.mark.parametrize(("amount", "recovered", "told"), [(900, b"", 1), (5, b"", 0), (900, word(account(60)), 0)])
+def test_an_account_does_not_pay_by_the_signature_of_nobody(amount: int, recovered: bytes, told: int) -> None:
+    assert len(pay(amount, recovered)) == told
