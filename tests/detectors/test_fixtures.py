@@ -77,9 +77,7 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
     "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
-    "real-raid-wages.stopped-in-a-flash": "missed: the same on a flash loan",
     "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
-    "real-raid-lax.signed-by-nobody": "missed: nobody's signature fits accounts of nobody",
     "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }
 """the same among the acts that are played with other projects' contracts"""
