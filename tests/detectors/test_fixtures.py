@@ -72,6 +72,9 @@ OPEN = {
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
     "raid-glut.heaps-of-logs": "missed: a hundred logs of eight thousand zeros",
     "raid-glut.contracts-of-zeros": "missed: three contracts of twenty-four thousand zeros",
+    "raid-terrace.loan-in-the-bed": "missed: crop is minted for a loan that lies in the bed for a breath, and sold",
+    "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
+    "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
