@@ -17,6 +17,8 @@ from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
 PURSES_EXAMINED = 64
+FEES = 50
+"""times a fee that a loan is, at least: lenders take up to a hundredth, the rest of a loan comes back"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 MOSTLY = 0.5
@@ -103,6 +105,9 @@ class Judgement(Redemption):
             )
         }
         strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
+        strange -= (fees := {asset for asset in strange if self._is_fee(asset)})
+        if fees:
+            paid = {asset: amount for asset, amount in paid.items() if asset not in fees}
         if not strange:
             return paid
         givers = {at for at in self._office if any(self.ledger.net.get(at, {}).get(asset, 0) < 0 for asset in strange)}
@@ -123,6 +128,17 @@ class Judgement(Redemption):
             if amount > 0 and asset in strange and (holder, asset) not in thrown
         }
         return strange - taken
+
+    def _is_fee(self, asset: Asset) -> bool:
+        """True if all who have more of it now had lent the ordering side many times as much: a fee pays for a loan."""
+        getters = {
+            holder: changes[asset]
+            for holder, changes in self.ledger.net.items()
+            if holder not in self.roles.cluster and changes.get(asset, 0) > 0
+        }
+        return bool(getters) and all(
+            self._came.get((holder, asset), 0) >= FEES * amount for holder, amount in getters.items()
+        )
 
     def _is_drop(self, asset: Asset, amount: int) -> bool:
         """True if `amount` is next to nothing beside what an outsider who has more of it now had before."""
