@@ -60,7 +60,6 @@ OPEN = {
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
     "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
-    "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
     "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
     "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
@@ -77,9 +76,7 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
     "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
-    "real-raid-wages.stopped-in-a-flash": "missed: the same on a flash loan",
     "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
-    "real-raid-lax.signed-by-nobody": "missed: nobody's signature fits accounts of nobody",
     "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }
 """the same among the acts that are played with other projects' contracts"""
