@@ -12,7 +12,6 @@ from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.trace.conjured import overspent
 from gateway.inspection.trace.gift import unrelated, unseen
 from gateway.inspection.trace.ledger import NATIVE, Asset
-from gateway.model.code import asks_origin
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
@@ -216,9 +215,25 @@ class Judgement(Redemption):
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss))
-        return not (agreed or loss.signed or kept or self.is_redeemed(loss) or self.is_redemption(loss))
+        _, known = self._unexplained.get(id(loss), (loss, None))
+        if known is None:
+            known = not self._explained(loss)
+            self._unexplained[id(loss)] = loss, known  # it is kept, so that no other may get its id
+        return known
+
+    @cached_property
+    def _unexplained(self) -> dict[int, tuple[Loss, bool | None]]:
+        return {}
+
+    def _explained(self, loss: Loss) -> bool:
+        """What is quickly told comes first: the terms of a loss are read out of the whole way to it."""
+        if self.is_redemption(loss) or self.is_redeemed(loss):
+            return True
+        if loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss):
+            return True
+        if loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss)):
+            return True
+        return loss.signed
 
     def _by_a_bait(self, loss: Loss) -> bool:
         """True if the holder asks who sent the transaction, and obeyed a contract of others that he had called.
@@ -236,10 +251,12 @@ class Judgement(Redemption):
         getters = {
             holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
         } - own
-        if not getters or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+        if not getters:
             return False
         before = self.simulation.trace.frames[loss.frames[0]].entered
-        return not self.consent.bonds(loss.holder, getters | {caller}, before=before)
+        if self.consent.bonds(loss.holder, getters | {caller}, before=before):
+            return False
+        return self.simulation.trace.asks_origin(loss.holder)
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

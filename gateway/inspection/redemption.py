@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gateway.inspection.harm.loss import Loss
 from gateway.inspection.settlement import Settlement
 from gateway.inspection.trace.ledger import Asset
-from gateway.inspection.trace.visit import visit
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -38,8 +37,8 @@ class Redemption(Settlement):
         """
         if loss.asset.item is not None or not self._burns:
             return False
-        frames, cluster = self.simulation.trace.frames, self.roles.cluster
-        calls = {visit(frames, at, cluster) for at in loss.frames}
+        cluster, visits = self.roles.cluster, self.simulation.trace.visits(self.roles.cluster)
+        calls = {at if visits[at] < 0 else visits[at] for at in loss.frames}
         lost, priced = self.market.value({loss.asset: loss.amount})
         burnt_here = {pair for call in calls for pair in self._burns.get(call, ())}
         for share, owner in burnt_here | self._burnt_by_sisters(loss.holder):

@@ -66,6 +66,8 @@ OPEN = {
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
+    "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
+    "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
