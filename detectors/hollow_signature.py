@@ -41,7 +41,7 @@ class HollowSignature(Detector):
     router that takes the return for an approval spends the old allowance of whoever the caller names. And
     `ecrecover` answers nothing for a signature that is none: code that compares this with an owner who is not set
     lets everybody in. In both the tokens of an outsider go to the ordering side, or an allowance for them is written
-    down, and no signature was recovered.
+    down, and no signature was recovered. So it is where an account took silence for its owner's word and paid later.
     """
 
     id = "hollow-signature"

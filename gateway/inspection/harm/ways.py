@@ -188,8 +188,10 @@ class Ways:
             if not bonds and account not in self.tokens and move.to in self.consent.entries.get(account, ()):
                 bonds = (Bond.ENTRY,)  # whoever asks: it pays one whom it knew
             if not bonds and move.from_ == account and move.to not in self.trace.active:
-                # the same, by a register that it knew; who does nothing here asked for nothing either
-                bonds = self._helper_bonds(account, first, outer, frozenset((move.to,)), move)
+                # the same by name, as an offer names its seller, or by a register that it knew; he does nothing here
+                if move.to in self.consent.stored.get(account, ()):
+                    bonds = (Bond.OWNER,)
+                bonds = bonds or self._helper_bonds(account, first, outer, frozenset((move.to,)), move)
             if not bonds and not parties.isdisjoint(self.consent.accounts_under_hash.get(account, ())):
                 bonds = (Bond.ENTRY,)
             if not bonds and not self.consent.chained_terms.get(account, frozenset()).isdisjoint({*parties, move.to}):

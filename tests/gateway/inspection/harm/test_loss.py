@@ -67,6 +67,11 @@ def test_whom_a_register_lists_may_be_paid_at_anybodys_wish(
     assert loss.agreed is agreed
 
 
+def test_whom_an_offer_names_is_paid_at_anybodys_wish() -> None:
+    assert paid(owner=FIXED, to=FIXED).subject().losses[0].agreed
+    assert not paid(owner=account(60), to=FIXED).subject().losses[0].agreed
+
+
 def test_what_goes_where_it_always_goes_is_settled() -> None:
     (loss,) = paid(owner=FIXED, to=FIXED).subject().losses
     assert loss.settled
