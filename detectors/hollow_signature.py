@@ -25,13 +25,13 @@ _PERMITS = frozenset(
         "8fcbaf0c",  # permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32), DAI
     )
 )
+GRAVE_SHARE = 0.02
+"""part of an account's stock from which on a payment is more than the gas of its orders"""
 _APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
 _ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({_ECRECOVER})
 _ANSWERS = frozenset({bytes.fromhex("1626ba7e")})
 """isValidSignature(bytes32,bytes)"""
-GRAVE_SHARE = 0.02
-"""part of what an account has that leaves it on its own word"""
 
 
 class HollowSignature(Detector):
@@ -69,7 +69,7 @@ class HollowSignature(Detector):
                 theft = self._taken(subject, frame, Address(frame.input[16:36]), frame.to)
                 how = f"the permit that {frame.to} was asked for granted nothing"
             elif frame.to == _ECRECOVER and not any(frame.output) and frame.parent >= 0:
-                theft = self._let_in(subject, frame) or self._paid_out(subject, frame)
+                theft = self._let_in(subject, frame) or self._gave_itself_away(subject, frame)
                 how = "the signature that was shown is nobody's"
             else:
                 continue
@@ -122,23 +122,27 @@ class HollowSignature(Detector):
                     return move
         return None
 
-    def _paid_out(self, subject: Inspection, check: CallFrame) -> Transfer | None:
-        """What an account paid the ordering side after it had itself looked at no signature but one of nobody.
+    def _gave_itself_away(self, subject: Inspection, check: CallFrame) -> Transfer | None:
+        """What a contract paid the ordering side after it had recovered nobody, by another call and an office it knew.
 
-        Whoever has the account act may be its own office, which relies on the account's word.
+        Accounts are asked for their word first and made to act later. Not where any check under the contract was good,
+        nor where it had known who sent the transaction.
         """
-        trace = subject.simulation.trace
-        holder = trace.frames[check.parent].context
-        recovered = (frame for frame in trace.select(to=_CHECKS) if any(frame.output))
-        if trace.select(selectors=_ANSWERS) or any(trace.frames[frame.parent].context == holder for frame in recovered):
+        account = subject.simulation.trace.frames[check.parent].context
+        mine = frozenset((subject.roles.origin,))
+        if (
+            account is None
+            or subject.consent.was_shown(account)
+            or subject.consent.bonds(account, mine, before=check.entered)
+        ):
             return None
         for loss in subject.losses:
-            if loss.holder != holder or loss.compensated or not loss.to_cluster or not loss.acted:
+            if loss.holder != account or loss.compensated or not (loss.acted and loss.to_cluster):
                 continue
-            if (loss.share or 0.0) < GRAVE_SHARE:  # what its office takes for gas
-                continue
+            if loss.asset.item is None and (loss.share or 0.0) < GRAVE_SHARE:
+                continue  # what its gas costs
             for move in subject.ledger.outflows[loss.holder, loss.asset]:
-                if move.sequence > check.left and move.to in subject.roles.cluster:
+                if check.left < move.sequence and move.to in subject.roles.cluster:
                     return move
         return None
 

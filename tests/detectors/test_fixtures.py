@@ -37,7 +37,6 @@ OPEN = {
     "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
-    "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
     "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
@@ -68,6 +67,9 @@ OPEN = {
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
+    "raid-terrace.loan-in-the-bed": "missed: crop is minted for a loan that lies in the bed for a breath, and sold",
+    "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
+    "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 

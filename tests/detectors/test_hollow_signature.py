@@ -5,6 +5,7 @@ import pytest
 from detectors.hollow_signature import HollowSignature
 from gateway.model.finding import Finding, Severity
 from gateway.model.primitive import Address
+from gateway.model.trace import FrameKind
 from tests.detectors.acts import act, findings, first_held
 from tests.makers import ENTRY, SENDER, Tape, account, word
 
@@ -61,23 +62,26 @@ def test_an_allowance_for_somebody_else_is_not_the_strikers() -> None:
     assert permitted(b"", spender=account(77)) == []
 
 
-ACCOUNT, COIN = account(40), account(41)
-
-
-def pay(amount: int, recovered: bytes) -> list[Finding]:
-    """An office has an account look at a signature, and then pay."""
+@pytest.mark.parametrize(
+    ("recovered", "owner", "paid", "held"),
+    [
+        (b"", None, 900, True),
+        (word(HOLDER), None, 900, False),
+        (b"", SENDER, 900, False),
+        (b"", None, 10, False),
+    ],
+    ids=["nobody's", "somebody's", "its owner asks", "gas"],
+)
+def test_an_account_that_took_silence_for_its_owners_word(
+    recovered: bytes, owner: Address | None, paid: int, *, held: bool
+) -> None:
+    wallet = account(52)
     tape = Tape()
     with tape.call(ENTRY):
-        with tape.call(ACCOUNT):
-            tape.read(ACCOUNT, 0, int.from_bytes(ENTRY, "big"))
-            asked = word(1) + word(27) + word(5) + word(6)
-            with tape.call(ECRECOVER, data=asked, output=recovered, code=None):
+        with tape.call(wallet):
+            tape.read(wallet, 0, int.from_bytes(owner or ENTRY, "big"))
+            with tape.call(ECRECOVER, output=recovered, kind=FrameKind.STATICCALL):
                 pass
-        with tape.call(ACCOUNT), tape.call(COIN):
-            tape.move(COIN, ACCOUNT, SENDER, amount, had=1_000)
-    return list(HollowSignature().inspect(tape.subject()))
-
-
-@pytest.mark.parametrize(("amount", "recovered", "told"), [(900, b"", 1), (5, b"", 0), (900, word(account(60)), 0)])
-def test_an_account_does_not_pay_by_the_signature_of_nobody(amount: int, recovered: bytes, told: int) -> None:
-    assert len(pay(amount, recovered)) == told
+        with tape.call(wallet), tape.call(TOKEN):
+            tape.move(TOKEN, wallet, ENTRY, paid, had=1000)
+    assert bool(list(HollowSignature().inspect(tape.subject()))) is held
