@@ -60,14 +60,12 @@ OPEN = {
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
     "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
-    "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
     "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
     "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
-    "raid-terrace.loan-in-the-bed": "missed: crop is minted for a loan that lies in the bed for a breath, and sold",
     "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
     "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
@@ -79,7 +77,6 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
-    "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
     "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
     "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }
