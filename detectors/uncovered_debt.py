@@ -55,6 +55,7 @@ class UncoveredDebt(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per lender."""
+        yield from self._revoked(subject)
         told: set[Address] = set()
         if all(inward for _, inward in subject.facts.crossings(subject.roles.cluster)):
             return  # nothing was put in, so that what was written down and struck off was no deposit
@@ -88,6 +89,28 @@ class UncoveredDebt(Detector):
                     frames=loss.frames,
                     evidence={"asset": str(loss.asset.token), "amount": str(loss.amount), "debtor": str(debtor)},
                 )
+
+    def _revoked(self, subject: Inspection) -> Iterator[Finding]:
+        """Money that an item stood for, and that its maker gives back after somebody lent on the item."""
+        deals = subject.memory.deals
+        for stay in subject.sojourns:
+            lenders = {
+                lender
+                for (lender, token, item), deal in deals.items()
+                if token == stay.holder != lender and item is not None and deal.put > deal.taken
+            }
+            for (lender, token, item), deal in deals.items() if lenders and stay.returned else ():
+                lent = deal.taken - deal.put
+                if lender in lenders and item is None and deal.stock and lent >= GRAVE_SHARE * deal.stock:
+                    yield self.finding(
+                        f"{lender} lent {lent} units of {token} on an item of {stay.holder}, which now gives back the "
+                        f"{stay.taken} units of {stay.asset.token} that had been paid for it.",
+                        victim=lender,
+                        attacker=subject.roles.origin,
+                        instrument=stay.holder,
+                        evidence={"asset": str(token), "amount": str(lent)},
+                    )
+                    break
 
     def _hollow_item(self, subject: Inspection, loss: Loss) -> Asset | None:
         """The one thing that the holder got: an item made here, whose maker gave back what it was paid for it."""

@@ -77,7 +77,6 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
-    "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
     "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
     "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.uncovered_debt import UncoveredDebt
+from gateway.inspection.past.deal import Deal
+from gateway.inspection.past.memory import Memory
 from gateway.model.finding import Finding, Severity
 from gateway.model.fold import TRANSFER
 from gateway.model.primitive import ZERO_ADDRESS
@@ -65,3 +67,18 @@ def borrow(back: int) -> list[Finding]:
 @pytest.mark.parametrize(("back", "told"), [(1_000, 1), (100, 0), (0, 0)])
 def test_a_pledge_that_its_owner_revoked_covers_nothing(back: int, told: int) -> None:
     assert len(borrow(back)) == told
+
+
+@pytest.mark.parametrize(("lent", "kept", "told"), [(600, 1, 1), (600, 0, 0), (5, 1, 0)])
+def test_nor_does_one_that_is_revoked_later(lent: int, kept: int, told: int) -> None:
+    deals = {
+        (STREAMS, COIN, None): Deal(1_000, 0, 500, True),
+        (LENDER, STREAMS, 4): Deal(1, 1 - kept, 0, True),
+        (LENDER, COIN, None): Deal(0, lent, 1_000, True),
+    }
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(STREAMS):
+        tape.read(STREAMS, tape.entry(account(50)), 1)
+        with tape.call(COIN):
+            tape.move(COIN, STREAMS, ENTRY, 1_000, had=1_500)
+    assert len(list(UncoveredDebt().inspect(tape.subject(Memory(deals=deals))))) == told
