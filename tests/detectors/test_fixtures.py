@@ -69,6 +69,7 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
     "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
     "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
+    "real-credit.small-account-healed": "a debt is healed: the rules ask a market that is half way through its books",
     "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-detour.through-pools-of-a-friend": "missed: a vault's crop is sold into the pool of a friend",
