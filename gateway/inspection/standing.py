@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from gateway.inspection.derived import Derived
 from gateway.inspection.harm.loss import Loss
-from gateway.inspection.harm.terms import HELPER_FRAMES
+from gateway.inspection.harm.ways import HELPER_FRAMES
 from gateway.inspection.knowledge.provenance import is_made_by
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address

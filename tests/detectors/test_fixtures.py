@@ -77,6 +77,14 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-quarter.bent-for-a-day": "missed: a thin pool is kept bent for a day, and its average lent on",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
+    "real-raid-vacant.empty-market-in-a-flash": "missed: two grains of an empty market are made dear on a flash loan",
+    "real-raid-vacant.empty-market-by-hand": "missed: the same by a person, in six plain steps",
+    "real-raid-vacant.dear-first-share": "missed: who is first makes one grain dear, and is left half of the next deposit",
+    "real-raid-bridgeless.missing-pool-made": "missed: one makes a missing pool, and has fees turned there by hand",
+    "real-raid-mouthpiece.holders-speak": "missed: a forwarder's word holds words in the name of others",
+    "real-raid-mouthpiece.pool-burns-itself": "missed: the same in the name of a pool, in four steps",
+    "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
+    "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
 }
 """the same among the acts that are played with other projects' contracts"""
 

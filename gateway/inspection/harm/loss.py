@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from gateway.inspection.consent.given import Consent
-from gateway.inspection.harm.terms import Terms, Ways
+from gateway.inspection.harm.terms import Terms, terms
+from gateway.inspection.harm.ways import Ways
 from gateway.inspection.market.pool import Market
 from gateway.inspection.parties.roles import DUST, Roles
 from gateway.inspection.trace.gift import unseen
@@ -210,5 +211,5 @@ def _loss(
         to_cluster=bool(taken) and taken[0][0].to in ways.roles.cluster,
         frames=tuple([move.frame for move, _, _ in taken]),
         may_be_signed=bool(ways.consent.signatures),
-        read_terms=lambda: ways.terms(taken, holder),
+        read_terms=lambda: terms(ways, taken, holder),
     )

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from gateway.inspection.parties.roles import Reading
 from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
@@ -38,6 +40,31 @@ def test_an_owner_or_an_entry_is_consent() -> None:
     assert paid(owner=ENTRY).subject().losses[0].agreed
     assert paid(entry=ENTRY).subject().losses[0].agreed
     assert not paid(owner=FIXED, entry=FIXED).subject().losses[0].agreed
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked", "acts", "agreed"),
+    [(True, True, False, True), (False, True, False, False), (True, False, False, False), (True, True, True, False)],
+    ids=["listed", "not listed", "a strange register", "a contract that acts"],
+)
+def test_whom_a_register_lists_may_be_paid_at_anybodys_wish(
+    listed: bool, asked: bool, acts: bool, agreed: bool
+) -> None:
+    payee, register = account(60), account(61)
+    tape = Tape()
+    with tape.call(ENTRY):
+        if acts:
+            with tape.call(payee):
+                pass
+        with tape.call(VAULT):
+            if asked:
+                tape.read(VAULT, 0, int.from_bytes(register, "big"))
+            with tape.call(register, kind=FrameKind.STATICCALL):
+                tape.read(register, tape.entry(payee, 3), int(listed))
+            with tape.call(TOKEN):
+                tape.move(TOKEN, VAULT, payee, 900, had=1000)
+    (loss,) = tape.subject().losses
+    assert loss.agreed is agreed
 
 
 def test_what_goes_where_it_always_goes_is_settled() -> None:
