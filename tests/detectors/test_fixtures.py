@@ -66,7 +66,6 @@ OPEN = {
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
-    "real-vault.fees-claimed-for-both": "a week's fees are claimed for two whose shares were locked three weeks before",
     "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
     "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
     "real-credit.small-account-healed": "a debt is healed: the rules ask a market that is half way through its books",
