@@ -44,9 +44,10 @@ class InflatedShare(Detector):
     an empty one can send it tokens directly: the price jumps, the next deposit is rounded down to no share at all,
     or a few units of share cover a large loan. Five shapes are unmistakable: a deposit that was taken and booked for
     zero shares, or for far fewer than are due in a vault that has only a few units; a gift to such a vault by whoever
-    had its few units made; and a gift that comes back to its giver in the same transaction while the market loses
-    another asset. A fifth needs memory: a vault that makes shares by the price of a pool which an earlier transaction,
-    the sender's or somebody else's, left bent, and more of them than what came in was worth before.
+    had its few units made, then or a few transactions earlier; and a gift that comes back to its giver in the same
+    transaction while the market loses another asset. A fifth needs memory: a vault that makes shares by the price of a
+    pool which an earlier transaction, the sender's or somebody else's, left bent, and more of them than what came in
+    was worth before.
     """
 
     id = "inflated-share"
@@ -66,11 +67,13 @@ class InflatedShare(Detector):
         """One finding per deposit for nothing, and per gift that came back."""
         yield from self._deposits_for_nothing(subject)
         yield from self._few_shares(subject)
+        yield from self._gifts_by_hand(subject)
         yield from self._too_many_shares(subject)
         for trip in subject.round_trips:
             grave = (trip.loss.share or 0.0) >= GRAVE_SHARE and subject.gain_covers(trip.loss)
             # what is sent in the chain's own coin has no other way in than directly
-            if trip.asset == NATIVE or trip.donated < MOSTLY * trip.paid_in or not grave or trip.loss.signed:
+            gift = trip.donated > 0 and trip.donated >= MOSTLY * trip.paid_in and trip.asset != NATIVE
+            if not gift or not grave or trip.loss.signed:
                 continue
             yield self.finding(
                 f"{trip.holder} was given {trip.donated} units of {trip.asset.token}, gave them back, "
@@ -83,13 +86,13 @@ class InflatedShare(Detector):
 
     def _few_shares(self, subject: Inspection) -> Iterator[Finding]:
         """Vaults that have but a few units of share: one that is made dear by a gift, and one where it is dear."""
-        for share, made in subject.ledger.minted.items():
-            supply = subject.ledger.supply.get(share)
-            if supply is None or made <= 0 or share.item is not None or not 0 < supply + made <= FEW_SHARES:
+        for share, made, supply in self._made(subject):
+            if not 0 < supply + made <= FEW_SHARES:
                 continue
             moves = [move for move in subject.facts.transfers if move.token_id is None]
+            makers = (ZERO_ADDRESS, share.token)
             minted = max(
-                (move.sequence for move in moves if move.token == share.token and move.from_ == ZERO_ADDRESS), default=0
+                (move.sequence for move in moves if move.token == share.token and move.from_ in makers), default=0
             )
             for move in moves:
                 if move.to != share.token or move.token in (share.token, ZERO_ADDRESS):
@@ -98,11 +101,12 @@ class InflatedShare(Detector):
                 asked = subject.simulation.trace.asker(move.frame, move.token)
                 gift = move.sequence > minted and move.from_ in subject.roles.cluster and asked == move.from_
                 if gift and move.amount >= DEAR * (supply + made):
-                    yield self._finding_of_few(subject, share, move, "was given")
+                    yield self._finding_of_few(share, move, "was given", supply + made)
                     return
                 fair = move.amount * supply / held if held else 0.0
                 if not gift and asked == share.token and fair >= 1.0 and made < SHORT * fair:
-                    yield self._finding_of_few(subject, share, move, f"took for {made} where {fair:.3g} were due")
+                    taken = f"took for {made} where {fair:.3g} were due"
+                    yield self._finding_of_few(share, move, taken, supply + made)
                     return
 
     def _too_many_shares(self, subject: Inspection) -> Iterator[Finding]:
@@ -124,8 +128,36 @@ class InflatedShare(Detector):
                     )
                     break
 
-    def _finding_of_few(self, subject: Inspection, share: Asset, move: Transfer, what: str) -> Finding:
-        supply = subject.ledger.supply[share] + subject.ledger.minted[share]
+    def _made(self, subject: Inspection) -> Iterator[tuple[Asset, int, int]]:
+        """(share, units made here, units before); markets of Compound's kind say Transfer from themselves for it."""
+        for share, made in subject.ledger.minted.items():
+            supply = subject.ledger.supply.get(share)
+            if supply is not None and made > 0 and share.item is None:
+                yield share, made, supply
+        preimages = subject.simulation.trace.preimages or {}
+        for market, changes in subject.ledger.net.items():
+            made = -changes.get(Asset(market), 0)
+            diff = subject.simulation.state_diff.get(market) if made > 0 else None
+            for slot, (before, after) in diff.storage.items() if diff is not None else ():
+                if after - before == made and slot not in preimages:
+                    yield Asset(market), made, before
+                    break
+
+    def _gifts_by_hand(self, subject: Inspection) -> Iterator[Finding]:
+        """A gift to a vault that the sender lately found empty, and left with but a few units of share, all his own."""
+        deals, active = subject.memory.deals, subject.simulation.trace.active
+        for move in subject.facts.transfers if deals else ():
+            found = deals.get((move.to, move.token, None))
+            if found is None or found.stock or move.to in active or move.from_ not in subject.roles.cluster:
+                continue
+            for (vault, token, item), deal in deals.items():
+                left = deal.taken - deal.put
+                few = vault == move.to and token != move.token and item is None and 0 < left <= FEW_SHARES
+                if few and not deal.stock and move.amount >= DEAR * left:
+                    yield self._finding_of_few(Asset(vault), move, "was given", left)
+                    return
+
+    def _finding_of_few(self, share: Asset, move: Transfer, what: str, supply: int) -> Finding:
         return self.finding(
             f"{share.token} {what} {move.amount} units of {move.token}, and has only {supply} units of share in all.",
             victim=share.token,

@@ -141,7 +141,13 @@ class Derived:
     @cached_property
     def stale_views(self) -> tuple[StaleView, ...]:
         """Answers that outsiders got from a contract that was not done."""
-        return tuple(stale_views(self.simulation.trace, self._returns, self.roles.cluster))
+        strange = [back for back in self._returns if not self._by_its_office(back)]
+        return tuple(stale_views(self.simulation.trace, strange, self.roles.cluster))
+
+    def _by_its_office(self, back: Return) -> bool:
+        """True if a contract came back to itself through one that it names, and that the origin did not make."""
+        account = self.simulation.trace.frames[back.inner].context
+        return account is not None and back.through not in self.roles.own and self.consent.knows(account, back.through)
 
     @cached_property
     def half_paid(self) -> tuple[HalfPaid, ...]:

@@ -10,6 +10,7 @@ from gateway.inspection.derived import Derived
 from gateway.inspection.harm.loss import Loss
 from gateway.inspection.harm.ways import HELPER_FRAMES
 from gateway.inspection.knowledge.provenance import is_made_by
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
@@ -39,6 +40,16 @@ class Standing(Derived):
             holder in known and contract not in tokens
             for record in (self.consent.entries, self.consent.stored)
             for contract, known in record.items()
+        )
+
+    def was_promised(self, contract: Address, slot: int, named: Address | None) -> bool:
+        """True if `contract` had kept a hash behind which lies the name of whom it now writes down in `slot`."""
+        preimages = self.simulation.trace.preimages or {}
+        place = next((found for back in range(STRUCT_SPAN) if (found := preimages.get(slot - back)) is not None), b"")
+        words = [place[at : at + 32] for at in range(0, len(place) - 31, 32)]
+        names = [word[12:] for word in words if not any(word[:12]) and any(word[12:22])] + ([named] if named else [])
+        return any(
+            terms.find(name) >= 0 for keeper, terms in self.consent.promises if keeper == contract for name in names
         )
 
     def stranger(self, contract: Address, frame: int, before: int, *, door: bool = False) -> Address | None:

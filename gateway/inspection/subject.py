@@ -10,7 +10,7 @@ from gateway.inspection.consent.record import Records, records
 from gateway.inspection.harm.dilution import overissued
 from gateway.inspection.harm.loss import Loss, losses
 from gateway.inspection.harm.rewrite import Rewrite, rewritten
-from gateway.inspection.harm.sojourn import Sojourn, note_deals, sojourns
+from gateway.inspection.harm.sojourn import Sojourn, heirs, note_deals, sojourns
 from gateway.inspection.judgement import Judgement
 from gateway.inspection.market.moves import note_moves
 from gateway.inspection.market.pool import SWAPPED
@@ -180,7 +180,8 @@ class Inspection(Judgement):
         """What is to be remembered once this transaction is forwarded."""
         if not self.simulation.succeeded:
             return NO_EFFECTS
-        return Effects(difference(self.memory, self.after), self.takings, self.said)
+        added = difference(self.memory, self.after)
+        return Effects(added, self.takings, heirs(self._deals, self.simulation, self.roles), self.said)
 
     @cached_property
     def said(self) -> tuple[Hearsay, ...]:
@@ -189,7 +190,8 @@ class Inspection(Judgement):
             return ()
         own = {self.roles.origin, *self.memory.created, *self.simulation.created}
         moving = {party for move in self.facts.transfers for party in (move.token, move.from_, move.to)}
-        return hearsay(self.simulation, own, moving, self.unknown_caller)
+        words = hearsay(self.simulation, own, moving, self.unknown_caller)
+        return tuple(word for word in words if not self.was_promised(word.contract, word.slot, word.named))
 
     def overissued(self, issue: Loss, house: Address) -> float | None:
         """Units of `issue` made, as a multiple of what came in to `house` was worth before; None if unknown."""

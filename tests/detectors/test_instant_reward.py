@@ -12,6 +12,8 @@ from tests.detectors.acts import act, findings, first_held
     [
         ("rewards.instant-farmer", 2),
         ("raid-apiary.stake-of-three-blocks", 2),
+        ("raid-ledger.pledge-moved-away", 3),
+        ("raid-sunfarm.stake-wanders", 5),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:

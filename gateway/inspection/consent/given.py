@@ -86,7 +86,7 @@ class Consent(Known):
         return contract not in self.tokens and other in self.entries.get(contract, ())
 
     @cached_property
-    def _noted(self) -> Mapping[Address, Set[Address]]:
+    def noted(self) -> Mapping[Address, Set[Address]]:
         """Contract -> those who signed here and whom it had in its storage, terms or code, by name or by key."""
         signers = frozenset(
             check.signer for found in self.signatures.values() for check in found if check.signer is not None
@@ -118,7 +118,7 @@ class Consent(Known):
             return True
         return any(
             signer in known and (at == holder or any(at == asker or self.reaches(asker, at) for asker in check.askers))
-            for at, known in self._noted.items()
+            for at, known in self.noted.items()
         )
 
     @cached_property

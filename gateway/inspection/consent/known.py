@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,8 +21,10 @@ _MOVES = frozenset({TRANSFER})
 PLACES_EXAMINED = 64
 BESIDE = 2
 """slots between two fields of one record"""
-LINKS_EXAMINED = 64
-"""hashes within hashes that are followed from one word"""
+PROMISES_EXAMINED = 128
+"""hashes, and hashes within hashes, that are followed"""
+PROMISE_READ = 256
+"""bytes of what was hashed that are read"""
 MARK = 256
 """what stands where a message was processed is a small number, if not zero"""
 
@@ -83,18 +85,29 @@ class Known:
 
     @cached_property
     def chained_terms(self) -> Mapping[Address, Set[Address]]:
-        """Contract -> parties named by what lies behind further hashes in its terms: a chain of answers, a tree."""
-        preimages = self.simulation.trace.preimages or {}
+        """Contract -> parties named by its terms, or by what lies behind further hashes in these.
+
+        A chain of answers, a leaf that was hashed twice.
+        """
         found: dict[Address, set[Address]] = defaultdict(set)
+        for contract, terms in self.promises:
+            found[contract].update(Address(word) for word in _windows(terms, 20) if word in self._parties)
+        return found
+
+    @cached_property
+    def promises(self) -> Sequence[tuple[Address, bytes]]:
+        """(contract, text) of what lies behind the hashes that contracts kept, and behind hashes in that text."""
+        preimages = self.simulation.trace.preimages or {}
+        found: list[tuple[Address, bytes]] = []
         for use in self.simulation.trace.slots or ():
             if not use.before >> HASH or use.before not in preimages or (use.address, use.slot) in self.but:
                 continue
             seen, waiting = {use.before}, [use.before]
-            while waiting and len(seen) <= LINKS_EXAMINED:
-                terms = preimages[waiting.pop()]
-                found[use.address].update(party for party in self._parties if terms.find(party) >= 0)
-                for at in range(len(terms) - 31):
-                    link = int.from_bytes(terms[at : at + 32], "big")
+            while waiting and len(found) < PROMISES_EXAMINED:
+                terms = preimages[waiting.pop()][:PROMISE_READ]
+                found.append((use.address, terms))
+                for word in _windows(terms, 32):
+                    link = int.from_bytes(word, "big")
                     if link in preimages and link not in seen:
                         seen.add(link)
                         waiting.append(link)
@@ -231,6 +244,10 @@ class Known:
     @cached_property
     def _known(self) -> dict[tuple[Address, Address], bool]:
         return {}
+
+
+def _windows(data: bytes, length: int) -> Iterator[bytes]:
+    return (data[at : at + length] for at in range(len(data) - length + 1))
 
 
 def _ordered(simulation: SimulationResult) -> frozenset[Address]:

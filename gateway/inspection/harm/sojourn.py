@@ -11,7 +11,9 @@ from gateway.inspection.parties.roles import Roles
 from gateway.inspection.past.deal import DEALS_LIMIT, Deal, Dealings
 from gateway.inspection.trace.ledger import BURN_ADDRESSES, Asset, Ledger
 from gateway.model.facts import Facts
+from gateway.model.fold import STRUCT_SPAN
 from gateway.model.primitive import ZERO_ADDRESS, Address
+from gateway.model.trace import SimulationResult
 
 NOTED_SHARE = 0.02
 """part of what a contract held from which on a payment to it is remembered"""
@@ -19,6 +21,10 @@ RETURNED = 0.9
 """who took back at least this part of what he had put in did not leave it there as payment"""
 REDEEMED = 0.995
 """the same of what shares were made for, after fees and rounding"""
+EMPTIED = 0.5
+"""part of a stock that is paid beyond what was made meanwhile; a reward that is made as it is earned leaves the rest"""
+HEIRS = 4
+"""accounts to whom one transaction hands over"""
 
 Flows = Mapping[tuple[Address, Asset], tuple[int, int]]
 """(contract, asset) -> what one side sent there, and what came from there"""
@@ -89,6 +95,32 @@ def note_deals(
     return found
 
 
+def heirs(deals: Dealings, simulation: SimulationResult, roles: Roles) -> Mapping[Address, Dealings]:
+    """Others for whom contracts began an entry here, and what the sender's side had to do with these contracts.
+
+    Who hands his stake to another account hands on what it was paid too. Linear in written slots.
+    """
+    contracts = {holder for holder, _, _ in deals}
+    found: dict[Address, dict[tuple[Address, Address, int | None], Deal]] = {}
+    for use in simulation.trace.written if contracts else ():
+        diff = simulation.state_diff.get(use.address) if use.address in contracts and not use.before else None
+        if diff is None or not diff.storage.get(use.slot, (0, 0))[1]:
+            continue
+        heir = _keyed(use.slot, simulation)
+        if heir is None or heir in roles.cluster or heir == use.address or len(found) >= HEIRS:
+            continue
+        found.setdefault(heir, {}).update({key: deal for key, deal in deals.items() if key[0] == use.address})
+    return found
+
+
+def _keyed(slot: int, simulation: SimulationResult) -> Address | None:
+    """The account under whom a word is kept."""
+    preimages = simulation.trace.preimages or {}
+    place = next((found for back in range(STRUCT_SPAN) if (found := preimages.get(slot - back)) is not None), b"")
+    words = (place[at : at + 32] for at in range(0, len(place) - 31, 32))
+    return next((Address(word[12:]) for word in words if not any(word[:12]) and any(word[12:22])), None)
+
+
 def sojourns(
     known: Dealings, facts: Facts, ledger: Ledger, roles: Roles, consent: Consent, called: Address | None
 ) -> Iterator[Sojourn]:
@@ -151,7 +183,9 @@ def _with_shares(flows: Flows, holders: Set[Address], ledger: Ledger) -> Iterato
     acting = {holder for holder, _ in flows if holder in holders}
     for (holder, asset), (put, taken) in flows.items():
         if holder in acting:
-            yield holder, asset, put, taken
+            made = max(0, ledger.minted.get(asset, 0))
+            if put or not made or taken - made >= EMPTIED * ledger.before.get((holder, asset), 0):
+                yield holder, asset, put, taken
         elif holder == ZERO_ADDRESS and asset in ledger.minted:
             keeper = asset.token if asset.token in holders else next(iter(acting)) if len(acting) == 1 else None
             if keeper is not None and (keeper, asset) not in flows:

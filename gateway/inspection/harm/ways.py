@@ -22,6 +22,9 @@ _AMOUNT = attrgetter("amount")
 NOTED = 0.9
 """part of what was drawn for others that must go to receivers written down beforehand"""
 GROWTHS_EXAMINED = 64
+WORD = 32
+NAMED_TAIL = 24
+"""bytes beyond whole words of call data that is a selector, words, and a name"""
 
 
 Way = tuple[Transfer, Address, list[tuple[Address, int]]]
@@ -166,9 +169,13 @@ class Ways:
         parties = frozenset((caller, self.roles.origin))
         outer: set[Address | None] = {None, *self.roles.cluster}
         for account, first in chain:
-            bonds = self.consent.bonds(
+            spoken = self._spoken_for(first)
+            parties = frozenset((spoken,)) if spoken else parties
+            bonds: tuple[Bond, ...] = (Bond.SIGNATURE,) if spoken and self._hears(account, spoken, move) else ()
+            bonds = bonds or self.consent.bonds(
                 account, parties, before=move.sequence, entries=account not in self.tokens, move=move
-            ) or self._helper_bonds(account, first, outer, parties, move)
+            )
+            bonds = bonds or self._helper_bonds(account, first, outer, parties, move)
             if bonds and account == move.token and self._is_lent_item(move, caller):
                 bonds = ()
             own = move.from_ in (account, ZERO_ADDRESS) if move.token == account else move.from_ == account
@@ -185,9 +192,29 @@ class Ways:
                 bonds = self._helper_bonds(account, first, outer, frozenset((move.to,)), move)
             if not bonds and not parties.isdisjoint(self.consent.accounts_under_hash.get(account, ())):
                 bonds = (Bond.ENTRY,)
+            if not bonds and not self.consent.chained_terms.get(account, frozenset()).isdisjoint({*parties, move.to}):
+                bonds = (Bond.TERMS,)
             yield bonds
             outer.add(account)
             parties = frozenset((account, self.roles.origin))
+
+    def _hears(self, account: Address, signer: Address, move: Transfer) -> bool:
+        """True if who signed pays himself, may spend it, or was known; that a token knows its holders is nothing."""
+        if signer == move.from_ or (move.token, move.from_, signer) in self.consent.allowances:
+            return True
+        return account not in self.tokens and signer in self.consent.noted.get(account, ())
+
+    def _spoken_for(self, first: int) -> Address | None:
+        """Whom the caller of frame `first` speaks for, if it is a forwarder (ERC-2771).
+
+        It found a signature good, and put the signer's name behind the call data: what the called contract knows of
+        the forwarder says nothing of him, and whoever else is named further in did not speak.
+        """
+        frame = self.frames[first]
+        if len(frame.input) % WORD != NAMED_TAIL:
+            return None
+        name = Address(frame.input[-20:])
+        return name if name in self.consent.signers(frame.from_, before=frame.entered) else None
 
     def _account_bonds(self, token: Address, parties: Set[Address]) -> tuple[Bond, ...]:
         """What a token pays out of its own stock may belong to an account that it keeps beside balances.

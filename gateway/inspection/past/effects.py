@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from gateway.inspection.past.deal import deals_beyond, joined_deals
+from gateway.inspection.past.deal import Dealings, deals_beyond, joined_deals
 from gateway.inspection.past.hearsay import Hearsay
 from gateway.inspection.past.memory import CLAIMED_LIMIT, CREATED_LIMIT, EMPTY_MEMORY, SIGNATURES_LIMIT, Memory
 from gateway.inspection.past.moved import POOLS_LIMIT, Moved
@@ -53,13 +53,15 @@ class Effects:
     added: Memory = EMPTY_MEMORY
     """to what is remembered of its sender"""
     takings: tuple[Taking, ...] = ()
+    heirs: Mapping[Address, Dealings] = field(default_factory=dict)
+    """to whom contracts booked over what the sender has there, and his dealings with these"""
     hearsay: tuple[Hearsay, ...] = ()
     """records that others are not to rely on, for the sender had them written in contracts that did not know it"""
 
     @property
     def empty(self) -> bool:
         """True if there is nothing to keep."""
-        return self.added == EMPTY_MEMORY and not self.takings and not self.hearsay
+        return self.added == EMPTY_MEMORY and not self.takings and not self.hearsay and not self.heirs
 
 
 NO_EFFECTS = Effects()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.inspection.past.deal import Deal
+from gateway.inspection.past.deal import Deal, Dealings
 from gateway.inspection.past.effects import Effects, Taking
 from gateway.inspection.past.hearsay import Hearsay
 from gateway.inspection.past.memory import Memory
@@ -13,6 +13,9 @@ from gateway.model.primitive import Address, Hash32
 
 MOST = 64
 """entries of each kind in one message; a transaction that leaves more is remembered whole where it was judged only"""
+
+
+_Deal = tuple[bytes, bytes, bytes | None, list[bytes], bool]
 
 
 class _Message(msgspec.Struct, array_like=True):
@@ -29,7 +32,8 @@ class _Message(msgspec.Struct, array_like=True):
     moved: list[tuple[bytes, bytes, bytes, list[bytes]]]
     takings: list[tuple[bytes, bytes, bytes, bytes]]
     hearsay: list[tuple[bytes, bytes, bytes, bytes, bool]]
-    deals: list[tuple[bytes, bytes, bytes | None, list[bytes], bool]] = []
+    deals: list[_Deal] = []
+    heirs: list[tuple[bytes, list[_Deal]]] = []
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -77,10 +81,8 @@ def encode_effects(told: Told) -> bytes:
                 (word.contract, _short(word.slot), _short(word.value), word.named or b"", word.replaced)
                 for word in told.effects.hearsay
             ],
-            deals=[
-                (holder, token, None if item is None else _short(item), list(map(_short, deal[:3])), deal.new)
-                for (holder, token, item), deal in added.deals.items()
-            ],
+            deals=_deals(added.deals),
+            heirs=[(heir, _deals(deals)) for heir, deals in told.effects.heirs.items()],
         )
     )
 
@@ -106,10 +108,7 @@ def decode_effects(data: bytes) -> Told:
         claimed=tuple(map(Address, message.claimed)),
         signatures=tuple(message.signatures),
         moved={Address(pool): _moved(first, second, amounts) for pool, first, second, amounts in message.moved},
-        deals={
-            (Address(holder), Address(token), None if item is None else _number(item)): _deal(amounts, new)
-            for holder, token, item, amounts, new in message.deals
-        },
+        deals=_dealings(message.deals),
     )
     takings = tuple(
         Taking(Address(holder), Address(token), _number(amount), _number(stock))
@@ -120,7 +119,8 @@ def decode_effects(data: bytes) -> Told:
         for contract, slot, value, named, replaced in message.hearsay
     )
     to = Address(message.to) if message.to else None
-    effects = Effects(memory, takings, hearsay)
+    heirs = {Address(heir): _dealings(deals) for heir, deals in message.heirs}
+    effects = Effects(memory, takings, heirs, hearsay)
     return Told(Hash32(message.transaction), Address(message.sender), to, message.at, effects)
 
 
@@ -129,6 +129,20 @@ def _moved(first: bytes, second: bytes, amounts: list[bytes]) -> Moved:
         raise ValueError(f"no effects of a transaction: {len(amounts)} amounts of a pool")
     one, two, three, four = map(_number, amounts)
     return Moved((Address(first), Address(second)), (one, two), (three, four))
+
+
+def _deals(dealings: Dealings) -> list[_Deal]:
+    return [
+        (holder, token, None if item is None else _short(item), list(map(_short, deal[:3])), deal.new)
+        for (holder, token, item), deal in dealings.items()
+    ]
+
+
+def _dealings(deals: list[_Deal]) -> Dealings:
+    return {
+        (Address(holder), Address(token), None if item is None else _number(item)): _deal(amounts, new)
+        for holder, token, item, amounts, new in deals
+    }
 
 
 def _deal(amounts: list[bytes], new: bool) -> Deal:

@@ -15,16 +15,17 @@ from gateway.inspection.past.hearsay import NOTHING_RELIED, Relied
 from gateway.inspection.past.leaning import Leaning
 from gateway.inspection.past.listening import Listening
 from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
-from gateway.inspection.past.moved import Moved
+from gateway.inspection.past.moved import BENT, Moved
 from gateway.model.primitive import Address, Hash32
 from gateway.model.trace import SimulationResult
 from gateway.model.transaction import Transaction
 
 LIFETIME = 1800.0
 """seconds after which everything is forgotten that was not renewed"""
-LASTING = 86_400.0
+LASTING = 90_000.0
 """the same for whoever had a contract write down an account while nothing moved, until it gives something: what is
-staged may be used late, and who pays later may have paid for it"""
+staged may be used late, and who pays later may have paid for it; also for whoever bent a price, which an average may
+take a day to follow, and an hour more"""
 LASTING_KEYS = 10_000
 """such senders and fresh contracts remembered beside the others; the first to come are the first to be forgotten"""
 KEYS = 10_000
@@ -137,11 +138,17 @@ class Recollection:
                 self._settle(sender, at)
                 if to is not None and fresh is not None:
                     self._settle(to, at)
+        for heir, deals in effects.heirs.items():
+            self._at(heir, at, LIFETIME).add(transaction, Memory(deals=deals))
         for taking in effects.takings:
             self._take(transaction, sender, taking, at)
         self._leaning.push(transaction, sender, effects.added.moved, at)
         for word in effects.hearsay:
             self._listening.hear(sender, word, at)
+        self._trim(now)
+
+    def _trim(self, now: float) -> None:
+        """Forget what is too much."""
         while len(self._known) - len(self._lasting) > KEYS:
             self._forget_one(now)
         while len(self._victims) > VICTIMS:
@@ -258,9 +265,10 @@ class Recollection:
 
 
 def lasts(effects: Effects) -> bool:
-    """True if they are remembered for long: contracts got to know somebody while nothing moved."""
+    """True if they are remembered for long: contracts got to know somebody while nothing moved, or a price is bent."""
     staged = bool(effects.added.acquainted) and not effects.takings and not any(effects.added.dealt.values())
-    return staged or bool(effects.hearsay)
+    bent = any(move.factor >= BENT for move in effects.added.moved.values())
+    return staged or bent or bool(effects.hearsay)
 
 
 def _touched(simulation: SimulationResult) -> Iterable[Address]:

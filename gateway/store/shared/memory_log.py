@@ -19,7 +19,7 @@ from gateway.store.shared.redis import connect
 MAX_ENTRIES = 16_384
 """messages kept; at about 300 bytes each 5 MB, at their largest (20 KB) 330 MB"""
 KEPT_SECONDS = 1800
-LASTING_SECONDS = 86_400
+LASTING_SECONDS = 90_000
 _KEY = "stopgate:{memory}:effects"
 _LASTING_KEY = "stopgate:{memory}:lasting"
 _DATA = b"d"

@@ -13,8 +13,8 @@ from gateway.inspection.past.deal import Deal, Dealings
 from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
 from gateway.inspection.trace.ledger import Asset
-from gateway.model.primitive import ZERO_ADDRESS
-from tests.makers import ENTRY, Tape, account
+from gateway.model.primitive import ZERO_ADDRESS, Address
+from tests.makers import ENTRY, SENDER, Tape, account
 
 GOLD, REWARD, FARM = account(40), account(41), account(42)
 
@@ -92,8 +92,38 @@ def test_shares_may_be_redeemed_in_kind() -> None:
     assert list(InstantReward().inspect(subject)) == []
 
 
+def hand_on(deals: Dealings, to: Address, *, had: int = 0) -> Inspection:
+    """The farm books the stake over to another account."""
+    tape = Tape()
+    with tape.call(FARM):
+        tape.write(FARM, tape.entry(SENDER, 3), 500, 0)
+        tape.write(FARM, tape.entry(to, 3), had, had + 500)
+    return tape.subject(replace(EMPTY_MEMORY, deals=deals))
+
+
+def test_who_gets_a_stake_gets_its_past_too() -> None:
+    deals = pay(500).after.deals
+    assert hand_on(deals, account(60)).effects.heirs == {account(60): deals}
+    assert hand_on(deals, account(60), had=7).effects.heirs == {}
+    assert hand_on({}, account(60)).effects.heirs == {}
+
+
 @pytest.mark.parametrize(("put", "back", "told"), [(800, 850, 1), (800, 815, 0), (300, 350, 0)])
 def test_a_large_deposit_that_comes_back_larger_is_told(put: int, back: int, told: int) -> None:
     """What is small may be a bet, and a little may be interest."""
     subject = leave(pay(put).after.deals, back, had=1_000 + put)
     assert len(list(GrownDeposit().inspect(subject))) == told
+
+
+@pytest.mark.parametrize(("made", "told"), [(0, 1), (150, 0)])
+def test_a_reward_that_is_made_as_it_is_earned_takes_from_nobody(made: int, told: int) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FARM):
+        with tape.call(GOLD):
+            tape.move(GOLD, FARM, ENTRY, 500, had=1_500)
+        with tape.call(REWARD):
+            if made:
+                tape.transfer(REWARD, ZERO_ADDRESS, FARM, made)
+            tape.move(REWARD, FARM, ENTRY, 200, had=1_000 + made)
+    subject = tape.subject(replace(EMPTY_MEMORY, deals=pay(500).after.deals))
+    assert len(list(InstantReward().inspect(subject))) == told

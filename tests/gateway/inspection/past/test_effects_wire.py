@@ -22,7 +22,8 @@ MEMORY = Memory(
 
 
 def told(memory: Memory = MEMORY, to: int | None = 9) -> Told:
-    effects = Effects(memory, (Taking(account(6), ZERO_ADDRESS, BIG, BIG),))
+    heirs = {account(12): {(account(7), account(4), None): Deal(1, 2, 3, True)}}
+    effects = Effects(memory, (Taking(account(6), ZERO_ADDRESS, BIG, BIG),), heirs)
     return Told(Hash32(b"\x01" * 32), account(8), None if to is None else account(to), 1.5, effects)
 
 

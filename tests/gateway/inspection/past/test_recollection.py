@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.inspection.past.deal import Deal
 from gateway.inspection.past.effects import Effects, Taking, difference, joined
 from gateway.inspection.past.memory import EMPTY_MEMORY, Memory
+from gateway.inspection.past.moved import Moved
 from gateway.inspection.past.recollection import (
     ALLIES,
     KEYS,
@@ -195,3 +197,19 @@ def test_stages_stand_beside_the_others_and_are_bounded_too(kept: Recollection) 
     assert kept.size[0] <= KEYS + LASTING_KEYS
     keep(kept, 1, STAGED, sender=account(7))
     assert kept.size[0] <= KEYS + LASTING_KEYS
+
+
+def test_an_heir_has_the_dealings_of_who_handed_on(kept: Recollection) -> None:
+    deals = {(VAULT, TOKEN, None): Deal(5, 3, 100, True)}
+    keep(kept, 1, Effects(heirs={OTHER: deals}))
+    assert kept.before(sent(2, OTHER)).memory == Memory(deals=deals)
+    assert kept.before(sent(2)).memory == EMPTY_MEMORY
+
+
+def test_a_pool_that_one_bent_is_bent_for_another(kept: Recollection, clock: Clock) -> None:
+    move = Moved((TOKEN, FRESH), (1_000, 1_000), (2_000, 500))
+    keep(kept, 1, Effects(Memory(moved={VAULT: move})))
+    assert taken(kept, 2).leaned == {VAULT: move}
+    clock.now += LIFETIME + 1
+    assert taken(kept, 2).leaned == {}, "what stands so long is the price"
+    assert kept.before(sent(3)).memory.moved == {VAULT: move}, "but of who bent it more is remembered"
