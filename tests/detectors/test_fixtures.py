@@ -64,11 +64,7 @@ OPEN = {
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
-    "real-farms.alone-in-a-new-field": "who is alone in a field gets its whole crop after three blocks",
-    "real-questions.claimed-for-the-winner": "a keeper claims another's bond for who was right, and he draws it",
-    "real-credit.small-account-healed": "a debt is healed: the rules ask a market that is half way through its books",
     "real-crafts.auction-closed-by-both": "a keeper closes an auction for seller and winner",
-    "real-farms.dollars-shared-out": "stakes share out dollars that were sent to them by hand",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
