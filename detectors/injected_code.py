@@ -31,9 +31,9 @@ class InjectedCode(Detector):
 
     By DELEGATECALL a contract lends its storage, its money and all allowances it was given to other code. Here that
     code was created by the sender moments before, the contract had no owner, entry or signature to go by, and value
-    of others left under it, or the code put the ordering side where another address stood. Module hubs that forget
-    to ask whether a module is registered, wallets with open plug-ins and proxies whose logic was just exchanged all
-    end like this.
+    of others left or came into being under it, or the code put the ordering side where another address stood. Module
+    hubs that forget to ask whether a module is registered, wallets with open plug-ins, councils that obey whoever has
+    the most votes at that moment and proxies whose logic was just exchanged all end like this.
     """
 
     id = "injected-code"
@@ -89,6 +89,10 @@ class InjectedCode(Detector):
                 continue
             if self._under(frames, loss, frame.index):
                 return f"{loss.holder} lost {describe_loss(loss)}"
+        for issue in subject.issues:
+            grave = (issue.share or 0.0) >= GRAVE_SHARE and not issue.compensated and not issue.signed
+            if grave and subject.gain_covers(issue) and self._under(frames, issue, frame.index):
+                return f"{issue.amount} units of {issue.asset.token} were made"
         return None
 
     def _under(self, frames: Sequence[CallFrame], loss: Loss, index: int) -> bool:

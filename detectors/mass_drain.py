@@ -6,22 +6,25 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Need, Severity
+from gateway.plugin import Address, Asset, Confidence, Detector, Family, Finding, Inspection, Loss, Need, Severity
 
 VICTIMS = 3
 """emptied holders from which on it is a pattern"""
 NEARLY_ALL = 0.99
 EXACT = 0.002
 """how far the split may differ between victims"""
+UNLIMITED = 1 << 255
+"""units of an allowance that is for everything; a permit of that size is what a fake page asks for"""
 
 
 class MassDrain(Detector):
     """Many wallets were emptied through allowances in one transaction.
 
     A fake claim page collects allowances; later one transaction takes everything that those people own. The holders
-    did not act, did not sign, got nothing, and each lost all of the token. Drainers are rented out, so every haul is
-    split by the same ratio between operator and affiliate: with that split the finding is grave. Without it the same
-    shape may be an exchange that gathers from deposit addresses, and the finding stays a hint.
+    did not act, signed nothing but allowances without limit, got nothing, and each lost all of the token. Drainers are
+    rented out, so every haul is split by the same ratio between operator and affiliate: with that split the finding is
+    grave. Without it the same shape may be an exchange that gathers from deposit addresses, and the finding stays a
+    hint.
     """
 
     id = "mass-drain"
@@ -44,7 +47,7 @@ class MassDrain(Detector):
                 continue
             if active is None:
                 active = {link.context for link in subject.simulation.trace.links if link.code_hash is not None}
-            if loss.holder not in active and not loss.signed:
+            if loss.holder not in active and (not loss.signed or self._signed_away(subject, loss)):
                 emptied[loss.asset].append(loss.holder)
         for asset, holders in emptied.items():
             if len(holders) < VICTIMS:
@@ -59,6 +62,13 @@ class MassDrain(Detector):
                 evidence={"holders": str(len(holders)), "token": str(asset.token)},
                 severity=Severity.HIGH if split is not None else Severity.MEDIUM,
             )
+
+    def _signed_away(self, subject: Inspection, loss: Loss) -> bool:
+        """True if the signature that was shown allows all that the holder will ever have, to whoever shows it."""
+        return any(
+            given.owner == loss.holder and given.token == loss.asset.token and (given.amount or 0) >= UNLIMITED
+            for given in subject.facts.approvals
+        )
 
     def _split(self, subject: Inspection, asset: Asset, holders: list[Address]) -> float | None:
         """The part that goes to the first of two receivers, if it is the same two and the same part for everyone."""

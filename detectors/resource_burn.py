@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity
+from gateway.plugin import ZERO_ADDRESS, Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity
 
 # calls of one precompile: (worth a note, beyond any use)
 _CALLS = {
@@ -20,14 +20,30 @@ _CALLS = {
 _PLACES = frozenset(Address(number.to_bytes(20, "big")) for number in _CALLS)
 SLOTS_NOTED = 200
 SLOTS_EXTREME = 500
+GRAINS_NOTED = 100
+GRAINS_EXTREME = 300
+"""accounts that are sent less coin than anybody can ever spend"""
+GRAIN = 10**6
+"""wei of such a payment"""
+HEAP_NOTED = 50_000
+HEAP_EXTREME = 300_000
+"""bytes of logs that say nothing but one byte over and over"""
+BLANK = 0.98
+"""part of the bytes that are the same"""
+BLANK_CODE = 1_000
+"""bytes of one contract of that kind"""
+BLANK_NOTED = 20_000
+BLANK_EXTREME = 40_000
+"""bytes of code of that kind in all"""
 
 
 class ResourceBurn(Detector):
     """A transaction burns proving work or state without any use.
 
     Some work is cheap in gas and dear to those who must prove or store it: thousands of calls of one precompile, or
-    hundreds of slots filled with one and the same word while no event, payment or reader has any use for them. Sent
-    at the least fee it slows a rollup down for everybody. A note below, grave beyond what any known use needs.
+    hundreds of slots filled with one and the same word while no event, payment or reader has any use for them, or
+    accounts with a grain of coin, logs and contracts of nothing but zeros. Sent at the least fee it slows a rollup
+    down for everybody. A note below, grave beyond what any known use needs.
     """
 
     id = "resource-burn"
@@ -58,6 +74,30 @@ class ResourceBurn(Detector):
                     severity=Severity.HIGH if count >= extreme else Severity.LOW,
                 )
         yield from self._filled(subject)
+        yield from self._blank(subject)
+
+    def _blank(self, subject: Inspection) -> Iterator[Finding]:
+        """Accounts, logs and contracts that hold nothing, in numbers that are of use to nobody."""
+        trace = subject.simulation.trace
+        grains = {
+            move.to for move in subject.facts.transfers if move.token == ZERO_ADDRESS and 0 < move.amount <= GRAIN
+        }
+        heap = sum(len(log.data) for log in trace.logs if len(log.data) >= BLANK_CODE and _is_blank(log.data))
+        made = (frame.output for frame in trace.creations if not frame.reverted and len(frame.output) >= BLANK_CODE)
+        code = sum(len(output) for output in made if _is_blank(output))
+        for count, noted, extreme, what in (
+            (len(grains), GRAINS_NOTED, GRAINS_EXTREME, "accounts were sent a grain of coin"),
+            (heap, HEAP_NOTED, HEAP_EXTREME, "bytes of logs repeat one byte"),
+            (code, BLANK_NOTED, BLANK_EXTREME, "bytes of code repeat one byte"),
+        ):
+            if count >= noted:
+                yield self.finding(
+                    f"{count} {what}.",
+                    attacker=subject.roles.origin,
+                    instrument=subject.transaction.to,
+                    evidence={"count": str(count), "gas": str(subject.simulation.gas_used)},
+                    severity=Severity.HIGH if count >= extreme else Severity.LOW,
+                )
 
     def _filled(self, subject: Inspection) -> Iterator[Finding]:
         preimages = subject.simulation.trace.preimages
@@ -82,3 +122,7 @@ class ResourceBurn(Detector):
             evidence={"slots": str(count), "word": hex(word), "gas": str(subject.simulation.gas_used)},
             severity=Severity.HIGH if count >= SLOTS_EXTREME else Severity.LOW,
         )
+
+
+def _is_blank(data: bytes) -> bool:
+    return data.count(data[-1:]) >= BLANK * len(data)

@@ -60,6 +60,18 @@ OPEN = {
     "raid-hedge.locker-an-hour-later": "missed: an allowance outlives its campaign, and is used by the locker named",
     "raid-known.guest-borrows-unpriced": "missed: the entry of a guest of the day before passes for a claim on all",
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
+    "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
+    "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
+    "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
+    "raid-hatter.spell-for-itself": "missed: votes for a breath give the hat to code that mints for itself",
+    "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
+    "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
+    "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
+    "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
+    "raid-glut.accounts-for-nothing": "missed: four hundred accounts come to be with a wei each",
+    "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
+    "raid-glut.heaps-of-logs": "missed: a hundred logs of eight thousand zeros",
+    "raid-glut.contracts-of-zeros": "missed: three contracts of twenty-four thousand zeros",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
@@ -69,8 +81,12 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
-    "real-raid-anglers.five-reeled-in": "missed: permits that five people were tricked into pay a stranger",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
+    "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
+    "real-raid-wages.stopped-in-a-flash": "missed: the same on a flash loan",
+    "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
+    "real-raid-lax.signed-by-nobody": "missed: nobody's signature fits accounts of nobody",
+    "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }
 """the same among the acts that are played with other projects' contracts"""
 
