@@ -74,8 +74,7 @@ class Meter:
     async def case(self, group: str, case: Case) -> None:
         world, memory = self.simulator.world(complete=True), Recollection()
         world.load(case.prestate)
-        gc.collect()
-        gc.freeze()  # the recording itself is no garbage of an inspection
+        gc.freeze()  # the recording itself is no garbage of an inspection; to collect here would leave cold caches
         for move in case.moves:
             world.load(move.patch)
             await self.look(group, case.id, world, memory, move.transaction, move.block, REPLAY)
@@ -84,7 +83,6 @@ class Meter:
     async def block(self, group: str, recorded: RecordedBlock) -> None:
         world, memory = self.simulator.world(complete=True), Recollection()
         world.load(recorded.prestate)
-        gc.collect()
         gc.freeze()
         for row in recorded.transactions:
             name = f"{recorded.context.number}/{row.index}"

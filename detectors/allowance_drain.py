@@ -38,23 +38,22 @@ class AllowanceDrain(Detector):
 
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per robbed holder and asset."""
-        drained = [
+        silent = [
             loss
             for loss in subject.losses
-            if not (loss.acted or loss.compensated)
-            and (loss.share is not None or loss.asset.item is not None)
-            and subject.unexplained(loss)
-            and not (subject.is_fair_visit(loss) or subject.pays_off_debt(loss))
+            if not (loss.acted or loss.compensated) and (loss.share is not None or loss.asset.item is not None)
         ]
-        if not drained:
+        if not silent:
             return
         inflow = self._inflow(subject)
-        for loss in drained:
+        for loss in silent:
             taken = loss.to_cluster or subject.gain_covers(loss) or 2 * inflow[loss.asset] >= loss.amount
             plain = subject.gained_for_little and (loss.to_cluster or subject.gain_covers(loss))
             # whatever the ordering side paid to others, this holder had none of it
             grave = taken and (loss.share or 0.0) >= GRAVE_SHARE and not subject.has_standing_order(loss.holder)
-            if not (plain or grave):
+            if not (plain or grave) or not subject.unexplained(loss):
+                continue
+            if subject.is_fair_visit(loss) or subject.pays_off_debt(loss):
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)} through an allowance and got nothing for it; "

@@ -75,10 +75,12 @@ class BentPriceBelieved(Detector):
         if not subject.losses:
             return
         told: set[tuple[Address, Asset]] = set()
+        least = min(GRAVE_SHARE, OTHER_SHARE)
+        grave = [loss for loss in subject.losses if loss.asset.item is None and self._is_grave(subject, loss, least)]
         seen = _Actors(subject)
-        for bent in subject.bent_prices:
-            for loss in subject.losses:
-                if (loss.holder, loss.asset) in told or loss.holder == bent.pool or loss.asset.item is not None:
+        for bent in subject.bent_prices if grave else ():
+            for loss in grave:
+                if (loss.holder, loss.asset) in told or loss.holder == bent.pool:
                     continue
                 if not seen.is_by_the_answer(bent, loss):
                     continue

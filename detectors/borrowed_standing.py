@@ -79,11 +79,11 @@ class BorrowedStanding(Detector):
         stays: Mapping[Address, _Stay] | None = None
         for loss in subject.losses:
             paid = loss.acted and not loss.compensated and loss.asset.item is None
-            if not paid or not (loss.to_cluster or subject.gain_covers(loss)) or not subject.unexplained(loss):
+            if not paid or not (loss.to_cluster or subject.gain_covers(loss)):
                 continue
             stays = self._stays(subject) if stays is None else stays
             asked = self._asked(subject, loss, stays) if stays else None
-            if asked is None:
+            if asked is None or not subject.unexplained(loss):
                 continue
             held, frame = asked
             yield self.finding(

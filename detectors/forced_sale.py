@@ -59,7 +59,7 @@ class ForcedSale(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset."""
         for loss in subject.losses:
-            if loss.acted or not loss.compensated or loss.agreed or loss.signed or loss.asset.item is not None:
+            if loss.acted or not loss.compensated or loss.asset.item is not None:
                 continue
             if (loss.share or 0.0) < GRAVE_SHARE or subject.has_standing_order(loss.holder):
                 continue
@@ -67,6 +67,8 @@ class ForcedSale(Detector):
             if short is None and not subject.gained_for_little:
                 continue
             if short is not None and short < (SHORT_FOR_GAIN if subject.gained_for_little else SHORT):
+                continue
+            if loss.agreed or loss.signed:
                 continue
             priced = f"is {short:.0%} short at the prices before" if short is not None else ""
             what = priced or "got something without a known price for it"

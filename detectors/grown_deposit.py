@@ -71,11 +71,9 @@ class GrownDeposit(Detector):
         """One finding per contract and asset."""
         for growth in subject.growths:
             loss = growth.loss
-            if loss.compensated:
+            if loss.compensated or not self._is_grave(subject, growth):
                 continue
             if not subject.unexplained(loss) and not self._owed_little(subject, loss):
-                continue
-            if not self._is_grave(subject, growth):
                 continue
             how = "by one call that counted it several times" if growth.repeated else "by separate calls"
             yield self.finding(

@@ -25,6 +25,8 @@ _PERMITS = frozenset(
         "8fcbaf0c",  # permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32), DAI
     )
 )
+GRAVE_SHARE = 0.02
+"""part of an account's stock from which on a payment is more than the gas of its orders"""
 _APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
 _ECRECOVER = Address(b"\0" * 19 + b"\x01")
 _CHECKS = frozenset({_ECRECOVER})
@@ -67,7 +69,7 @@ class HollowSignature(Detector):
                 theft = self._taken(subject, frame, Address(frame.input[16:36]), frame.to)
                 how = f"the permit that {frame.to} was asked for granted nothing"
             elif frame.to == _ECRECOVER and not any(frame.output) and frame.parent >= 0:
-                theft = self._let_in(subject, frame)
+                theft = self._let_in(subject, frame) or self._gave_itself_away(subject, frame)
                 how = "the signature that was shown is nobody's"
             else:
                 continue
@@ -117,6 +119,30 @@ class HollowSignature(Detector):
                 continue
             for move in subject.ledger.outflows[loss.holder, loss.asset]:
                 if check.left < move.sequence < asker.left and move.to in subject.roles.cluster:
+                    return move
+        return None
+
+    def _gave_itself_away(self, subject: Inspection, check: CallFrame) -> Transfer | None:
+        """What a contract paid the ordering side after it had recovered nobody, by another call and an office it knew.
+
+        Accounts are asked for their word first and made to act later. Not where any check under the contract was good,
+        nor where it had known who sent the transaction.
+        """
+        account = subject.simulation.trace.frames[check.parent].context
+        mine = frozenset((subject.roles.origin,))
+        if (
+            account is None
+            or subject.consent.was_shown(account)
+            or subject.consent.bonds(account, mine, before=check.entered)
+        ):
+            return None
+        for loss in subject.losses:
+            if loss.holder != account or loss.compensated or not (loss.acted and loss.to_cluster):
+                continue
+            if loss.asset.item is None and (loss.share or 0.0) < GRAVE_SHARE:
+                continue  # what its gas costs
+            for move in subject.ledger.outflows[loss.holder, loss.asset]:
+                if check.left < move.sequence and move.to in subject.roles.cluster:
                     return move
         return None
 

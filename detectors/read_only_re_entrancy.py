@@ -78,7 +78,7 @@ class ReadOnlyReEntrancy(Detector):
     def _lent_too_much(self, subject: Inspection) -> Iterator[Finding]:
         """A holder asked the half-done contract, directly or by a helper, and was robbed before that one was done."""
         frames = subject.simulation.trace.frames
-        for loss in subject.losses:
+        for loss in subject.losses if subject.stale_views else ():
             if not loss.acted or (loss.share or 0.0) < GRAVE_SHARE or loss.agreed or loss.signed:
                 continue
             for view in subject.stale_views:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -59,14 +59,7 @@ class RecountedPayment(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per payment or claim that was counted more than once."""
         yield from self._claims(subject)
-        frames = subject.simulation.trace.frames
-        bundles: dict[int, list[CallFrame]] = defaultdict(list)
-        for frame in subject.simulation.trace.select(kinds=_LENDING):
-            above = frames[frame.parent]
-            same = frame.value == above.value and frame.context == above.context
-            counted = same and frame.value >= SMALL and not frame.reverted and frame.context not in subject.roles.own
-            if counted and len(bundles[above.index]) < PARTS_EXAMINED:
-                bundles[above.index].append(frame)
+        bundles = self._bundles(subject)
         for index, parts in bundles.items():
             house = parts[0].context
             times = max(self._made(subject, parts), self._noted(subject, parts)) if len(parts) >= TWICE else 0
@@ -78,6 +71,19 @@ class RecountedPayment(Detector):
                     frames=(index, *(part.index for part in parts)),
                     evidence={"paid": str(parts[0].value), "times": str(times)},
                 )
+
+    def _bundles(self, subject: Inspection) -> dict[int, list[CallFrame]]:
+        """Frame that runs parts of a bundle with its own value on its own account -> those parts."""
+        trace, bundles = subject.simulation.trace, dict[int, list[CallFrame]]()
+        for frame in trace.select(kinds=_LENDING):
+            if frame.value < SMALL or frame.reverted or frame.context in subject.roles.own:
+                continue
+            above = trace.frames[frame.parent]
+            if frame.value == above.value and frame.context == above.context:
+                parts = bundles.setdefault(above.index, [])
+                if len(parts) < PARTS_EXAMINED:
+                    parts.append(frame)
+        return bundles
 
     def _claims(self, subject: Inspection) -> Iterator[Finding]:
         """Payments that are a multiple of what the one record of them grew by, which was looked at as often."""

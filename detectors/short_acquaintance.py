@@ -59,9 +59,9 @@ class ShortAcquaintance(Detector):
         if not subject.memory.acquainted or not subject.gained_since_met or not self._is_gift(subject):
             return
         for loss in subject.losses_to_newcomer:
-            if not loss.acted or loss.compensated or loss.agreed or loss.signed or loss.asset.item is not None:
+            if not loss.acted or loss.compensated or loss.asset.item is not None:
                 continue
-            if (loss.share or 0.0) < GRAVE_SHARE or not self._is_covered(subject, loss):
+            if (loss.share or 0.0) < GRAVE_SHARE or not self._is_covered(subject, loss) or loss.agreed or loss.signed:
                 continue
             yield self.finding(
                 f"{loss.holder} lost {describe_loss(loss)}; it got to know the receiver only lately, "

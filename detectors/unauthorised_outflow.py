@@ -106,8 +106,8 @@ class UnauthorisedOutflow(Detector):
         emptied = {
             loss.holder
             for loss in subject.losses
-            if loss.acted and not loss.compensated and loss.to_cluster and subject.unexplained(loss)
-            if (loss.share or 0.0) >= EMPTIED_SHARE and self._is_grave(loss)
+            if loss.acted and not loss.compensated and loss.to_cluster
+            if (loss.share or 0.0) >= EMPTIED_SHARE and self._is_grave(loss) and subject.unexplained(loss)
         }
         return len(emptied) >= EMPTIED_HOLDERS
 

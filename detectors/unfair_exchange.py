@@ -45,12 +45,12 @@ class UnfairExchange(Detector):
     def inspect(self, subject: Inspection) -> Iterator[Finding]:
         """One finding per holder and asset that was given away."""
         for loss in subject.losses:
-            if not loss.compensated or loss.asset.item is not None or not subject.unexplained(loss):
-                continue
-            if subject.only_tipped or (not loss.acted and subject.has_standing_order(loss.holder)):
+            if not loss.compensated or loss.asset.item is not None or subject.only_tipped:
                 continue
             why = self._unfair(subject, loss)
-            if why:
+            if not why or (not loss.acted and subject.has_standing_order(loss.holder)):
+                continue
+            if subject.unexplained(loss):
                 yield self.finding(
                     f"{loss.holder} gave {describe_loss(loss)} and {why}.",
                     victim=loss.holder,

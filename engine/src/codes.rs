@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 use revm::bytecode::Bytecode;
+use revm::bytecode::opcode::{ORIGIN, PUSH1, PUSH32};
 use revm::primitives::map::{AddressSet, B256Map};
 use revm::primitives::{Address, AddressMap, B256, HashMap, HashSet};
 
@@ -56,6 +57,12 @@ impl Codes {
         ran.iter().any(|place| memmem::find(code(&trace.frames[*place as usize]), data).is_some())
     }
 
+    /// True if a piece of code that ran on the storage of `account` has the instruction ORIGIN.
+    pub fn ask_origin(&self, trace: &Recorder, account: Address) -> bool {
+        let ran = self.ran.get(&account).map_or(&[][..], Vec::as_slice);
+        ran.iter().any(|place| asks_origin(code(&trace.frames[*place as usize])))
+    }
+
     /// (account, its caller or `sender`, where the code lies) of those whose address stands in code that ran.
     ///
     /// Code that a party lends by delegation names its lender; that alone is not the contract's consent.
@@ -96,6 +103,19 @@ impl Codes {
 /// The code that a frame ran; for a creation its init code.
 fn code(frame: &Frame) -> &[u8] {
     frame.code.as_ref().map_or(&frame.input[..], Bytecode::original_byte_slice)
+}
+
+/// True if `code` has the instruction ORIGIN, and not only the byte among what it pushes.
+fn asks_origin(code: &[u8]) -> bool {
+    let mut at = if code.contains(&ORIGIN) { 0 } else { code.len() };
+    while let Some(instruction) = code.get(at) {
+        match *instruction {
+            ORIGIN => return true,
+            push @ PUSH1..=PUSH32 => at += 2 + usize::from(push - PUSH1),
+            _ => at += 1,
+        }
+    }
+    false
 }
 
 /// Accounts that were called and ran code.

@@ -3,10 +3,7 @@
 use revm::primitives::map::AddressSet;
 use revm::primitives::{Address, B256, U256};
 
-use crate::recorder::Recorder;
 use crate::slot::SlotUse;
-use crate::survey::Link;
-use crate::topic::{self, Shape};
 use crate::trail::Preimages;
 
 /// How many slots behind a mapping entry still count as part of it.
@@ -84,26 +81,6 @@ fn outer<'a>(place: &[u8], preimages: &'a Preimages) -> Option<&'a [u8]> {
     let at = U256::from_be_slice(place);
     let fields = if is_key(place) { 0..STRUCT_SPAN } else { 0..0 };
     fields.filter_map(|back| at.checked_sub(U256::from(back))).find_map(|slot| preimages.get(slot))
-}
-
-/// Everybody who takes part: who calls or is called, who holds or receives tokens, and the sender.
-pub fn parties(trace: &Recorder, links: &[Link], sender: Address) -> AddressSet {
-    let mut found = AddressSet::default();
-    found.insert(sender);
-    for link in links {
-        let frame = &trace.frames[link.first as usize];
-        found.insert(frame.from);
-        found.extend(frame.to);
-    }
-    for event in &trace.events {
-        if let [_, from, to] = event.log.topics()
-            && topic::shape(&event.log) == Some(Shape::Transfer)
-        {
-            found.insert(low(from));
-            found.insert(low(to));
-        }
-    }
-    found
 }
 
 /// Reads it from the slots that were touched, leaving out those of which `skip` is true; linear.
@@ -188,8 +165,4 @@ fn is_key(word: &[u8]) -> bool {
 
 fn is_address(word: &[u8]) -> bool {
     word[..12].iter().all(|byte| *byte == 0)
-}
-
-fn low(topic: &B256) -> Address {
-    Address::from_slice(&topic[12..])
 }

@@ -20,6 +20,7 @@ mod movement;
 mod net;
 mod outcome;
 mod overlap;
+mod parties;
 mod python;
 mod record;
 mod recorder;

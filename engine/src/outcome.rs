@@ -235,6 +235,12 @@ impl Outcome {
         Ok(self.trail.codes(trace).name(trace, to_address(&account)?, data))
     }
 
+    /// True if code that ran on the storage of `account` asks who sent the transaction.
+    fn asks_origin(&self, account: Bound<'_, PyAny>) -> PyResult<bool> {
+        let trace = &self.inner.trace;
+        Ok(self.trail.codes(trace).ask_origin(trace, to_address(&account)?))
+    }
+
     /// Contract -> its callers, and `sender`, whose address stands in code that ran on its storage -> set of the
     /// places where that code lies.
     fn embedded<'py>(&self, py: Python<'py>, words: &Words, sender: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
@@ -385,6 +391,18 @@ impl Outcome {
     ) -> PyResult<Bound<'py, PyFrozenSet>> {
         let found = self.inner.trace.askers(&to_addresses(Some(about))?.unwrap_or_default());
         row::set(py, &mut self.names.maker(py, words), found)
+    }
+
+    /// (first question, later one) of plain questions that were answered otherwise the later time.
+    fn recanted(
+        &self,
+        besides: Bound<'_, PyAny>,
+        but: Bound<'_, PyAny>,
+        longest: usize,
+        most: usize,
+    ) -> PyResult<Vec<(usize, usize)>> {
+        let besides = besides.try_iter()?.map(|item| item?.extract()).collect::<PyResult<Vec<Vec<u8>>>>()?;
+        Ok(self.inner.trace.recanted(&besides, &to_addresses(Some(but))?.unwrap_or_default(), longest, most))
     }
 
     /// (call that brought an order, later call that carries it out) as indices of frames.

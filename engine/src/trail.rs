@@ -7,7 +7,7 @@ use revm::primitives::map::{AddressSet, B256Map};
 use revm::primitives::{Address, B256, Bytes, HashMap, U256};
 
 use crate::codes::Codes;
-use crate::kept::parties;
+use crate::parties::parties;
 use crate::recorder::Recorder;
 use crate::slot::SlotUse;
 use crate::survey::{Comeback, Link};

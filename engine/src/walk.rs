@@ -9,6 +9,11 @@ use crate::movement::Transfer;
 use crate::recorder::Recorder;
 use crate::slot::SSTORE;
 
+/// Bytes of a question that names nobody.
+const SELECTOR: usize = 4;
+/// Bytes of the shortest answer that says something.
+const WORD: usize = 32;
+
 /// One slot that was written: what it held first, its highest value, and its last.
 #[derive(Clone, Copy, Debug)]
 pub struct Peak {
@@ -78,6 +83,30 @@ impl Recorder {
             });
             if let Some(order) = orders.iter().find(|order| self.frames[**order].left < frame.entered) {
                 found.push((*order, index));
+            }
+        }
+        found
+    }
+
+    /// (first question, later one) as indices of frames, of plain questions that were answered otherwise the later time.
+    ///
+    /// Of the first `most` STATICCALLs those that bring a selector only, none of `besides`, and are answered by up to
+    /// `longest` bytes; the later one is not asked by one of `but`.
+    pub fn recanted(&self, besides: &[Vec<u8>], but: &AddressSet, longest: usize, most: usize) -> Vec<(usize, usize)> {
+        let asked = self.frames.iter().enumerate().filter(|(_, frame)| frame.kind == Kind::StaticCall).take(most);
+        let plain = |frame: &Frame| {
+            frame.input.len() == SELECTOR
+                && frame.error.is_none()
+                && (WORD..=longest).contains(&frame.output.len())
+                && !besides.iter().any(|one| one[..] == frame.input[..])
+        };
+        let mut first: HashMap<(Address, &[u8]), usize> = HashMap::default();
+        let mut found = Vec::new();
+        for (index, frame) in asked.filter(|(_, frame)| plain(frame)) {
+            let Some(to) = frame.to else { continue };
+            let earlier = *first.entry((to, &frame.input)).or_insert(index);
+            if self.frames[earlier].output != frame.output && !but.contains(&frame.from) {
+                found.push((earlier, index));
             }
         }
         found

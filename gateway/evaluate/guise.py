@@ -69,9 +69,10 @@ class GuiseBoard:
 
     def page(self) -> str:
         """The same as a page."""
+        benign = "--benign ../shared/benign " if self.honest else ""
         parts = [
             "# The same acts in other guises\n",
-            "Made by `stopgate evaluate ../shared/corpus --benign ../shared/benign --vary --write docs/guises.md`.",
+            f"Made by `stopgate evaluate ../shared/corpus {benign}--vary --write docs/guises.md`.",
             f"Engine {self.engine}, rule set `{self.ruleset_hash}`. Every act is run as recorded and once more in each",
             "guise; only guises that did the same to everybody else count as fit. A case is held if any of its",
             "transactions is. Unfit are, for example, honest calls through a wrapper that holds no allowance.\n",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
-from typing import Any, overload
+from typing import Any
 
+from gateway.evm.native_frames import Codes, Frames
 from gateway.model.code import Named
 from gateway.model.comeback import Answer, Overlap, Pair, Return
 from gateway.model.facts import Transfer
@@ -29,7 +30,6 @@ _BITS = {kind: 1 << number for number, kind in enumerate(KINDS)}
 
 # The engine hands over complete rows of the right classes; going through a named tuple's own constructor would double
 # the cost of the commonest objects there are.
-_frame = partial(tuple.__new__, CallFrame)
 _log = partial(tuple.__new__, Log)
 _access = partial(tuple.__new__, StorageAccess)
 _slot = partial(tuple.__new__, SlotUse)
@@ -47,8 +47,8 @@ class NativeTrace(Trace):
         self._outcome, self._words = outcome, words
 
     @cached_property
-    def _lazy(self) -> _Frames:
-        return _Frames(self._outcome, self._words)
+    def _lazy(self) -> Frames:
+        return Frames(self._outcome, self._words)
 
     @property
     def frames(self) -> Sequence[CallFrame]:
@@ -148,6 +148,11 @@ class NativeTrace(Trace):
         found: bool = self._outcome.names(account, data)
         return found
 
+    def asks_origin(self, account: Address) -> bool:
+        """True if code that ran on the storage of `account` asks who sent the transaction."""
+        found: bool = self._outcome.asks_origin(account)
+        return found
+
     def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
         """The first `most` returns into open accounts that led through one of `cluster`."""
         return tuple(map(_return, self._outcome.returns(self._words, cluster, most)))
@@ -199,6 +204,11 @@ class NativeTrace(Trace):
             raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
         return found
 
+    def recanted(self, besides: Set[bytes], but: Set[Address], longest: int, most: int) -> Sequence[tuple[int, int]]:
+        """(first, later) frames of plain questions that were answered otherwise the later time."""
+        found: list[tuple[int, int]] = self._outcome.recanted(besides, but, longest, most)
+        return found
+
     def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
         """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index."""
         found: list[tuple[int, int]] = self._outcome.orders(cluster, told, least, most)
@@ -209,17 +219,9 @@ class NativeTrace(Trace):
         found: bool = self._outcome.told(index, party, cluster, most)
         return found
 
-    def visits(self, cluster: Set[Address]) -> Sequence[int]:
-        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
-        key = frozenset(cluster)
-        known = self._visits.get(key)
-        if known is None:
-            known = self._visits[key] = self._outcome.visits(cluster)
-        return known
-
-    @cached_property
-    def _visits(self) -> dict[frozenset[Address], list[int]]:
-        return {}
+    def _find_visits(self, cluster: Set[Address]) -> Sequence[int]:
+        found: list[int] = self._outcome.visits(cluster)
+        return found
 
     def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
         """Call out of `cluster` -> the accounts that act under it."""
@@ -254,96 +256,7 @@ class NativeTrace(Trace):
     @cached_property
     def codes(self) -> Mapping[Hash32, bytes]:
         """Code hash -> the code of every frame that ran code."""
-        return _Codes(self._outcome, self._words)
-
-
-class _Frames(Sequence[CallFrame]):
-    """Frames that are made one by one, or all at once when somebody walks over them."""
-
-    def __init__(self, outcome: Any, words: Any) -> None:
-        self._outcome, self._words = outcome, words
-        self._count: int = outcome.frame_count
-        self._made: dict[int, CallFrame] = {}
-        self._all: tuple[CallFrame, ...] | None = None
-
-    def _whole(self) -> tuple[CallFrame, ...]:
-        if self._all is None:
-            known = self._made
-            made = map(_frame, self._outcome.frames(self._words, 0, self._count))
-            # who holds a frame already must not meet another one in its place
-            self._all = tuple([known.get(at, frame) for at, frame in enumerate(made)] if known else made)
-        return self._all
-
-    def pick(self, indices: Sequence[int]) -> tuple[CallFrame, ...]:
-        """The frames at `indices`."""
-        if self._all is None:
-            fresh = [index for index in indices if index not in self._made]
-            self._made.update(zip(fresh, map(_frame, self._outcome.picked(self._words, fresh)), strict=True))
-        known = self._made if self._all is None else self._all
-        return tuple([known[index] for index in indices])
-
-    @overload
-    def __getitem__(self, at: int) -> CallFrame: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[CallFrame, ...]: ...
-    def __getitem__(self, at: int | slice) -> CallFrame | tuple[CallFrame, ...]:
-        if self._all is not None:
-            return self._all[at]
-        if isinstance(at, slice):
-            return self.pick(range(*at.indices(self._count)))
-        index = at + self._count if at < 0 else at
-        made = self._made.get(index)
-        if made is None:
-            if not 0 <= index < self._count:
-                raise IndexError(f"frame {at} of a trace of {self._count} frames")
-            made = self._made[index] = _frame(self._outcome.frames(self._words, index, index + 1)[0])
-        return made
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[CallFrame]:
-        return iter(self._whole())
-
-    def __eq__(self, other: object) -> bool:
-        return self._whole() == (other._whole() if isinstance(other, _Frames) else other)
-
-    def __hash__(self) -> int:
-        return hash(self._whole())
-
-    def __repr__(self) -> str:
-        return repr(self._whole())
-
-
-class _Codes(Mapping[Hash32, bytes]):
-    """The code that ran: a piece of some ten thousand bytes is made when it is read."""
-
-    def __init__(self, outcome: Any, words: Any) -> None:
-        self._outcome, self._words = outcome, words
-        self._made: dict[Hash32, bytes] = {}
-
-    @cached_property
-    def _hashes(self) -> dict[Hash32, None]:
-        return dict.fromkeys(self._outcome.code_hashes(self._words))
-
-    def __getitem__(self, key: Hash32) -> bytes:
-        made = self._made.get(key)
-        if made is None:
-            made = self._outcome.code(key)
-            if made is None:
-                raise KeyError(key)
-            self._made[key] = made
-        return made
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._hashes
-
-    def __iter__(self) -> Iterator[Hash32]:
-        return iter(self._hashes)
-
-    def __len__(self) -> int:
-        count: int = self._outcome.code_count
-        return count
+        return Codes(self._outcome, self._words)
 
 
 class NativeDiff(Mapping[Address, AccountDiff]):

@@ -12,12 +12,13 @@ from gateway.inspection.redemption import CHEAP, Redemption
 from gateway.inspection.trace.conjured import overspent
 from gateway.inspection.trace.gift import unrelated, unseen
 from gateway.inspection.trace.ledger import NATIVE, Asset
-from gateway.model.code import asks_origin
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 
 PURSES_EXAMINED = 64
+FEES = 50
+"""times a fee that a loan is, at least: lenders take up to a hundredth, the rest of a loan comes back"""
 CRUMBS = 100
 """smallest units of a token without a price up to which it is no payment"""
 MOSTLY = 0.5
@@ -104,6 +105,9 @@ class Judgement(Redemption):
             )
         }
         strange = {asset for asset in paid if asset not in prices and asset != NATIVE}
+        strange -= (fees := {asset for asset in strange if self._is_fee(asset)})
+        if fees:
+            paid = {asset: amount for asset, amount in paid.items() if asset not in fees}
         if not strange:
             return paid
         givers = {at for at in self._office if any(self.ledger.net.get(at, {}).get(asset, 0) < 0 for asset in strange)}
@@ -124,6 +128,17 @@ class Judgement(Redemption):
             if amount > 0 and asset in strange and (holder, asset) not in thrown
         }
         return strange - taken
+
+    def _is_fee(self, asset: Asset) -> bool:
+        """True if all who have more of it now had lent the ordering side many times as much: a fee pays for a loan."""
+        getters = {
+            holder: changes[asset]
+            for holder, changes in self.ledger.net.items()
+            if holder not in self.roles.cluster and changes.get(asset, 0) > 0
+        }
+        return bool(getters) and all(
+            self._came.get((holder, asset), 0) >= FEES * amount for holder, amount in getters.items()
+        )
 
     def _is_drop(self, asset: Asset, amount: int) -> bool:
         """True if `amount` is next to nothing beside what an outsider who has more of it now had before."""
@@ -200,9 +215,25 @@ class Judgement(Redemption):
 
     def unexplained(self, loss: Loss) -> bool:
         """True if nothing shows that the holder agreed, and the loss did not just go where it always goes."""
-        kept = loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss)
-        agreed = loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss))
-        return not (agreed or loss.signed or kept or self.is_redeemed(loss) or self.is_redemption(loss))
+        _, known = self._unexplained.get(id(loss), (loss, None))
+        if known is None:
+            known = not self._explained(loss)
+            self._unexplained[id(loss)] = loss, known  # it is kept, so that no other may get its id
+        return known
+
+    @cached_property
+    def _unexplained(self) -> dict[int, tuple[Loss, bool | None]]:
+        return {}
+
+    def _explained(self, loss: Loss) -> bool:
+        """What is quickly told comes first: the terms of a loss are read out of the whole way to it."""
+        if self.is_redemption(loss) or self.is_redeemed(loss):
+            return True
+        if loss.settled and not self.gain_covers(loss) and not self._took_proceeds(loss):
+            return True
+        if loss.agreed and not (self._by_an_open_door(loss) or self._in_false_coin(loss) or self._by_a_bait(loss)):
+            return True
+        return loss.signed
 
     def _by_a_bait(self, loss: Loss) -> bool:
         """True if the holder asks who sent the transaction, and obeyed a contract of others that he had called.
@@ -220,10 +251,12 @@ class Judgement(Redemption):
         getters = {
             holder for holder, changes in self.ledger.net.items() if 2 * changes.get(loss.asset, 0) >= loss.amount
         } - own
-        if not getters or not any(asks_origin(code) for code in self.consent.codes.get(loss.holder, ())):
+        if not getters:
             return False
         before = self.simulation.trace.frames[loss.frames[0]].entered
-        return not self.consent.bonds(loss.holder, getters | {caller}, before=before)
+        if self.consent.bonds(loss.holder, getters | {caller}, before=before):
+            return False
+        return self.simulation.trace.asks_origin(loss.holder)
 
     def _in_false_coin(self, loss: Loss) -> bool:
         """True if the holder did nothing himself, and was paid in nothing but coin of the ordering side's own making.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gateway.inspection.harm.loss import Loss
 from gateway.inspection.settlement import Settlement
 from gateway.inspection.trace.ledger import Asset
-from gateway.inspection.trace.visit import visit
 from gateway.model.facts import Transfer
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import ZERO_ADDRESS, Address
@@ -18,8 +17,10 @@ CHEAP = 0.5
 """who pays less than this part of what it gets did not trade"""
 IN_PROPORTION = 1.1
 """times its part of all shares that a share may redeem of one asset; the rest is interest and rounding"""
-EXACT = 0.01
-"""how far the debt that was struck off may differ from what was paid for it"""
+STRUCK_OFF = 1.01
+"""times what was paid that may be struck off a debt; the rest is rounding"""
+COVERED_DEBT = 0.5
+"""part of what was paid that must have been: interest that is booked on the way is taken off the event"""
 PAYMENTS_EXAMINED = 16
 BURNS_EXAMINED = 64
 """kinds of burns that are looked at for each call out of the ordering side"""
@@ -36,8 +37,8 @@ class Redemption(Settlement):
         """
         if loss.asset.item is not None or not self._burns:
             return False
-        frames, cluster = self.simulation.trace.frames, self.roles.cluster
-        calls = {visit(frames, at, cluster) for at in loss.frames}
+        cluster, visits = self.roles.cluster, self.simulation.trace.visits(self.roles.cluster)
+        calls = {at if visits[at] < 0 else visits[at] for at in loss.frames}
         lost, priced = self.market.value({loss.asset: loss.amount})
         burnt_here = {pair for call in calls for pair in self._burns.get(call, ())}
         for share, owner in burnt_here | self._burnt_by_sisters(loss.holder):
@@ -64,7 +65,7 @@ class Redemption(Settlement):
     def is_seized_for_debt(self, loss: Loss) -> bool:
         """True if a house took it from somebody whose debt there the ordering side paid off in the same call.
 
-        Units of the debt were burnt, about as many as were paid, by order of a contract that both the debt's token and
+        Units of the debt were burnt, no more than were paid, by order of a contract that both the debt's token and
         whoever got the payment had known; what was lost, the debt's units themselves included, obeys it too.
         """
         trace = self.simulation.trace
@@ -96,8 +97,8 @@ class Redemption(Settlement):
             if house in cluster or not self.consent.knows(move.token, house):
                 continue
             for payment in paid[visit][:PAYMENTS_EXAMINED]:
-                even = abs(payment.amount - move.amount) <= EXACT * payment.amount
-                if even and payment.to != move.from_ and self.consent.knows(payment.to, house):
+                covered = COVERED_DEBT * payment.amount <= move.amount <= STRUCK_OFF * payment.amount
+                if covered and payment.to != move.from_ and self.consent.knows(payment.to, house):
                     found.add((visit, move.from_, house))
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -65,7 +64,6 @@ class Standing(Derived):
 
     def unknown_caller(self, contract: Address, frame: int, before: int) -> Address | None:
         """The same, whether `contract` is taken for the origin's tool or not."""
-        frames = self.simulation.trace.frames
         chain = self.simulation.trace.path(frame)
         position = max((at for at, (account, _) in enumerate(chain) if account == contract), default=0)
         caller = chain[position - 1][0] if position else self.roles.origin
@@ -74,7 +72,7 @@ class Standing(Derived):
             return None
         first = chain[position][1]
         tokens = self.facts.tokens
-        last = bisect_left(frames, before, key=_ENTERED)  # it may ask within the same call, behind frame `frame`
+        last = self.simulation.trace.entered_since(before)  # it may ask within the same call, behind frame `frame`
         for helper in self.simulation.trace.contexts(first, min(last, first + HELPER_FRAMES + 1)):
             if helper in self.roles.cluster or not self.consent.knows(contract, helper):
                 continue

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from gateway.model.block import BlockContext
-from gateway.model.code import Named, embedded, ran
-from gateway.model.comeback import Answer, Overlap, Pair, Return, SlotHistory, comebacks, returns
+from gateway.model.code import Named, asks_origin, embedded, ran
 from gateway.model.fold import (
     Accounts,
     Kept,
@@ -40,13 +37,10 @@ from gateway.model.frame import (
 )
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
-from gateway.model.walk import acting, asker, contexts, orders, path, sole_room, told, visits
+from gateway.model.tree import CallTree
 
 if TYPE_CHECKING:
-    from gateway.model.facts import Facts, Transfer
-
-_ENTERED = attrgetter("entered")
-_QUERIES = frozenset({FrameKind.STATICCALL})
+    from gateway.model.facts import Facts
 
 __all__ = [
     "BORROWED",
@@ -67,7 +61,7 @@ __all__ = [
 ]
 
 
-class Trace:
+class Trace(CallTree):
     """Everything that happened inside one transaction. Engines may subclass it and make the parts lazily."""
 
     def __init__(
@@ -211,88 +205,13 @@ class Trace:
         """True if `data` stands in code that ran on the storage of `account`."""
         return any(code.find(data) >= 0 for code in self._ran.get(account, ()))
 
+    def asks_origin(self, account: Address) -> bool:
+        """True if code that ran on the storage of `account` asks who sent the transaction."""
+        return any(asks_origin(code) for code in self._ran.get(account, ()))
+
     @cached_property
     def _ran(self) -> Mapping[Address, Sequence[bytes]]:
         return ran(self.links, self.codes or {})
-
-    def returns(self, cluster: Set[Address], most: int) -> Sequence[Return]:
-        """The first `most` returns into open accounts that led through one of `cluster`, in the order of entry."""
-        return tuple(returns(self.frames, comebacks(self.frames), cluster, most))
-
-    def overlaps(self, pairs: Sequence[Pair], most: int) -> Sequence[Overlap]:
-        """For each open and inner frame, the first `most` slots that the inner one changed, if the open one used them.
-
-        None if this engine cannot supply accesses.
-        """
-        history, frames = self._history(pairs), self.frames
-        return [
-            found
-            for position, (outer, inner) in enumerate(pairs)
-            for found in history.overlaps(position, frames[outer], frames[inner], most)
-        ]
-
-    def answers(self, pairs: Sequence[Pair], most: int) -> Sequence[Answer]:
-        """For each open and inner frame, the first of `most` reads in the inner one that the open one made untrue.
-
-        None if this engine cannot supply accesses.
-        """
-        history, frames = self._history(pairs), self.frames
-        found = (
-            history.answer(position, frames[outer], frames[view], most) for position, (outer, view) in enumerate(pairs)
-        )
-        return [answer for answer in found if answer is not None]
-
-    def contexts(self, first: int, end: int) -> Sequence[Address]:
-        """The accounts that act in the frames from `first` to before `end`, each once, in order."""
-        return contexts(self.frames[first:end])
-
-    def askers(self, about: Set[Address]) -> Set[Address]:
-        """Who was told something else than zero when it asked, by a STATICCALL, about one of `about`."""
-        asked = self.select(kinds=_QUERIES, about=about)
-        return frozenset([frame.from_ for frame in asked if any(frame.output)])
-
-    @property
-    def fails(self) -> bool:
-        """True if a frame failed."""
-        return any(frame.error is not None for frame in self.frames)
-
-    def entered_since(self, sequence: int) -> int:
-        """Index of the first frame that was entered at or after `sequence`; the number of frames if there is none."""
-        return bisect_left(self.frames, sequence, key=_ENTERED)
-
-    def path(self, index: int) -> Sequence[tuple[Address, int]]:
-        """(account, first frame) of each account that acts between the transaction and frame `index`, outermost first.
-
-        Contracts that act in several frames in a row are one step.
-        """
-        return path(self.frames, index)
-
-    def asker(self, index: int, token: Address) -> Address:
-        """Who called `token` when it acted in frame `index`; a proxy's own delegations are left out."""
-        return asker(self.frames, index, token)
-
-    def orders(self, cluster: Set[Address], told: Set[Address], least: int, most: int) -> Sequence[tuple[int, int]]:
-        """(call of `cluster` that brought an order to one of `told`, later call that carries it out), by index.
-
-        The later one repeats at least `least` bytes; of each of `told` the first `most` calls are looked at.
-        """
-        return orders(self.frames, cluster, told, least, most)
-
-    def told(self, index: int, party: Address, cluster: Set[Address], most: int) -> bool:
-        """True if a call out of `cluster` that led to frame `index` names `party` in the first `most` bytes of data."""
-        return told(self.frames, index, party, cluster, most)
-
-    def visits(self, cluster: Set[Address]) -> Sequence[int]:
-        """For each frame the call out of `cluster` under which it ran; -1 for frames of the cluster itself."""
-        return visits(self.frames, cluster)
-
-    def acting(self, cluster: Set[Address]) -> Mapping[int, Set[Address]]:
-        """Call out of `cluster` -> the accounts that act under it."""
-        return acting(self.frames, cluster)
-
-    def sole_room(self, entry: Address, cluster: Set[Address], moves: Sequence[Transfer]) -> Address | None:
-        """The one contract for which `entry` is but a door: it makes all of `moves` and never calls back."""
-        return sole_room(self.frames, entry, cluster, moves)
 
     def peaks(self, keys: Set[tuple[Address, int]]) -> Sequence[Peak]:
         """What became of each (contract, slot) of `keys` that was written in frames that stood, in order."""
@@ -301,11 +220,6 @@ class Trace:
     def nodes(self, most: int) -> Mapping[int, bytes]:
         """Hash -> the two hashes that were hashed side by side, among the first `most` that was hashed at all."""
         return fold_nodes(self.preimages or {}, most)
-
-    def _history(self, pairs: Sequence[Pair]) -> SlotHistory:
-        contexts = (self.frames[inner].context for _, inner in pairs)
-        accounts = {account for account in contexts if account is not None}
-        return SlotHistory(self.accesses_of(accounts, changing=True))
 
     @property
     def environment(self) -> tuple[EnvironmentRead, ...] | None:

@@ -11,6 +11,11 @@ from gateway.model.facts import Transfer
 from gateway.model.frame import CallFrame, FrameKind
 from gateway.model.primitive import Address
 
+SELECTOR = 4
+"""bytes of a question that names nobody"""
+WORD = 32
+"""bytes of the shortest answer that says something"""
+
 
 def contexts(frames: Iterable[CallFrame]) -> tuple[Address, ...]:
     """The accounts that act in `frames`, each once, in order."""
@@ -39,6 +44,24 @@ def asker(frames: Sequence[CallFrame], index: int, token: Address) -> Address:
     while frame.parent >= 0 and frames[frame.parent].context == token:
         frame = frames[frame.parent]
     return frame.from_
+
+
+def recanted(asked: Iterable[CallFrame], besides: Set[bytes], but: Set[Address], longest: int) -> list[tuple[int, int]]:
+    """(first, later) frames of `asked`, by index, where the same plain question was answered otherwise later.
+
+    A plain question is a selector only, none of `besides`, answered by at least a word and at most `longest` bytes; the
+    later one is not asked by one of `but`.
+    """
+    first: dict[tuple[Address, bytes], CallFrame] = {}
+    found = []
+    for frame in asked:
+        plain = len(frame.input) == SELECTOR and frame.input not in besides
+        if not plain or frame.to is None or frame.error or not WORD <= len(frame.output) <= longest:
+            continue
+        earlier = first.setdefault((frame.to, frame.input), frame)
+        if earlier.output != frame.output and frame.from_ not in but:
+            found.append((earlier.index, frame.index))
+    return found
 
 
 def orders(

@@ -37,7 +37,6 @@ OPEN = {
     "raid-relay.two-voices": "missed: one tells prices in a keeper's name, another bets in between",
     "raid-prism.left-in-the-vault": "missed: what is ground out of a pool is a credit that is fetched an hour later",
     "raid-spindle.handed-to-another": "missed: a range that cost nothing is emptied by another account",
-    "raid-orchard.gather": "anybody has rewards gathered into the house that shares them out",
     "raid-lighthouse.deleted-by-guardian": "missed: what the guardian deleted is paid, by another than who proposed it",
     "raid-carousel.around-the-keeper": "missed: in and out around the turn of a keeper, with own money",
     "raid-toybox.among-friends": "missed: two friends sell items to each other, and pawn them by that price",
@@ -63,15 +62,14 @@ OPEN = {
     "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
     "raid-viaduct.book-rewritten-at-birth": "missed: a signed word rewrites the book of those who sign",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
-    "raid-hatter.spell-for-itself": "missed: votes for a breath give the hat to code that mints for itself",
     "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
     "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
-    "raid-glut.accounts-for-nothing": "missed: four hundred accounts come to be with a wei each",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
-    "raid-glut.heaps-of-logs": "missed: a hundred logs of eight thousand zeros",
-    "raid-glut.contracts-of-zeros": "missed: three contracts of twenty-four thousand zeros",
+    "raid-terrace.loan-in-the-bed": "missed: crop is minted for a loan that lies in the bed for a breath, and sold",
+    "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
+    "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
@@ -83,9 +81,7 @@ OPEN_FOREIGN: dict[str, str] = {
     "real-raid-allotment.weeds-by-hand": "missed: a range of worthless coins earns nearly all rewards a day later",
     "real-raid-anglers.one-reeled-in-by-hand": "missed: the same of one, by hand",
     "real-raid-wages.stopped-by-hand": "missed: wages are pledged that their payer, the debtor himself, stops",
-    "real-raid-wages.stopped-in-a-flash": "missed: the same on a flash loan",
     "real-raid-press.pressed-by-hand": "missed: savings are pressed into a pool that a person keeps bent",
-    "real-raid-lax.signed-by-nobody": "missed: nobody's signature fits accounts of nobody",
     "real-raid-verdict.won-by-hand": "missed: a question of one's own is won in junk, and the win sold",
 }
 """the same among the acts that are played with other projects' contracts"""

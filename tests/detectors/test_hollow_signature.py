@@ -5,8 +5,9 @@ import pytest
 from detectors.hollow_signature import HollowSignature
 from gateway.model.finding import Finding, Severity
 from gateway.model.primitive import Address
+from gateway.model.trace import FrameKind
 from tests.detectors.acts import act, findings, first_held
-from tests.makers import ENTRY, Tape, account, word
+from tests.makers import ENTRY, SENDER, Tape, account, word
 
 ECRECOVER = Address(bytes(19) + b"\x01")
 TOKEN, HOLDER = account(50), account(51)
@@ -59,3 +60,28 @@ def test_an_allowance_that_somebody_signed_is_let_pass() -> None:
 
 def test_an_allowance_for_somebody_else_is_not_the_strikers() -> None:
     assert permitted(b"", spender=account(77)) == []
+
+
+@pytest.mark.parametrize(
+    ("recovered", "owner", "paid", "held"),
+    [
+        (b"", None, 900, True),
+        (word(HOLDER), None, 900, False),
+        (b"", SENDER, 900, False),
+        (b"", None, 10, False),
+    ],
+    ids=["nobody's", "somebody's", "its owner asks", "gas"],
+)
+def test_an_account_that_took_silence_for_its_owners_word(
+    recovered: bytes, owner: Address | None, paid: int, *, held: bool
+) -> None:
+    wallet = account(52)
+    tape = Tape()
+    with tape.call(ENTRY):
+        with tape.call(wallet):
+            tape.read(wallet, 0, int.from_bytes(owner or ENTRY, "big"))
+            with tape.call(ECRECOVER, output=recovered, kind=FrameKind.STATICCALL):
+                pass
+        with tape.call(wallet), tape.call(TOKEN):
+            tape.move(TOKEN, wallet, ENTRY, paid, had=1000)
+    assert bool(list(HollowSignature().inspect(tape.subject()))) is held

@@ -14,6 +14,7 @@ from tests.detectors.acts import act, findings, first_held
         ("delegatecall-injection.thieving-module", 1),
         ("takeover.signed-takeover", 3),
         ("takeover.stolen-admin-key", 3),
+        ("raid-hatter.spell-for-itself", 2),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:

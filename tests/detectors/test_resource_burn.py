@@ -14,6 +14,9 @@ from tests.makers import ENTRY, Tape, account
     [
         ("resources.useless-slots", 0),
         ("resources.wide-exponentiations", 0),
+        ("raid-glut.accounts-for-nothing", 0),
+        ("raid-glut.heaps-of-logs", 0),
+        ("raid-glut.contracts-of-zeros", 0),
     ],
 )
 def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at: int) -> None:
@@ -27,6 +30,8 @@ def test_it_names_the_exploit_and_the_transaction_is_held(exploit: str, held_at:
     [
         "resources.large-merkle-batch",
         "resources.small-merkle-batch",
+        "raid-glut.forty-paid",
+        "raid-glut.large-contract",
         "airdrop.airdrop-of-hundreds",
     ],
 )

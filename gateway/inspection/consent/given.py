@@ -15,7 +15,7 @@ from gateway.inspection.consent.notes import holds_party, matched
 from gateway.inspection.consent.signed import Check, checks
 from gateway.inspection.trace.facts import TRANSFER
 from gateway.model.facts import Transfer
-from gateway.model.fold import fold_kept
+from gateway.model.fold import HASH, fold_kept
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address
 from gateway.model.trace import SimulationResult
@@ -134,6 +134,10 @@ class Consent(Known):
         rows = found[first : min(last, first + SIGNERS_EXAMINED)]
         return frozenset(check.signer for check in rows if check.signer is not None)
 
+    def was_shown(self, contract: Address) -> bool:
+        """True if any signature or proof was found good under `contract`."""
+        return contract in self.signatures or contract in self._arguments
+
     def has_signed(self, token: Address, owner: Address) -> bool:
         """True if `token` checked a signature of `owner`, or asked the owner's own contract for its word."""
         return any(owner in (check.signer, *check.askers) for check in self.signatures.get(token, ()))
@@ -192,19 +196,23 @@ def gather(
 
 
 def _appointed(simulation: SimulationResult, signers: Set[Address]) -> frozenset[Address]:
-    """Signers that were written down here for the first time.
+    """Signers that were written down here for the first time, by name or in a list that is kept as a hash.
 
-    Parties of token movements do not count, for they are written down as receivers, nor do contracts made here.
+    By name parties of token movements do not count, for they are written down as receivers, nor contracts made here.
     """
     moves = tuple(simulation.trace.events(_MOVES))
     moving = {log.address for log in moves}
     moved = {Address(topic[12:]) for log in moves for topic in log.topics[1:]}
     asked = signers - moved
     found: set[Address] = set()
-    for contract, diff in simulation.state_diff.items() if asked else ():
+    preimages = simulation.trace.preimages or {}
+    for contract, diff in simulation.state_diff.items():
         if contract in simulation.created or contract in moving:
             continue
         for before, after in diff.storage.values():
             if after >> 80 and holds_party(after, asked):
                 found |= matched(after, asked) - matched(before, asked)
+            elif before >> HASH and after >> HASH and after in preimages:
+                old, new = preimages.get(before, b""), preimages[after]
+                found |= {signer for signer in signers if new.find(signer) >= 0 and old.find(signer) < 0}
     return frozenset(found)

@@ -133,16 +133,17 @@ class Known:
         """
         preimages = self.simulation.trace.preimages or {}
         found: dict[Address, set[Address]] = defaultdict(set)
-        if not any(len(preimage) >= CLAIM for preimage in preimages.values()):
-            return found
-        for use in self.simulation.trace.slots or ():
+        claims = {place.to_bytes(32, "big"): key for place, key in preimages.items() if len(key) >= CLAIM}
+        # from the claim outwards: nearly always nothing was hashed beside it, and no slot need be looked at
+        nodes = [(place, words) for place, words in preimages.items() if len(words) == NODE] if claims else []
+        outer = {place.to_bytes(32, "big"): claims[words[:32]] for place, words in nodes if words[:32] in claims}
+        inner = {place: outer[words[32:]] for place, words in nodes if words[32:] in outer} if outer else {}
+        for use in (self.simulation.trace.slots or ()) if inner else ():
             if not use.before or (use.address, use.slot) in self.but:
                 continue
-            inner = next((p for back in range(STRUCT_SPAN) if (p := preimages.get(use.slot - back)) is not None), b"")
-            outer = preimages.get(int.from_bytes(inner[32:], "big"), b"") if len(inner) == NODE else b""
-            key = preimages.get(int.from_bytes(outer[:32], "big"), b"") if len(outer) == NODE else b""
-            if len(key) >= CLAIM:
-                found[use.address].update(party for party in self._parties if key.find(party) >= 0)
+            place = next((use.slot - back for back in range(STRUCT_SPAN) if use.slot - back in preimages), None)
+            if place in inner:
+                found[use.address].update(party for party in self._parties if inner[place].find(party) >= 0)
         return found
 
     def noted_beside(self, contract: Address, payer: Address, receiver: Address) -> bool:

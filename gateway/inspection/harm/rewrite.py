@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Set
 from operator import attrgetter
@@ -20,6 +20,7 @@ CHANGES_EXAMINED = 20_000
 ABOUT = 0.05
 """part by which a stock may differ from what was moved: fees that are kept elsewhere"""
 _ENTERED = attrgetter("entered")
+_SEQUENCE = attrgetter("sequence")
 
 
 class Rewrite(NamedTuple):
@@ -61,19 +62,22 @@ def rewritten(
     worst: Rewrite | None = None
     at = 0
     for visit in looked_at:
-        while at < len(changes) and changes[at].sequence < frames[visit].entered:
-            key = changes[at].address, changes[at].slot
+        entered = frames[visit].entered
+        end = bisect_left(changes, entered, lo=at, key=_SEQUENCE)
+        for change in changes[at:end]:
+            key = change.address, change.slot
             if key in moved:
-                stands[key] = stands.get(key, (changes[at].previous, 0))[0], changes[at].value
-            at += 1
-        sums = _moved_until(facts, acting[visit], frames[visit].entered)
+                stands[key] = stands.get(key, (change.previous, 0))[0], change.value
+        at = end
+        sums = _moved_until(facts, acting[visit], entered) if stands else set()
         for (keeper, slot), (before, now) in stands.items():
-            if any(abs(abs(now - before) - total) <= ABOUT * total for total in sums):
+            if keeper not in acting[visit] or not LARGE <= min(before, now) <= max(before, now) < WIDE:
                 continue
-            if keeper in acting[visit] and LARGE <= min(before, now) <= max(before, now) < WIDE:
-                factor = max(before, now) / min(before, now)
-                if factor >= JUMP and abs(now - before) not in stocks and (worst is None or factor > worst.factor):
-                    worst = Rewrite(keeper, slot, visit, factor)
+            factor, step = max(before, now) / min(before, now), abs(now - before)
+            if factor < JUMP or step in stocks or (worst is not None and factor <= worst.factor):
+                continue
+            if not any(abs(step - total) <= ABOUT * total for total in sums):
+                worst = Rewrite(keeper, slot, visit, factor)
     return worst
 
 

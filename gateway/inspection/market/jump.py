@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gateway.inspection.parties.roles import Roles
 from gateway.model.facts import Facts
 from gateway.model.primitive import Address
-from gateway.model.trace import CallFrame, FrameKind, SimulationResult
+from gateway.model.trace import SimulationResult
 
 JUMP = 1.5
 """times (either way) by which an answer must differ from the first"""
@@ -18,11 +18,8 @@ LARGE = 10**6
 """smaller numbers are counts, and jump by themselves"""
 WIDE = 1 << 128
 """from here on a word is a name or a hash, no price"""
-SELECTOR = 4
-"""bytes of a question that names nobody"""
 WORDS = 256
 """bytes of an answer that are compared"""
-_ASKING = frozenset({FrameKind.STATICCALL})
 _GROWING = frozenset(
     bytes.fromhex(selector)
     for selector in (
@@ -63,24 +60,18 @@ def jumps(facts: Facts, roles: Roles, simulation: SimulationResult) -> tuple[Jum
     between two calls out of the ordering side, is that side's doing. A stock that grew by what was moved is no rate.
     """
     trace = simulation.trace
-    moved = frozenset(move.amount for move in facts.transfers)
-    first: dict[tuple[Address | None, bytes], CallFrame] = {}
+    moved = frozenset([move.amount for move in facts.transfers])
     told: set[tuple[Address, int]] = set()
     visits: Sequence[int] = ()
     found: list[Jump] = []
-    for frame in trace.select(kinds=_ASKING)[:ANSWERS_EXAMINED]:
-        plain = len(frame.input) == SELECTOR and frame.input not in _GROWING
-        if not plain or frame.to is None or frame.error or not 32 <= len(frame.output) <= WORDS:
-            continue
-        earlier = first.setdefault((frame.to, frame.input), frame)
-        if earlier is frame or earlier.output == frame.output or frame.from_ in roles.cluster:
-            continue
+    for first, later in trace.recanted(_GROWING, roles.cluster, WORDS, ANSWERS_EXAMINED):
+        earlier, frame = trace.frames[first], trace.frames[later]
         factor = _jump(earlier.output, frame.output, moved)
         if factor < JUMP:
             continue
         visits = visits or trace.visits(roles.cluster)
         visit = visits[frame.index]
-        if visit >= 0 and visit != visits[earlier.index] and (frame.to, visit) not in told:
+        if frame.to is not None and visit >= 0 and visit != visits[first] and (frame.to, visit) not in told:
             told.add((frame.to, visit))
             found.append(Jump(frame.to, frame.from_, visit, frame.index, factor))
     return tuple(found)

@@ -22,6 +22,8 @@ INPUT_READ = 16_384
 _SHIFTS = (0, 8, 16, 96)
 """where solc packs an address in a word, counted in bits from the right"""
 _ADDRESS = (1 << 160) - 1
+_SMALL = 80
+"""bits of numbers that are no addresses"""
 
 
 class Hearsay(NamedTuple):
@@ -67,13 +69,18 @@ def hearsay(
     """
     trace, found = simulation.trace, list[Hearsay]()
     preimages = trace.preimages or {} if simulation.state_diff else {}
+    records: dict[Address, Mapping[bytes, int | None]] = {}
     for use in trace.written[:SLOTS_EXAMINED]:
         if use.frame < 0 or use.address in own or use.address in moving:
             continue
         diff = simulation.state_diff.get(use.address)
         after = diff.storage.get(use.slot, (0, 0))[1] if diff is not None else 0
         word = _said(use, after, simulation, own, preimages) if after else None
-        if word is None or _had_record(word, simulation, preimages):
+        if word is None:
+            continue
+        if word.contract not in records:
+            records[word.contract] = _records(word.contract, simulation, preimages)
+        if _had_record(word, records[word.contract]):
             continue
         if stranger(use.address, use.frame, use.sequence) is not None:
             found.append(word)
@@ -86,31 +93,59 @@ def _said(
     use: SlotUse, after: int, simulation: SimulationResult, own: Set[Address], preimages: Mapping[int, bytes]
 ) -> Hearsay | None:
     """What the word `after` repeats of what the caller said, unless it is the caller's own book."""
+    if use.before and not after >> _SMALL:
+        return None  # a count, a time, a small amount
     frames = simulation.trace.frames
     frame, origin = frames[use.frame], frames[0].from_
     said = frame.input[:INPUT_READ]
+    word = _repeated(use, after, said, (frame.from_, origin), own)
+    if word is None and use.before:
+        return None
     keys = set(_keys(use.slot, preimages))
     if origin in keys or frame.from_ in keys:
         return None
-    word = Hearsay(use.address, use.slot, after, None, bool(use.before))
+    if word is None and any(said.find(key) >= 0 for key in keys):
+        return Hearsay(use.address, use.slot, after, None, replaced=False)
+    return word
+
+
+def _repeated(
+    use: SlotUse, after: int, said: bytes, callers: tuple[Address, Address], own: Set[Address]
+) -> Hearsay | None:
+    """The word `after` if it stands in what was `said`, or names an account that does; `callers`: the last, and first.
+
+    One of `own` need not be named by the caller.
+    """
     if after >> HASH and said.find(after.to_bytes(32, "big")) >= 0:
-        return word
+        return Hearsay(use.address, use.slot, after, None, bool(use.before))
+    last, origin = callers
     for shift in _SHIFTS:
-        named = Address((after >> shift & _ADDRESS).to_bytes(20, "big"))
-        if not any(named[:10]) or (use.before >> shift & _ADDRESS) == (after >> shift & _ADDRESS) or named == origin:
+        new, old = after >> shift & _ADDRESS, use.before >> shift & _ADDRESS
+        if new == old or not new >> _SMALL:
             continue
-        if named in own or (named != frame.from_ and said.find(named) >= 0):
-            return word._replace(named=named, replaced=any((use.before >> shift & _ADDRESS).to_bytes(20, "big")[:10]))
-    return word if not use.before and any(said.find(key) >= 0 for key in keys) else None
+        named = Address(new.to_bytes(20, "big"))
+        if named == origin:
+            continue
+        if named in own or (named != last and said.find(named) >= 0):
+            return Hearsay(use.address, use.slot, after, named, replaced=bool(old >> _SMALL))
+    return None
 
 
-def _had_record(word: Hearsay, simulation: SimulationResult, preimages: Mapping[int, bytes]) -> bool:
+def _had_record(word: Hearsay, records: Mapping[bytes, int | None]) -> bool:
     """True if the contract had an entry for whom, or what, it was told: a candidate with votes, a member of a list."""
     told = word.named.rjust(32, b"\0") if word.named is not None else word.value.to_bytes(32, "big")
-    return any(
-        use.before and use.slot != word.slot and told in _path(use.slot, preimages)
-        for use in simulation.trace.slots_of({word.contract})
-    )
+    return told in records and records[told] != word.slot
+
+
+def _records(
+    contract: Address, simulation: SimulationResult, preimages: Mapping[int, bytes]
+) -> Mapping[bytes, int | None]:
+    """Word -> the slot that `contract` had an entry in under that word; None if it had several."""
+    found: dict[bytes, int | None] = {}
+    for use in simulation.trace.slots_of({contract}):
+        for key in _path(use.slot, preimages) if use.before else ():
+            found[key] = use.slot if found.get(key, use.slot) == use.slot else None
+    return found
 
 
 def _keys(slot: int, preimages: Mapping[int, bytes]) -> Iterator[Address]:

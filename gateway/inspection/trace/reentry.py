@@ -20,7 +20,8 @@ WRITES_EXAMINED = 64
 """slots compared for each return"""
 
 _SEQUENCE = itemgetter(0)
-_ENTERED = attrgetter("entered")
+_INDEX = attrgetter("index")
+_QUERIES = frozenset({BALANCE_OF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,16 @@ def half_paid(
 
     Linear in transfers and in the returns examined.
     """
+    views = list(_views(trace, returns, cluster))
+    asked = trace.select(selectors=_QUERIES, about={account for *_, account in views}) if views else ()
     paid: _Payments | None = None
-    for outer, view, account in _views(trace, returns, cluster):
-        inner = bisect_right(trace.frames, view.entered, key=_ENTERED)
-        for frame in trace.frames[inner : inner + WRITES_EXAMINED]:
-            if frame.entered > view.left:
+    for outer, view, account in views if asked else ():
+        inner = trace.entered_since(view.entered + 1)
+        for frame in asked[bisect_left(asked, inner, key=_INDEX) :]:
+            if frame.entered > view.left or frame.index >= inner + WRITES_EXAMINED:
                 break
             token = frame.to
-            if token is None or frame.input[:4] != BALANCE_OF or frame.input[16:36] != account:
+            if token is None or frame.input[16:36] != account:
                 continue
             paid = paid or _Payments(trace, transfers)
             later = paid.between(token, account, view.left, trace.frames[outer].left)

@@ -113,8 +113,16 @@ def check_code(trace: Trace, plain: Trace) -> None:
         assert trace.embedded(sender) == plain.embedded(sender)
     actors = list(dict.fromkeys(link.context for link in plain.links if link.context is not None))[:24]
     for actor in actors:
+        assert trace.asks_origin(actor) == plain.asks_origin(actor)
         for asked in (*actors, b"\x57", next(iter(codes.values()), b"\0")[-40:] or b"\0"):
             assert trace.names(actor, asked) == plain.names(actor, asked)
+
+
+def check_questions(trace: Trace, plain: Trace, cluster: frozenset[Address]) -> None:
+    """What plain questions were answered otherwise a second time."""
+    for besides, longest, most in ((frozenset[bytes](), 256, 4096), (frozenset({BALANCE_OF}), 32, 5)):
+        recanted = trace.recanted(besides, cluster, longest, most)
+        assert recanted == plain.recanted(besides, cluster, longest, most)
 
 
 def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
@@ -139,6 +147,7 @@ def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
         assert trace.select(about=cluster) == plain.select(about=cluster)
         assert trace.acting(cluster) == plain.acting(cluster)
         assert trace.askers(cluster) == plain.askers(cluster)
+        check_questions(trace, plain, cluster)
         rest = frozenset(accounts) - cluster
         for least, most in ((0, 64), (36, 1)):
             assert trace.orders(cluster, rest, least, most) == plain.orders(cluster, rest, least, most)

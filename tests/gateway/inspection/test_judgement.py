@@ -8,6 +8,7 @@ import pytest
 
 from gateway.inspection.past.memory import EMPTY_MEMORY
 from gateway.inspection.subject import Inspection
+from gateway.inspection.trace.ledger import Asset
 from gateway.model.primitive import ZERO_ADDRESS, Address
 from tests.makers import ENTRY, SENDER, Tape, account, word
 
@@ -80,3 +81,19 @@ def test_a_tenth_of_a_stock_may_be_a_rule(paid: int, times: int, rule: bool) -> 
                 tape.move(TOKEN, FAUCET, ENTRY, paid, had=1000 - time * paid, has=time * paid)
     subject = tape.subject()
     assert subject.is_round_part(subject.losses[0]) is rule
+
+
+@pytest.mark.parametrize(("lent", "little"), [(10**6, True), (10**5, False)], ids=["a fee", "a price"])
+def test_the_fee_of_a_loan_pays_for_nothing_else(lent: int, little: bool) -> None:
+    fee, silver = 10_000, account(15)
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(FAUCET):
+        with tape.call(silver):
+            tape.move(silver, FAUCET, ENTRY, lent, had=10**9, has=fee)
+        with tape.call(TOKEN):
+            tape.move(TOKEN, FAUCET, ENTRY, 900, had=1000)
+        with tape.call(silver):
+            tape.move(silver, ENTRY, FAUCET, lent + fee, had=lent + fee, has=10**9 - lent)
+    subject = tape.subject()
+    assert subject.roles.gave == {Asset(silver): fee}
+    assert subject.gained_for_little is little

@@ -216,3 +216,15 @@ def test_an_account_may_be_kept_under_the_hash_of_its_owner_and_a_number(whose: 
         with tape.call(TOKEN):
             tape.move(TOKEN, DROP, ENTRY, 9, had=10)
     assert tape.subject().losses[0].agreed is agreed
+
+
+@pytest.mark.parametrize(("listed_before", "appointed"), [(False, True), (True, False)], ids=["added", "kept"])
+def test_who_came_into_a_list_that_is_kept_as_a_hash_was_appointed_here(listed_before: bool, appointed: bool) -> None:
+    tape = Tape()
+    with tape.call(ENTRY), tape.call(BOOK):
+        old = tape.hashed(word(account(90)) + word(SIGNER if listed_before else account(91)))
+        new = tape.hashed(word(SIGNER) + word(account(90)))
+        tape.write(BOOK, 1, int.from_bytes(old, "big"), int.from_bytes(new, "big"))
+        with tape.call(ECRECOVER, output=word(SIGNER)):
+            pass
+    assert (SIGNER in tape.subject().consent.appointed) is appointed
