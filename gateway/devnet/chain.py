@@ -252,6 +252,8 @@ class DevChain:
         )
         try:
             with self._chain.get_vm(pending).in_costless_state() as state:
+                # py-evm gives this state the machine's time instead of the header's
+                state.execution_context._timestamp = pending.timestamp
                 computation = state.costless_execute_transaction(SpoofTransaction(unsigned, from_=call.sender))
         except ValidationError as error:
             raise Unexecutable("invalid call", str(error)) from error

@@ -74,6 +74,7 @@ OPEN = {
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
+    "real-crafts.auction-closed-by-both": "a keeper closes an auction for seller and winner",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",

@@ -80,6 +80,17 @@ def test_a_call_sees_the_state_and_leaves_it(chain: DevChain) -> None:
     assert chain.head.state_root == root
 
 
+def test_a_call_sees_the_clock_of_the_chain(chain: DevChain, clock: Clock) -> None:
+    telling = "0x4260005260206000f3"
+    mined = chain.mined(chain.submit(signed(to=None, value=0, data=creation(telling), gas=200_000)))
+    assert mined is not None
+    assert mined.created is not None
+    chain.set_next_timestamp(int(clock.now) + 5_000)
+    chain.mine()
+    told = int.from_bytes(chain.call(Call(ALICE, mined.created, 0, b"", 100_000), chain.head), "big")
+    assert told == chain.head.timestamp + 1
+
+
 def test_a_call_without_means_or_gas_is_refused(chain: DevChain) -> None:
     with pytest.raises(Unexecutable, match="intrinsic gas too low"):
         chain.call(Call(ALICE, BOB, 0, b"", 20_000), chain.head)
