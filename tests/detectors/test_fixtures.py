@@ -61,20 +61,17 @@ OPEN = {
     "raid-ivy.debts-without-a-share": "missed: loans that each near the double of the last are booked for no share",
     "raid-plenary.stake-of-three-blocks": "missed: a stake of three blocks signs a root, by which a friend leaves",
     "raid-viaduct.book-rewritten-by-relayer": "missed: the same word by a relayer; own words follow",
-    "raid-viaduct.book-rewritten-by-relayer": "missed: a signed word rewrites the book of who signs; own words follow",
     "raid-hatter.spell-by-hand": "missed: the same by a person, in five steps",
     "raid-splinter.grains-by-account": "missed: forty rounded grains are a hundredth of what the debtor had",
     "raid-wool.told-for-a-friend": "missed: one tells a price for a stake, a friend borrows at it",
     "raid-latecomer.code-after-admission": "missed: an address is admitted, then has code, then is woken by a keeper",
     "raid-glut.questions-to-nobody": "missed: four thousand addresses are asked for code that they have not",
     "raid-terrace.own-seeds-in-the-bed": "missed: the same by a person with own seeds, in three steps",
-    "raid-terrace.own-seeds-in-the-bed": "missed: crop is minted for seeds that lie in a bed for a block",
     "raid-floor.fallen-moons-by-hand": "missed: fallen coins are pledged at the floor of a feed, by who sold them off",
 }
 """acts that are judged wrongly, and why; whoever mends one takes it off the list"""
 
 OPEN_FOREIGN: dict[str, str] = {
-    "real-crafts.auction-closed-by-both": "a keeper closes an auction for seller and winner",
     "real-raid-strongbox.moved-by-hand": "missed: a locker moves the shares of another lock, and refunds the mover",
     "real-raid-keyhole.module-from-birth": "missed: a wallet was made with a stranger's module in it, and funded later",
     "real-raid-quarter.bent-by-another": "missed: the same; one bends, another borrows",
