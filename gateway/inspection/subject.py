@@ -150,7 +150,8 @@ class Inspection(Judgement):
             return self.memory.deals
         pools = self.market.pairs.keys() | self.market.concentrated
         called = self.transaction.to
-        return note_deals(self.memory.deals, self.facts, self.ledger, self.roles, self.consent, called, pools)
+        active = self.simulation.trace.active
+        return note_deals(self.memory.deals, self.facts, self.ledger, self.roles, self.consent, called, pools, active)
 
     def dealings(self, holder: Address) -> Mapping[Asset, Deal]:
         """What went between the sender's side and `holder` since that was first paid lately, this transaction too."""

@@ -72,11 +72,13 @@ def note_deals(
     consent: Consent,
     called: Address | None,
     pools: Set[Address] = frozenset(),
+    active: Set[Address] = frozenset(),
 ) -> Dealings:
     """`known` with what this transaction adds; linear in transfers.
 
     A contract is noted from the first payment on that is a good part of what it held. `called`: whom the transaction
-    calls; who keeps what he is paid is no tool. `pools`: where one swaps at a price nothing is left.
+    calls; who keeps what he is paid is no tool. `pools`: where one swaps at a price nothing is left. `active`: who ran
+    code; a payment to somebody who did not is no deposit, and nearly all payments are of that kind.
     """
     if not roles.gave and not known:
         return known
@@ -84,7 +86,7 @@ def note_deals(
     lately = {holder: deal.new for (holder, _, _), deal in known.items()}
     for (holder, asset), (put, _) in flows.items():
         grave = put > 0 and put >= NOTED_SHARE * ledger.before.get((holder, asset), 0)
-        if grave and holder not in pools and holder not in lately and holder not in BURN_ADDRESSES:
+        if grave and holder in active and not (holder in pools or holder in lately or holder in BURN_ADDRESSES):
             lately[holder] = not is_old(holder, roles, consent, ledger)
     found = dict(known)
     for holder, asset, put, taken in _with_shares(flows, lately.keys(), ledger):
