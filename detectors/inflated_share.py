@@ -111,9 +111,11 @@ class InflatedShare(Detector):
 
     def _too_many_shares(self, subject: Inspection) -> Iterator[Finding]:
         """Shares made while a price stands that an earlier transaction has bent."""
-        for issue in subject.issues:
-            for bent in subject.bent_prices if (issue.share or 0.0) >= KEPT_SHARE else ():
-                house = subject.simulation.trace.frames[bent.visit].to if bent.earlier else None
+        remembered = subject.memory.moved or subject.leaned
+        bent_before = [bent for bent in subject.bent_prices if bent.earlier] if remembered else []
+        for issue in subject.issues if bent_before else ():
+            for bent in bent_before if (issue.share or 0.0) >= KEPT_SHARE else ():
+                house = subject.simulation.trace.frames[bent.visit].to
                 times = subject.overissued(issue, house) if house is not None else None
                 if house is not None and times is not None and times >= BEYOND:
                     yield self.finding(
@@ -131,15 +133,14 @@ class InflatedShare(Detector):
     def _made(self, subject: Inspection) -> Iterator[tuple[Asset, int, int]]:
         """(share, units made here, units before); markets of Compound's kind say Transfer from themselves for it."""
         for share, made in subject.ledger.minted.items():
-            supply = subject.ledger.supply.get(share)
-            if supply is not None and made > 0 and share.item is None:
+            supply = subject.ledger.supply.get(share) if made > 0 and share.item is None else None
+            if supply is not None:
                 yield share, made, supply
-        preimages = subject.simulation.trace.preimages or {}
-        for market, changes in subject.ledger.net.items():
-            made = -changes.get(Asset(market), 0)
+        for market in subject.facts.tokens:
+            made = -subject.ledger.net.get(market, {}).get(Asset(market), 0)
             diff = subject.simulation.state_diff.get(market) if made > 0 else None
             for slot, (before, after) in diff.storage.items() if diff is not None else ():
-                if after - before == made and slot not in preimages:
+                if after - before == made and slot not in (subject.simulation.trace.preimages or {}):
                     yield Asset(market), made, before
                     break
 

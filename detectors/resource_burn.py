@@ -6,7 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gateway.plugin import ZERO_ADDRESS, Address, Confidence, Detector, Family, Finding, Inspection, Need, Severity
+from gateway.plugin import (
+    ZERO_ADDRESS,
+    Address,
+    Confidence,
+    Detector,
+    Family,
+    Finding,
+    Inspection,
+    Need,
+    Severity,
+    is_blank,
+)
 
 # calls of one precompile: (worth a note, beyond any use)
 _CALLS = {
@@ -28,8 +39,8 @@ GRAIN = 10**6
 HEAP_NOTED = 50_000
 HEAP_EXTREME = 300_000
 """bytes of logs that say nothing but one byte over and over"""
-BLANK = 0.98
-"""part of the bytes that are the same"""
+BLANK = 980
+"""in a thousand bytes, those that are the same"""
 BLANK_CODE = 1_000
 """bytes of one contract of that kind"""
 BLANK_NOTED = 20_000
@@ -79,12 +90,11 @@ class ResourceBurn(Detector):
     def _blank(self, subject: Inspection) -> Iterator[Finding]:
         """Accounts, logs and contracts that hold nothing, in numbers that are of use to nobody."""
         trace = subject.simulation.trace
-        grains = {
-            move.to for move in subject.facts.transfers if move.token == ZERO_ADDRESS and 0 < move.amount <= GRAIN
-        }
-        heap = sum(len(log.data) for log in trace.logs if len(log.data) >= BLANK_CODE and _is_blank(log.data))
+        moves = subject.facts.transfers if len(trace.frames) > GRAINS_NOTED else ()
+        grains = {move.to for move in moves if move.token == ZERO_ADDRESS and 0 < move.amount <= GRAIN}
+        heap = trace.blank_logs(BLANK_CODE, BLANK)
         made = (frame.output for frame in trace.creations if not frame.reverted and len(frame.output) >= BLANK_CODE)
-        code = sum(len(output) for output in made if _is_blank(output))
+        code = sum(len(output) for output in made if is_blank(output, BLANK))
         for count, noted, extreme, what in (
             (len(grains), GRAINS_NOTED, GRAINS_EXTREME, "accounts were sent a grain of coin"),
             (heap, HEAP_NOTED, HEAP_EXTREME, "bytes of logs repeat one byte"),
@@ -122,7 +132,3 @@ class ResourceBurn(Detector):
             evidence={"slots": str(count), "word": hex(word), "gas": str(subject.simulation.gas_used)},
             severity=Severity.HIGH if count >= SLOTS_EXTREME else Severity.LOW,
         )
-
-
-def _is_blank(data: bytes) -> bool:
-    return data.count(data[-1:]) >= BLANK * len(data)

@@ -20,6 +20,7 @@ from gateway.model.finding import Confidence, Finding, Severity
 from gateway.model.primitive import ZERO_ADDRESS, Address, Hash32
 from gateway.model.trace import CallFrame, FrameKind, Log, SimulationResult, SlotUse, StorageAccess, Trace
 from gateway.model.transaction import Transaction
+from gateway.model.walk import is_blank
 
 __all__ = [
     "BENT",
@@ -60,6 +61,7 @@ __all__ = [
     "Transfer",
     "code_key",
     "describe_loss",
+    "is_blank",
     "largest_entry",
     "signature_key",
 ]

@@ -393,6 +393,11 @@ impl Outcome {
         row::set(py, &mut self.names.maker(py, words), found)
     }
 
+    /// Bytes of those logs of at least `least` bytes of which `part` in a thousand, or more, are the same as the last.
+    fn blank_logs(&self, least: usize, part: usize) -> usize {
+        self.inner.trace.blank_logs(least, part)
+    }
+
     /// (first question, later one) of plain questions that were answered otherwise the later time.
     fn recanted(
         &self,

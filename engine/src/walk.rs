@@ -88,6 +88,17 @@ impl Recorder {
         found
     }
 
+    /// Bytes of those logs of at least `least` bytes of which `part` in a thousand, or more, are the same as the last.
+    pub fn blank_logs(&self, least: usize, part: usize) -> usize {
+        let long = self.events.iter().map(|event| &event.log.data.data).filter(|data| data.len() >= least.max(1));
+        long.filter(|data| {
+            let same = data.iter().filter(|byte| Some(*byte) == data.last()).count();
+            1000 * same >= part * data.len()
+        })
+        .map(|data| data.len())
+        .sum()
+    }
+
     /// (first question, later one) as indices of frames, of plain questions that were answered otherwise the later time.
     ///
     /// Of the first `most` STATICCALLs those that bring a selector only, none of `besides`, and are answered by up to

@@ -204,6 +204,10 @@ class NativeTrace(Trace):
             raise IndexError(f"frame {index} of a trace of {len(self.frames)} frames")
         return found
 
+    def blank_logs(self, least: int, part: int) -> int:
+        """Bytes of long logs that are blank."""
+        return int(self._outcome.blank_logs(least, part))
+
     def recanted(self, besides: Set[bytes], but: Set[Address], longest: int, most: int) -> Sequence[tuple[int, int]]:
         """(first, later) frames of plain questions that were answered otherwise the later time."""
         found: list[tuple[int, int]] = self._outcome.recanted(besides, but, longest, most)

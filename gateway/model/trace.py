@@ -38,6 +38,7 @@ from gateway.model.frame import (
 from gateway.model.lazy import cached_property
 from gateway.model.primitive import Address, Hash32
 from gateway.model.tree import CallTree
+from gateway.model.walk import is_blank
 
 if TYPE_CHECKING:
     from gateway.model.facts import Facts
@@ -122,6 +123,10 @@ class Trace(CallTree):
     def active(self) -> Set[Address]:
         """The accounts that were called and ran code."""
         return frozenset([link.to for link in self.links if link.code_hash is not None and link.to is not None])
+
+    def blank_logs(self, least: int, part: int) -> int:
+        """Bytes of those logs of at least `least` bytes (1 or more) that are blank; `part`: see `is_blank`."""
+        return sum(len(log.data) for log in self.logs if len(log.data) >= least and is_blank(log.data, part))
 
     def select(
         self,

@@ -64,6 +64,11 @@ def recanted(asked: Iterable[CallFrame], besides: Set[bytes], but: Set[Address],
     return found
 
 
+def is_blank(data: bytes, part: int) -> bool:
+    """True if `part` in a thousand of its bytes, or more, are the same as the last."""
+    return 1000 * data.count(data[-1:]) >= part * len(data)
+
+
 def orders(
     frames: Iterable[CallFrame], cluster: Set[Address], told: Set[Address], least: int, most: int
 ) -> list[tuple[int, int]]:

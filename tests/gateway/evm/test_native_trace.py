@@ -119,10 +119,12 @@ def check_code(trace: Trace, plain: Trace) -> None:
 
 
 def check_questions(trace: Trace, plain: Trace, cluster: frozenset[Address]) -> None:
-    """What plain questions were answered otherwise a second time."""
+    """What plain questions were answered otherwise a second time, and what logs say nothing."""
     for besides, longest, most in ((frozenset[bytes](), 256, 4096), (frozenset({BALANCE_OF}), 32, 5)):
         recanted = trace.recanted(besides, cluster, longest, most)
         assert recanted == plain.recanted(besides, cluster, longest, most)
+    for least, part in ((1, 0), (1, 1000), (32, 980), (64, 900), (1000, 980)):
+        assert trace.blank_logs(least, part) == plain.blank_logs(least, part)
 
 
 def check_ways(trace: Trace, plain: Trace, moves: Sequence[Transfer]) -> None:
